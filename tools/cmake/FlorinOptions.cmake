@@ -1,0 +1,32 @@
+# florin_options: warnings, hardening and sanitizers for every target of ours.
+# florin_room(NAME SOURCES … LINKS …): a static library for one room.
+
+add_library(florin_options INTERFACE)
+target_include_directories(florin_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(
+    florin_options
+    INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast
+              -Wswitch-enum -fstack-protector-strong -fno-omit-frame-pointer
+              $<$<BOOL:${FLORIN_WERROR}>:-Werror>
+)
+target_compile_definitions(florin_options INTERFACE _GLIBCXX_ASSERTIONS)
+# -D_FORTIFY_SOURCE needs optimisation and quarrels with AddressSanitizer.
+if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT FLORIN_SANITIZE)
+    target_compile_options(florin_options INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(FLORIN_SANITIZE)
+    target_compile_options(
+        florin_options INTERFACE -fsanitize=${FLORIN_SANITIZE} -fno-sanitize-recover=all
+    )
+    target_link_options(florin_options INTERFACE -fsanitize=${FLORIN_SANITIZE})
+endif()
+if(MOLD AND NOT FLORIN_FUZZ)
+    target_link_options(florin_options INTERFACE -fuse-ld=mold)
+endif()
+target_link_options(florin_options INTERFACE -Wl,-z,relro,-z,now)
+
+function(florin_room name)
+    cmake_parse_arguments(ROOM "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+    add_library(${name} STATIC ${ROOM_SOURCES})
+    target_link_libraries(${name} PUBLIC florin_options ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS})
+endfunction()
