@@ -217,7 +217,7 @@ using Answer = std::variant<
 // A request on its way through the ledger thread, and whom to tell.
 class PendingRequest {
 public:
-    explicit PendingRequest(Request request) : request{std::move(request)} {}
+    explicit PendingRequest(Request wanted) : request{std::move(wanted)} {}
     PendingRequest(PendingRequest const&) = delete;
     PendingRequest& operator=(PendingRequest const&) = delete;
     virtual ~PendingRequest() = default;

@@ -50,7 +50,8 @@ struct PendingResolved {
     u128 pending_amount = 0;
 };
 
-// Type 6. A pending transfer ran out of time at `timestamp`.
+// Type 6. A pending transfer ran out of time at `timestamp`, before transfer `transfers_before` of
+// this record was decided.
 struct PendingExpired {
     u128 pending_id = 0;
     u128 debit_account_id = 0;
@@ -59,6 +60,7 @@ struct PendingExpired {
     std::uint64_t pending_timestamp = 0;
     std::uint64_t expires_at = 0;
     std::uint64_t timestamp = 0;
+    std::uint32_t transfers_before = 0;
     std::uint16_t pending_flags = 0;
 };
 

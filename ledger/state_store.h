@@ -52,8 +52,8 @@ struct Change {
     std::optional<std::string> value;
 };
 
-// Thread rule: write, ingest and flush by one writer; get and scan by any thread, at any time. A
-// scan sees one moment.
+// Thread rule: write by one thread, ingest and flush by one (perhaps another, at the same time);
+// get and scan by any thread, at any time. A scan sees one moment.
 class StateStore {
 public:
     StateStore() = default;

@@ -97,4 +97,19 @@ inline std::uint64_t expires_at(Transfer const& pending) {
                : pending.timestamp + std::uint64_t{pending.timeout} * kNanosecondsPerSecond;
 }
 
+// Takes a pending transfer's reservation back; `reopens` where it was voided or expired, which also
+// undoes the closing of an account.
+inline void release_pending(
+    Account& debit, Account& credit, u128 amount, std::uint16_t pending_flags, bool reopens
+) {
+    debit.debits_pending -= amount;
+    credit.credits_pending -= amount;
+    if (reopens && (pending_flags & closing_debit) != 0) {
+        debit.flags = static_cast<std::uint16_t>(debit.flags & ~account_closed);
+    }
+    if (reopens && (pending_flags & closing_credit) != 0) {
+        credit.flags = static_cast<std::uint16_t>(credit.flags & ~account_closed);
+    }
+}
+
 }  // namespace florin::ledger

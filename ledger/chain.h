@@ -1,0 +1,130 @@
+// How a batch runs: timestamps, imports, and chains of linked events that happen whole or not at
+// all.
+//
+// The same for accounts and transfers. Thread rule: the ledger thread only.
+#pragma once
+
+#include "ledger/books.h"
+#include "ledger/command.h"
+#include "ledger/draft.h"
+
+#include <optional>
+#include <vector>
+
+namespace florin::ledger {
+
+inline bool is_linked(Account const& event) {
+    return event.has(account_linked);
+}
+inline bool is_linked(Transfer const& event) {
+    return event.has(transfer_linked);
+}
+inline bool is_imported(Account const& event) {
+    return event.has(account_imported);
+}
+inline bool is_imported(Transfer const& event) {
+    return event.has(transfer_imported);
+}
+
+template <class Event, class Status>
+class Chain {
+public:
+    Chain(Books& books, RecordDraft& draft) : books_{books}, draft_{draft} {}
+
+    // `create(event, timestamp)` answers Result of {status, timestamp}; `failed(event, status)` is
+    // told of every refusal once its chain, if any, has been taken back.
+    template <class Create, class Failed>
+    Result<std::vector<EventResult<Status>>> run(
+        std::vector<Event> const& events,
+        std::uint64_t clock,
+        Create const& create,
+        Failed const& failed
+    ) {
+        std::size_t const count = events.size();
+        std::vector<EventResult<Status>> results;
+        results.reserve(count);
+        bool const imports = count > 0 && is_imported(events[0]);
+        for (std::size_t i = 0; i < count; ++i) {
+            Event const& event = events[i];
+            std::uint64_t const own = clock - count + i + 1;
+            bool const opens = is_linked(event) && !start_;
+            if (opens) {
+                start_ = i;
+                broken_ = false;
+                mark_ = draft_.mark();
+                books_.open_scope();
+            }
+            EventResult<Status> result{Status::created, own};
+            if (is_linked(event) && i + 1 == count) {
+                // Tested before a broken chain: an open end is the caller's mistake either way.
+                result.status = Status::linked_event_chain_open;
+            } else if (start_ && broken_) {
+                result.status = Status::linked_event_failed;
+            } else if (Status const early = before(event, imports, own); early != Status::created) {
+                result.status = early;
+            } else {
+                auto outcome = create(event, imports ? event.timestamp : own);
+                if (!outcome) {
+                    return std::unexpected{std::move(outcome).error()};
+                }
+                result.status = outcome->status;
+                if (result.status == Status::created || result.status == Status::exists) {
+                    result.timestamp = outcome->timestamp;
+                }
+            }
+            results.push_back(result);
+            if (result.status != Status::created) {
+                if (start_ && !broken_) {
+                    break_chain(results, i, clock - count + 1);
+                }
+                failed(event, result.status);
+            }
+            bool const closes =
+                start_ && (!is_linked(event) || result.status == Status::linked_event_chain_open);
+            if (closes) {
+                if (!broken_) {
+                    books_.keep_scope();
+                }
+                start_.reset();
+            }
+        }
+        return results;
+    }
+
+private:
+    static Status before(Event const& event, bool imports, std::uint64_t own) {
+        if (is_imported(event) != imports) {
+            return imports ? Status::imported_event_expected : Status::imported_event_not_expected;
+        }
+        if (!imports) {
+            return event.timestamp == 0 ? Status::created : Status::timestamp_must_be_zero;
+        }
+        if (event.timestamp == 0 || event.timestamp > kTimestampMax) {
+            return Status::imported_event_timestamp_out_of_range;
+        }
+        if (event.timestamp >= own) {
+            return Status::imported_event_timestamp_must_not_advance;
+        }
+        return Status::created;
+    }
+
+    // The breaker keeps its own status; every member before it failed because of it.
+    void break_chain(
+        std::vector<EventResult<Status>>& results, std::size_t breaker, std::uint64_t first
+    ) {
+        broken_ = true;
+        books_.undo_scope();
+        draft_.back_to(mark_);
+        for (std::size_t i = *start_; i < breaker; ++i) {
+            results[i] = {Status::linked_event_failed, first + i};
+        }
+    }
+
+    Books& books_;
+    RecordDraft& draft_;
+    std::optional<std::size_t> start_;
+    bool broken_ = false;
+    RecordDraft::Mark mark_{};
+};
+
+}  // namespace florin::ledger

@@ -1,0 +1,208 @@
+#include "ledger/documents.h"
+
+#include "ledger/base/check.h"
+
+namespace florin::ledger {
+namespace {
+
+std::string kind_prefix(std::uint16_t kind) {
+    std::string key;
+    ByteWriter{key}.big(kind);
+    return key;
+}
+
+std::string owner_prefix(std::uint16_t kind, std::string_view owner) {
+    return kind_prefix(kind) + std::string{owner} + '\0';
+}
+
+// The smallest key after every key that starts with `prefix`; empty: the end of the table.
+std::string after_prefix(std::string prefix) {
+    while (!prefix.empty()) {
+        auto const last = static_cast<unsigned char>(prefix.back());
+        if (last != 0xff) {
+            prefix.back() = static_cast<char>(static_cast<unsigned char>(last + 1));
+            return prefix;
+        }
+        prefix.pop_back();
+    }
+    return prefix;
+}
+
+Result<Document> decode_document(ByteView key, ByteView value) {
+    Document document;
+    ByteReader keys{key, "state: key of a document"};
+    FLORIN_TRY(document.key.kind, keys.big<std::uint16_t>());
+    FLORIN_TRY(ByteView const rest, keys.take(keys.left()));
+    auto const cut = rest.find('\0');
+    if (cut == ByteView::npos) {
+        return fail(Errc::corrupt, "state: key of a document without an owner");
+    }
+    document.key.owner = rest.substr(0, cut);
+    document.key.id = rest.substr(cut + 1);
+    ByteReader in{value, "state: document"};
+    FLORIN_TRY(document.version, in.little<std::uint64_t>());
+    FLORIN_TRY(document.sequence, in.little<std::uint64_t>());
+    FLORIN_TRY_VOID(in.little<std::uint32_t>());
+    FLORIN_TRY(auto const has_body, in.little<std::uint8_t>());
+    FLORIN_TRY(ByteView const body, in.take(in.left()));
+    if (has_body != 0) {
+        document.body = std::string{body};
+    }
+    return document;
+}
+
+}  // namespace
+
+std::string document_store_key(DocumentKey const& key) {
+    FLORIN_CHECK(key.owner.find('\0') == std::string::npos, "an owner has no zero byte");
+    return owner_prefix(key.kind, key.owner) + key.id;
+}
+
+std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::string_view key) {
+    std::string store_key;
+    ByteWriter out{store_key};
+    out.big(due_ns);
+    out.big(kind);
+    out.raw(key);
+    return store_key;
+}
+
+std::string event_store_key(std::uint64_t sequence, std::uint32_t index) {
+    std::string key;
+    ByteWriter out{key};
+    out.big(sequence);
+    out.big(index);
+    return key;
+}
+
+std::string counter_last_store_key(std::string_view counter) {
+    return "l" + std::string{counter};
+}
+
+std::string counter_held_store_key(std::string_view counter, std::uint64_t value) {
+    std::string key = "h" + std::string{counter} + '\0';
+    ByteWriter{key}.big(value);
+    return key;
+}
+
+Result<std::optional<Document>> DocumentReader::get(DocumentKey const& key) const {
+    std::string const store_key = document_store_key(key);
+    FLORIN_TRY(auto const value, store_.get(Table::document, store_key));
+    if (!value) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(Document document, decode_document(store_key, *value));
+    return document;
+}
+
+Result<std::vector<Document>> DocumentReader::list(List const& list) const {
+    std::string const prefix = owner_prefix(list.kind, list.owner);
+    std::string from = prefix;
+    std::string to = after_prefix(prefix);
+    if (!list.after.empty()) {
+        if (list.newest_first) {
+            to = prefix + list.after;
+        } else {
+            from = prefix + list.after + '\0';
+        }
+    }
+    std::vector<Document> documents;
+    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
+        if (documents.size() >= list.limit) {
+            return false;
+        }
+        FLORIN_TRY(Document document, decode_document(key, value));
+        documents.push_back(std::move(document));
+        return documents.size() < list.limit;
+    };
+    FLORIN_TRY_VOID(store_.scan(
+        {.table = Table::document, .from = from, .to = to, .reverse = list.newest_first}, collect
+    ));
+    return documents;
+}
+
+Result<void> DocumentReader::each(
+    std::uint16_t kind, std::function<Result<bool>(Document const& document)> const& visit
+) const {
+    std::string const prefix = kind_prefix(kind);
+    auto const decode = [&](ByteView key, ByteView value) -> Result<bool> {
+        FLORIN_TRY(Document const document, decode_document(key, value));
+        return visit(document);
+    };
+    return store_.scan(
+        {.table = Table::document, .from = prefix, .to = after_prefix(prefix)}, decode
+    );
+}
+
+Result<std::vector<TimerSet>> DocumentReader::due_timers(std::uint64_t now_ns, std::size_t limit)
+    const {
+    std::vector<TimerSet> timers;
+    auto const collect = [&](ByteView key, ByteView) -> Result<bool> {
+        ByteReader in{key, "state: key of a timer"};
+        TimerSet timer;
+        FLORIN_TRY(timer.due_ns, in.big<std::uint64_t>());
+        FLORIN_TRY(timer.kind, in.big<std::uint16_t>());
+        FLORIN_TRY(ByteView const rest, in.take(in.left()));
+        timer.key = rest;
+        if (timer.due_ns > now_ns || timers.size() >= limit) {
+            return false;
+        }
+        timers.push_back(std::move(timer));
+        return true;
+    };
+    FLORIN_TRY_VOID(store_.scan({.table = Table::timer, .from = {}, .to = {}}, collect));
+    return timers;
+}
+
+Result<std::optional<std::uint64_t>> DocumentReader::next_timer() const {
+    FLORIN_TRY(auto const first, due_timers(~std::uint64_t{0}, 1));
+    if (first.empty()) {
+        return std::nullopt;
+    }
+    return first.front().due_ns;
+}
+
+Result<std::vector<Event>> DocumentReader::events(
+    std::uint64_t sequence, std::uint32_t index, std::size_t limit
+) const {
+    std::vector<Event> events;
+    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
+        if (events.size() >= limit) {
+            return false;
+        }
+        Event event;
+        ByteReader keys{key, "state: key of an event"};
+        FLORIN_TRY(event.sequence, keys.big<std::uint64_t>());
+        FLORIN_TRY(event.index, keys.big<std::uint32_t>());
+        ByteReader in{value, "state: event"};
+        FLORIN_TRY(event.owner, in.sized());
+        FLORIN_TRY(event.id, in.sized());
+        FLORIN_TRY(event.type, in.sized());
+        FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+        events.push_back(std::move(event));
+        return true;
+    };
+    FLORIN_TRY_VOID(store_.scan(
+        {.table = Table::event, .from = event_store_key(sequence, index), .to = {}}, collect
+    ));
+    return events;
+}
+
+Result<std::vector<DocumentReader::Held>> DocumentReader::held(std::string_view counter) const {
+    std::string const prefix = "h" + std::string{counter} + '\0';
+    std::vector<Held> held;
+    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
+        ByteReader in{key.substr(prefix.size()), "state: key of a counter"};
+        Held entry;
+        FLORIN_TRY(entry.value, in.big<std::uint64_t>());
+        entry.holder = value;
+        held.push_back(std::move(entry));
+        return true;
+    };
+    FLORIN_TRY_VOID(
+        store_.scan({.table = Table::counter, .from = prefix, .to = after_prefix(prefix)}, collect)
+    );
+    return held;
+}
+
+}  // namespace florin::ledger
