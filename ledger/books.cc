@@ -266,6 +266,15 @@ void Books::begin_record(Sequence sequence) {
     records_.push_back({.sequence = sequence, .transfers = {}});
 }
 
+void Books::drop_empty_record(Sequence sequence) {
+    FLORIN_CHECK(
+        !records_.empty() && records_.back().sequence == sequence &&
+            records_.back().transfers.empty(),
+        "only an empty newest record is dropped"
+    );
+    records_.pop_back();
+}
+
 std::vector<Transfer> const& Books::record_transfers(Sequence sequence) const {
     FLORIN_CHECK(
         !records_.empty() && sequence >= records_.front().sequence &&

@@ -108,6 +108,8 @@ public:
     // Transfers of the records from the last applied one on, by sequence: the part of the journal
     // that may not be readable yet.
     void begin_record(Sequence sequence);
+    // The newest record turned out to hold nothing and will not be written.
+    void drop_empty_record(Sequence sequence);
     std::vector<Transfer> const& record_transfers(Sequence sequence) const;
     void account_is_applied(AccountSlot& slot);
 
@@ -124,7 +126,13 @@ public:
     void applied_up_to(Sequence sequence);
     // Starts a new run after `boundary`; what is newer moves along.
     std::shared_ptr<RecentBooks const> rotate(Sequence boundary);
-    void drop_ingesting() { ingesting_.reset(); }
+    // Runs up to here are read from the store; what is newer is in memory, even where the store has
+    // it already.
+    void set_stored(Sequence boundary) {
+        stored_ = boundary;
+        ingesting_.reset();
+    }
+    Sequence stored() const { return stored_; }
 
     RecentBooks& recent() { return *current_; }
     RecentBooks const& recent() const { return *current_; }
@@ -166,6 +174,7 @@ private:
     boost::unordered_flat_map<u128, AccountSlot*, U128Hash> slot_of_;
     std::unique_ptr<RecentBooks> current_ = std::make_unique<RecentBooks>();
     std::shared_ptr<RecentBooks const> ingesting_;
+    Sequence stored_ = 0;
     std::set<Expiry> expiries_;
     std::deque<RecentRecord> records_;  // consecutive sequences
     std::size_t records_transfers_ = 0;

@@ -118,6 +118,10 @@ public:
     // index names is asked for.
     virtual Result<Transfer> transfer(Sequence sequence, std::uint32_t index) const = 0;
 
+    // The body of a payload; nullopt where it was dropped or never was.
+    virtual Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index)
+        const = 0;
+
     // Forgets one payload; the chain and every balance stay verifiable. Dropping twice is fine.
     virtual Result<void> drop_payload(Sequence sequence, std::uint32_t index) = 0;
 };

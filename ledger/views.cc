@@ -74,7 +74,6 @@ std::vector<Change> build_run(RunContent const& run) {
         }
     }
     changes.insert(changes.end(), run.books->history.begin(), run.books->history.end());
-    changes.insert(changes.end(), run.open_blocks.begin(), run.open_blocks.end());
     for (Account const& account : run.accounts) {
         changes.push_back(
             {Table::account,
@@ -120,6 +119,7 @@ Result<void> Views::load() {
         FLORIN_TRY(live_applied_, ByteReader(*live, "state: applied").little<Sequence>());
     }
     applied_ = std::min(run_applied_, live_applied_);
+    books_.set_stored(run_applied_);
     auto const total = [&](ByteView, ByteView value) -> Result<bool> {
         if (value.size() != sizeof(Account)) {
             return fail(Errc::corrupt, "state: an account of another size");
@@ -395,7 +395,7 @@ RunContent Views::rotate() {
         run.accounts.push_back(slot->applied);
         slot->is_dirty = false;
         if (!slot->block.empty()) {
-            run.open_blocks.push_back(
+            books_.recent().history.push_back(
                 {Table::history,
                  slot->block.key(slot->applied.id, next_block_++),
                  slot->block.value()}
@@ -413,7 +413,7 @@ RunContent Views::rotate() {
 
 void Views::run_is_stored(Sequence boundary) {
     run_applied_ = boundary;
-    books_.drop_ingesting();
+    books_.set_stored(boundary);
 }
 
 }  // namespace florin::ledger

@@ -31,8 +31,7 @@ struct RunContent {
     std::uint64_t newest_account_timestamp = 0;
     std::uint64_t newest_transfer_timestamp = 0;
     std::shared_ptr<RecentBooks const> books;
-    std::vector<Account> accounts;    // dirty ones, as applied
-    std::vector<Change> open_blocks;  // history blocks that were not full
+    std::vector<Account> accounts;  // dirty ones, as applied
 };
 
 // The run's changes, sorted by (table, key).

@@ -1,0 +1,74 @@
+// A Journal in memory, for tests and the simulator: outcomes can be scripted, completions wait
+// until they are pumped, and a crash may tear off what was never acknowledged. Thread rule: one
+// thread.
+#pragma once
+
+#include "ledger/journal.h"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+
+namespace florin::ledger {
+
+class MemoryJournal final : public Journal {
+public:
+    explicit MemoryJournal(std::array<unsigned char, 16> const& ledger_id) : id_{ledger_id} {}
+
+    // What becomes of the next appends, in order; then committed.
+    enum class Script {
+        commit,
+        unknown_written,      // answers unknown, and the group is there
+        unknown_not_written,  // answers unknown, and the group is not there
+        unknown_late,         // answers unknown, and the group appears at commit_late()
+        not_sent,
+    };
+    void script(Script step) { script_.push_back(step); }
+    // Completions wait for pump() instead of being called inside append().
+    void hold_completions(bool hold) { hold_ = hold; }
+    std::size_t pump();
+    void commit_late();
+    // Another process takes the lease.
+    void fence() { ++epoch_; }
+    // The process dies: nobody will be called any more; late groups appear or not.
+    void crash(bool late_groups_appear);
+
+    std::size_t group_bytes_max() const override { return 8U << 20U; }
+    std::array<unsigned char, 16> ledger_id() const override { return id_; }
+    Result<Lease> acquire(Epoch observed) override;
+    Result<void> release(Lease const& lease) override;
+    void append(Lease const& lease, Position expected, Group group, AppendCompletion completion)
+        override;
+    Result<Head> head() const override;
+    Result<void> read(Sequence from, Payloads payloads, Visitor const& visit) const override;
+    Result<Transfer> transfer(Sequence sequence, std::uint32_t index) const override;
+    Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override;
+    Result<void> drop_payload(Sequence sequence, std::uint32_t index) override;
+
+    // Every stored byte may be changed by a test.
+    std::vector<EncodedRecord>& records() { return records_; }
+
+private:
+    AppendOutcome store(Lease const& lease, Position const& expected, Group const& group);
+
+    std::array<unsigned char, 16> id_;
+    Epoch epoch_ = 0;
+    std::vector<EncodedRecord> records_;  // record n at n - 1
+    std::map<std::pair<Sequence, std::uint32_t>, bool> dropped_;
+    std::deque<Script> script_;
+    bool hold_ = false;
+    struct Held {
+        AppendCompletion completion;
+        AppendOutcome outcome;
+    };
+    std::deque<Held> held_;
+    struct Late {
+        Lease lease;
+        Position expected;
+        Group group;
+    };
+    std::vector<Late> late_;
+};
+
+}  // namespace florin::ledger
