@@ -14,7 +14,9 @@
 #include "ledger/command.h"
 #include "ledger/documents.h"
 
+#include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 namespace florin::ledger {
@@ -38,6 +40,7 @@ public:
     // what is damaged, Errc::unsupported a format of another version.
     static Result<std::unique_ptr<Ledger>> open(LedgerOptions options, Clock const& clock);
 
+    Ledger() = default;
     Ledger(Ledger const&) = delete;
     Ledger& operator=(Ledger const&) = delete;
     virtual ~Ledger() = default;  // stops
@@ -62,12 +65,12 @@ public:
     virtual void on_failure(std::function<void(Error)> callback) = 0;
 
     struct Figures {
-        std::uint64_t queued = 0;
-        std::uint64_t groups = 0;
-        std::uint64_t records = 0;
-        std::uint64_t transfers = 0;
-        std::uint64_t append_ns_last = 0;
-        std::uint64_t commands = 0;
+        std::uint64_t queued = 0;     // requests waiting for the ledger thread
+        std::uint64_t groups = 0;     // appended since the start
+        std::uint64_t records = 0;    // appended since the start
+        std::uint64_t transfers = 0;  // created since the start
+        std::uint64_t requests = 0;   // decided or read since the start
+        std::uint64_t replayed = 0;   // records applied again at the start
     };
     virtual Figures figures() const = 0;
 

@@ -1,0 +1,237 @@
+#include "ledger/store/rocks_state_store.h"
+
+#include "ledger/base/check.h"
+#include "ledger/store/rocks.h"
+
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/sst_file_writer.h>
+#include <rocksdb/table.h>
+
+#include <array>
+
+namespace florin::ledger {
+namespace {
+
+namespace fs = std::filesystem;
+
+rocksdb::ColumnFamilyOptions table_options(
+    Table table, std::shared_ptr<rocksdb::Cache> const& cache
+) {
+    rocksdb::BlockBasedTableOptions blocks;
+    blocks.block_cache = cache;
+    blocks.block_size = 8192;
+    blocks.format_version = 5;
+    bool const is_looked_up = table == Table::transfer_id || table == Table::account ||
+                              table == Table::document || table == Table::pending;
+    if (is_looked_up) {
+        blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(12));
+        blocks.optimize_filters_for_memory = true;
+    }
+    rocksdb::ColumnFamilyOptions options;
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+    options.compression = rocksdb::CompressionType::kNoCompression;
+    options.write_buffer_size = 32U << 20U;
+    options.target_file_size_base = 64U << 20U;
+    if (is_run_table(table)) {
+        options.level0_file_num_compaction_trigger = 8;
+        options.level0_slowdown_writes_trigger = 40;
+        options.level0_stop_writes_trigger = 60;
+    }
+    return options;
+}
+
+// "default" must exist in every RocksDB; the first table lives there.
+std::string family_name(Table table) {
+    return table == Table::meta ? rocksdb::kDefaultColumnFamilyName
+                                : std::string{table_name(table)};
+}
+
+class RocksStateStore final : public StateStore {
+public:
+    explicit RocksStateStore(fs::path directory) : directory_{std::move(directory)} {}
+
+    Result<void> open(RocksStateOptions const& options) {
+        cache_ = rocksdb::NewLRUCache(options.cache_bytes);
+        std::vector<rocksdb::ColumnFamilyDescriptor> families;
+        for (std::size_t i = 0; i < kTableCount; ++i) {
+            auto const table = static_cast<Table>(i);
+            families.emplace_back(family_name(table), table_options(table, cache_));
+        }
+        auto database = database_options(!options.read_only);
+        database.atomic_flush = true;
+        std::error_code ignored;
+        rocksdb::Status status;
+        if (options.read_only) {
+            status = rocksdb::DB::OpenForReadOnly(
+                database, directory_.string(), families, &handle_.families, &handle_.database
+            );
+        } else {
+            fs::create_directories(ingest_directory(), ignored);
+            for (auto const& leftover : fs::directory_iterator{ingest_directory(), ignored}) {
+                fs::remove(leftover.path(), ignored);
+            }
+            status = rocksdb::DB::Open(
+                database, directory_.string(), families, &handle_.families, &handle_.database
+            );
+        }
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": cannot open")};
+        }
+        return {};
+    }
+
+    Result<std::optional<std::string>> get(Table table, ByteView key) const override {
+        rocksdb::PinnableSlice value;
+        auto const status =
+            handle_.database->Get(rocksdb::ReadOptions{}, family(table), slice(key), &value);
+        if (status.IsNotFound()) {
+            return std::nullopt;
+        }
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, reading(table))};
+        }
+        return value.ToString();
+    }
+
+    Result<void> scan(Range const& range, Visitor const& visit) const override {
+        rocksdb::ReadOptions options;
+        rocksdb::Slice const upper = slice(range.to);
+        rocksdb::Slice const lower = slice(range.from);
+        if (!range.to.empty()) {
+            options.iterate_upper_bound = &upper;
+        }
+        options.iterate_lower_bound = &lower;
+        std::unique_ptr<rocksdb::Iterator> const it{
+            handle_.database->NewIterator(options, family(range.table))
+        };
+        if (range.reverse) {
+            it->SeekToLast();
+        } else {
+            it->Seek(lower);
+        }
+        while (it->Valid()) {
+            FLORIN_TRY(bool const go_on, visit(bytes_of(it->key()), bytes_of(it->value())));
+            if (!go_on) {
+                return {};
+            }
+            range.reverse ? it->Prev() : it->Next();
+        }
+        if (!it->status().ok()) {
+            return std::unexpected{rocks_error(it->status(), reading(range.table))};
+        }
+        return {};
+    }
+
+    Result<void> write(std::vector<Change> const& changes) override {
+        rocksdb::WriteBatch batch;
+        for (Change const& change : changes) {
+            FLORIN_CHECK(!is_run_table(change.table), "write is for live tables");
+            auto const status = change.value
+                                    ? batch.Put(family(change.table), change.key, *change.value)
+                                    : batch.Delete(family(change.table), change.key);
+            if (!status.ok()) {
+                return std::unexpected{rocks_error(status, directory_.string() + ": write")};
+            }
+        }
+        rocksdb::WriteOptions options;
+        options.disableWAL = true;
+        if (auto const status = handle_.database->Write(options, &batch); !status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": write")};
+        }
+        return {};
+    }
+
+    Result<void> ingest(std::vector<Change> const& changes) override {
+        std::vector<rocksdb::IngestExternalFileArg> files;
+        for (std::size_t begin = 0; begin < changes.size();) {
+            Table const table = changes[begin].table;
+            FLORIN_CHECK(is_run_table(table), "ingest is for run tables");
+            std::size_t end = begin;
+            while (end < changes.size() && changes[end].table == table) {
+                ++end;
+            }
+            FLORIN_TRY(auto file, build_file(table, changes.data() + begin, changes.data() + end));
+            files.push_back(std::move(file));
+            begin = end;
+        }
+        if (files.empty()) {
+            return {};
+        }
+        if (auto const status = handle_.database->IngestExternalFiles(files); !status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": ingest")};
+        }
+        return {};
+    }
+
+    Result<void> flush() override {
+        auto const status = handle_.database->Flush(rocksdb::FlushOptions{}, handle_.families);
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": flush")};
+        }
+        return {};
+    }
+
+    Result<void> verify_files() const override {
+        return verify_table_files(*handle_.database, directory_);
+    }
+
+private:
+    fs::path ingest_directory() const { return directory_ / "ingest"; }
+    rocksdb::ColumnFamilyHandle* family(Table table) const {
+        return handle_.families[static_cast<std::size_t>(table)];
+    }
+    std::string reading(Table table) const {
+        return directory_.string() + ": reading table " + std::string{table_name(table)};
+    }
+
+    Result<rocksdb::IngestExternalFileArg> build_file(
+        Table table, Change const* begin, Change const* end
+    ) {
+        std::string const path = (ingest_directory() / (std::string{table_name(table)} + "." +
+                                                        std::to_string(next_file_++) + ".sst"))
+                                     .string();
+        rocksdb::Options const options{
+            handle_.database->GetDBOptions(), handle_.database->GetOptions(family(table))
+        };
+        rocksdb::SstFileWriter writer{rocksdb::EnvOptions{}, options, family(table)};
+        auto status = writer.Open(path);
+        for (Change const* change = begin; change != end && status.ok(); ++change) {
+            status = change->value ? writer.Put(change->key, *change->value)
+                                   : writer.Delete(change->key);
+        }
+        rocksdb::ExternalSstFileInfo info;
+        if (status.ok()) {
+            status = writer.Finish(&info);
+        }
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, path + ": building")};
+        }
+        rocksdb::IngestExternalFileArg file;
+        file.column_family = family(table);
+        file.external_files = {path};
+        file.options.move_files = true;
+        file.options.write_global_seqno = false;
+        file.options.failed_move_fall_back_to_copy = true;
+        file.files_checksums = {info.file_checksum};
+        file.files_checksum_func_names = {info.file_checksum_func_name};
+        return file;
+    }
+
+    fs::path directory_;
+    std::shared_ptr<rocksdb::Cache> cache_;
+    RocksHandle handle_;
+    std::uint64_t next_file_ = 1;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StateStore>> open_rocks_state(RocksStateOptions const& options) {
+    if (options.read_only && !fs::exists(options.directory / "CURRENT")) {
+        return fail(Errc::not_found, options.directory.string() + ": no state store there");
+    }
+    auto store = std::make_unique<RocksStateStore>(options.directory);
+    FLORIN_TRY_VOID(store->open(options));
+    return store;
+}
+
+}  // namespace florin::ledger

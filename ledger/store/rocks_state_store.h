@@ -1,0 +1,23 @@
+// The state store on RocksDB: one column family a table, no write-ahead log.
+//
+// Live tables are written to memory and reach the disk together (atomic flush); run tables arrive
+// as files, built beside and taken in atomically. Whatever a crash takes away is applied again from
+// the journal. Files under ingest/ are on their way; leftovers are removed on open.
+#pragma once
+
+#include "ledger/state_store.h"
+
+#include <filesystem>
+#include <memory>
+
+namespace florin::ledger {
+
+struct RocksStateOptions {
+    std::filesystem::path directory;
+    bool read_only = false;  // changes nothing on disk; Errc::not_found where there is nothing
+    std::size_t cache_bytes = 64U << 20U;
+};
+
+Result<std::unique_ptr<StateStore>> open_rocks_state(RocksStateOptions const& options);
+
+}  // namespace florin::ledger
