@@ -78,6 +78,8 @@ public:
     }
 
     Result<void> open() {
+        // The witness first: while another process writes, it may only be behind what is read next.
+        FLORIN_TRY_VOID(witness_.open(options_.witness, options_.read_only));
         auto const cache = rocksdb::NewLRUCache(options_.cache_bytes);
         std::vector<rocksdb::ColumnFamilyDescriptor> const families{
             {rocksdb::kDefaultColumnFamilyName, family_options(cache)},
@@ -269,7 +271,6 @@ private:
 
     // The newest record, whole and sound, against the witness.
     Result<void> load_head() {
-        FLORIN_TRY_VOID(witness_.open(options_.witness, options_.read_only));
         head_ = genesis_position(ledger_id_);
         std::unique_ptr<rocksdb::Iterator> const it{
             handle_.database->NewIterator(rocksdb::ReadOptions{}, family(records_family))
