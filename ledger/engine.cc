@@ -3,6 +3,7 @@
 #include "ledger/base/check.h"
 #include "ledger/queries.h"
 #include "ledger/record.h"
+#include "ledger/replay.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -18,6 +19,8 @@ constexpr std::size_t kRequestBytesMax = 3U << 20U;
 constexpr std::size_t kExpiriesAtOnce = 8'192;
 // A journal that cannot tell three times in a row is treated as failed.
 constexpr unsigned kUnknownMax = 3;
+// Records replayed between two writes of the live tables.
+constexpr std::uint64_t kPublishEvery = 256;
 
 std::size_t request_bytes(Request const& request) {
     // What a transfer may add beside itself: its resolution or its used-up id.
@@ -145,53 +148,12 @@ Result<void> Engine::write_genesis() {
 }
 
 Result<std::uint64_t> Engine::replay() {
-    Sequence const from = views_.applied() + 1;
+    FLORIN_TRY(kind_, ledger_kind(journal_));
     std::uint64_t replayed = 0;
-    // The record before the first one to replay gives the hash to chain to; record 1 the kind.
-    Position previous = genesis_position(journal_.ledger_id());
-    Epoch epoch = 0;
-    auto const kind_of = [&](Journal::StoredRecord const& stored) -> Result<bool> {
-        EffectReader reader{stored.effects};
-        FLORIN_TRY(Effect const first, reader.next());
-        if (auto const* genesis = std::get_if<Genesis>(&first)) {
-            kind_ = genesis->kind;
-            return false;
-        }
-        return fail(Errc::corrupt, "record 1 does not begin the ledger");
-    };
-    FLORIN_TRY_VOID(journal_.read(1, Journal::Payloads::without, kind_of));
-    bool is_first = from > 1;
-    auto const apply = [&](Journal::StoredRecord const& stored) -> Result<bool> {
-        if (is_first) {
-            is_first = false;
-            FLORIN_TRY(RecordHeader const header, decode_header(stored.header));
-            FLORIN_TRY_VOID(check_body(header, stored.transfers, stored.effects));
-            previous = {
-                header.sequence, record_hash(stored.header, stored.transfers, stored.effects)
-            };
-            epoch = header.epoch;
-            clock_ = header.time;
-            return true;
-        }
-        FLORIN_TRY(
-            CheckedRecord const checked, check_record(stored, journal_.ledger_id(), previous, epoch)
-        );
-        previous = checked.position;
-        epoch = checked.header.epoch;
-        clock_ = checked.header.time;
-        auto const payload = [&](std::uint32_t index) -> Payload const* {
-            bool const there = index < stored.payloads.size() && stored.payloads[index];
-            return there ? &*stored.payloads[index] : nullptr;
-        };
-        FLORIN_TRY_VOID(views_.apply(
-            {.sequence = checked.position.sequence,
-             .transfers = stored.transfers,
-             .effects = stored.effects,
-             .payload = payload},
-            true
-        ));
+    auto const apply = [&](ReplayedRecord const& record) -> Result<void> {
+        FLORIN_TRY_VOID(views_.apply(record.for_views(), true));
         ++replayed;
-        if (replayed % 256 == 0) {
+        if (replayed % kPublishEvery == 0) {
             FLORIN_TRY_VOID(views_.publish());
         }
         if (views_.run_transfers() >= options_.run_transfers ||
@@ -201,16 +163,20 @@ Result<std::uint64_t> Engine::replay() {
             views_.run_is_stored(run.boundary);
             books_.applied_up_to(run.boundary);
         }
-        return true;
+        return {};
     };
-    FLORIN_TRY_VOID(journal_.read(std::max<Sequence>(from - 1, 1), Journal::Payloads::with, apply));
-    if (previous != head_) {
+    FLORIN_TRY(
+        ReplayEnd const end,
+        replay_journal(journal_, views_.applied() + 1, Journal::Payloads::with, apply)
+    );
+    if (end.last != head_) {
         return fail(
             Errc::corrupt,
             "the journal's head is record " + std::to_string(head_.sequence) +
-                ", but reading it ends at record " + std::to_string(previous.sequence)
+                ", but reading it ends at record " + std::to_string(end.last.sequence)
         );
     }
+    clock_ = end.time;
     FLORIN_TRY_VOID(views_.publish());
     return replayed;
 }

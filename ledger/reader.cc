@@ -1,0 +1,82 @@
+#include "ledger/reader.h"
+
+#include "ledger/overlay_store.h"
+#include "ledger/replay.h"
+#include "ledger/store/data_dir.h"
+#include "ledger/store/local_journal.h"
+#include "ledger/store/rocks_state_store.h"
+
+namespace florin::ledger {
+namespace {
+
+class LocalReader final : public LedgerReader {
+public:
+    Result<void> open(DataDirectory const& directory) {
+        FLORIN_TRY(
+            journal_,
+            LocalJournal::open(
+                {.directory = directory.log(), .witness = directory.witness(), .read_only = true}
+            )
+        );
+        FLORIN_TRY(stored_, open_rocks_state({.directory = directory.state(), .read_only = true}));
+        overlay_ = std::make_unique<OverlayStateStore>(*stored_);
+        books_ = std::make_unique<Books>(*journal_, *overlay_);
+        views_ = std::make_unique<Views>(*books_, *overlay_);
+        FLORIN_TRY_VOID(views_->load());
+        FLORIN_TRY(Head const head, journal_->head());
+        head_ = head.last;
+        if (views_->run_applied() > head_.sequence || views_->live_applied() > head_.sequence) {
+            return fail(
+                Errc::corrupt,
+                directory.path().string() + ": the views have applied more than the journal holds"
+            );
+        }
+        FLORIN_TRY(kind_, ledger_kind(*journal_));
+        auto const apply = [&](ReplayedRecord const& record) {
+            return views_->apply(record.for_views(), true);
+        };
+        FLORIN_TRY_VOID(
+            replay_journal(*journal_, views_->applied() + 1, Journal::Payloads::with, apply)
+        );
+        FLORIN_TRY_VOID(views_->publish());
+        documents_ = std::make_unique<DocumentReader>(*overlay_);
+        queries_ = std::make_unique<Queries>(*books_);
+        return {};
+    }
+
+    Position head() const override { return head_; }
+    std::array<unsigned char, 16> id() const override { return journal_->ledger_id(); }
+    LedgerKind kind() const override { return kind_; }
+    Journal const& journal() const override { return *journal_; }
+    DocumentReader const& documents() const override { return *documents_; }
+    Queries& queries() override { return *queries_; }
+    Result<void> accounts(std::function<Result<bool>(Account const& account)> const& visit
+    ) override {
+        return each_account(*books_, visit);
+    }
+
+private:
+    std::unique_ptr<LocalJournal> journal_;
+    std::unique_ptr<StateStore> stored_;
+    std::unique_ptr<OverlayStateStore> overlay_;
+    std::unique_ptr<Books> books_;
+    std::unique_ptr<Views> views_;
+    std::unique_ptr<DocumentReader> documents_;
+    std::unique_ptr<Queries> queries_;
+    Position head_;
+    LedgerKind kind_ = LedgerKind::full;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<LedgerReader>> LedgerReader::open(std::filesystem::path const& data_dir) {
+    FLORIN_TRY(
+        DataDirectory const directory,
+        DataDirectory::open(data_dir, DataDirectory::Access::read_only, false)
+    );
+    auto reader = std::make_unique<LocalReader>();
+    FLORIN_TRY_VOID(reader->open(directory));
+    return reader;
+}
+
+}  // namespace florin::ledger

@@ -1,0 +1,17 @@
+// `florin ledger …`: the kernel on standard input, proofs, and reports on balances.
+// Thread rule: one thread.
+#pragma once
+
+#include "tools/florin/output.h"
+
+#include <filesystem>
+
+namespace florin::tools {
+
+// One JSON request a line in, one answer a line out, durable before it is written.
+int ledger_exec(std::filesystem::path const& data_dir, bool manual_clock);
+int ledger_verify(std::filesystem::path const& data_dir, Format format);
+int ledger_balances(std::filesystem::path const& data_dir, Format format);
+int ledger_trial_balance(std::filesystem::path const& data_dir, Format format);
+
+}  // namespace florin::tools

@@ -1,0 +1,31 @@
+// Accounts, transfers, filters and answers of the kernel as JSON, the way `florin ledger exec` and
+// the operator's API speak it.
+//
+// 128- and 64-bit numbers are decimal strings (JSON integers are taken where they are exact), 32-
+// and 16-bit ones are numbers (strings are taken); flags are lists of names or an integer mask.
+// Thread rule: pure functions.
+#pragma once
+
+#include "ledger/command.h"
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace florin::tools {
+
+// Why a request was not understood.
+struct JsonError {
+    std::string code;  // malformed_json, unknown_request, unknown_field, bad_value, too_many_events
+    std::string message;
+};
+
+// One request, e.g. {"create_transfers":[{…}]}.
+std::expected<ledger::Request, JsonError> parse_request(std::string_view line);
+
+// One line without its end, e.g. {"results":[…]}.
+std::string render_answer(ledger::Answer const& answer);
+std::string render_error(std::string_view code, std::string_view message, std::uint64_t line);
+
+}  // namespace florin::tools

@@ -1,0 +1,143 @@
+#include "ledger/base/currency.h"
+#include "ledger/base/money.h"
+#include "ledger/reader.h"
+#include "ledger/verify.h"
+#include "tools/florin/ledger_commands.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace florin::tools {
+namespace {
+
+// Net balances may have either sign; u128 sums are printed with one.
+std::string signed_text(u128 credits, u128 debits) {
+    return credits >= debits ? to_string(credits - debits) : "-" + to_string(debits - credits);
+}
+
+Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& data_dir) {
+    return ledger::LedgerReader::open(data_dir);
+}
+
+}  // namespace
+
+int ledger_verify(std::filesystem::path const& data_dir, Format format) {
+    ProgressBar bar{"verify"};
+    auto const report = ledger::verify_ledger(data_dir, [&](ledger::VerifyProgress const& at) {
+        bar.show(at.step, at.done, at.total);
+    });
+    if (!report) {
+        bool const could_not_run =
+            report.error().code == Errc::not_found || report.error().code == Errc::unsupported;
+        if (could_not_run) {
+            return report_error(report.error());
+        }
+        fmt::print(stderr, "florin: verify FAILED: {}\n", report.error().context);
+        return kFoundSomething;
+    }
+    Table table{{"what", "value"}};
+    table.add({"ledger", to_hex(view(report->ledger_id))});
+    table.add({"head", std::to_string(report->head.sequence)});
+    table.add({"hash", crypto::hex(report->head.hash)});
+    table.add({"records", std::to_string(report->records)});
+    table.add({"transfers", std::to_string(report->transfers)});
+    table.add({"accounts", std::to_string(report->accounts)});
+    table.add({"documents", std::to_string(report->documents)});
+    table.add({"payloads", std::to_string(report->payloads)});
+    table.add({"payloads_forgotten", std::to_string(report->payloads_forgotten)});
+    table.add({"view_entries_compared", std::to_string(report->view_entries)});
+    table.add({"verdict", "everything agrees"});
+    table.print(format);
+    return kDone;
+}
+
+int ledger_balances(std::filesystem::path const& data_dir, Format format) {
+    auto reader = open(data_dir);
+    if (!reader) {
+        return report_error(reader.error());
+    }
+    Table table{
+        {"account",
+         "ledger",
+         "code",
+         ">debits_pending",
+         ">debits_posted",
+         ">credits_pending",
+         ">credits_posted",
+         ">balance"}
+    };
+    auto const add = [&](ledger::Account const& account) -> Result<bool> {
+        table.add(
+            {to_string(account.id),
+             std::to_string(account.ledger),
+             std::to_string(account.code),
+             to_string(account.debits_pending),
+             to_string(account.debits_posted),
+             to_string(account.credits_pending),
+             to_string(account.credits_posted),
+             signed_text(account.credits_posted, account.debits_posted)}
+        );
+        return true;
+    };
+    if (auto const done = (*reader)->accounts(add); !done) {
+        return report_error(done.error());
+    }
+    table.print(format);
+    return kDone;
+}
+
+int ledger_trial_balance(std::filesystem::path const& data_dir, Format format) {
+    auto reader = open(data_dir);
+    if (!reader) {
+        return report_error(reader.error());
+    }
+    struct Sums {
+        std::uint64_t accounts = 0;
+        u128 debits_pending = 0;
+        u128 debits_posted = 0;
+        u128 credits_pending = 0;
+        u128 credits_posted = 0;
+    };
+    std::map<std::uint32_t, Sums> ledgers;
+    auto const add = [&](ledger::Account const& account) -> Result<bool> {
+        Sums& sums = ledgers[account.ledger];
+        ++sums.accounts;
+        sums.debits_pending += account.debits_pending;
+        sums.debits_posted += account.debits_posted;
+        sums.credits_pending += account.credits_pending;
+        sums.credits_posted += account.credits_posted;
+        return true;
+    };
+    if (auto const done = (*reader)->accounts(add); !done) {
+        return report_error(done.error());
+    }
+    Table table{
+        {"ledger",
+         ">accounts",
+         ">debits_posted",
+         ">credits_posted",
+         ">debits_pending",
+         ">credits_pending",
+         "balanced"}
+    };
+    bool all_balanced = true;
+    for (auto const& [ledger, sums] : ledgers) {
+        bool const balanced = sums.debits_posted == sums.credits_posted &&
+                              sums.debits_pending == sums.credits_pending;
+        all_balanced = all_balanced && balanced;
+        table.add(
+            {std::to_string(ledger),
+             std::to_string(sums.accounts),
+             to_string(sums.debits_posted),
+             to_string(sums.credits_posted),
+             to_string(sums.debits_pending),
+             to_string(sums.credits_pending),
+             balanced ? "yes" : "NO"}
+        );
+    }
+    table.print(format);
+    return all_balanced ? kDone : kFoundSomething;
+}
+
+}  // namespace florin::tools
