@@ -125,10 +125,7 @@ private:
     }
 
     Result<bool> open_witness();
-    Result<void> load_ledger_id();
-    Result<void> load_head(bool has_witness);
-    Result<void> check_newest(Sequence last, Sequence known);
-    Result<Position> position_at(Sequence sequence) const;
+    Result<void> open_without_witness();
 
     void run();
     Told write(Job const& job, Head const& head, bool is_leased);
@@ -152,13 +149,109 @@ private:
 
 // ---- opening ------------------------------------------------------------------------------------
 
+// What a log says about itself, checked.
+struct ChainEnd {
+    std::array<unsigned char, 16> ledger_id{};
+    Head head;
+};
+
+// Where the chain stood after `sequence`, by the record itself.
+Result<Position> position_at(
+    StoredLog const& log, std::array<unsigned char, 16> const& ledger_id, Sequence sequence
+) {
+    Position found = genesis_position(ledger_id);
+    if (sequence == 0) {
+        return found;
+    }
+    auto const take = [&](Journal::StoredRecord const& stored) -> Result<bool> {
+        found = {sequence, record_hash(stored.header, stored.transfers, stored.effects)};
+        return false;
+    };
+    FLORIN_TRY_VOID(log.read(sequence, sequence, Journal::Payloads::without, take));
+    return found;
+}
+
+// The newest records, whole and chained, against the witness: everything after it as far as that is
+// sensible, and the last record in any case.
+Result<ChainEnd> check_end(
+    StoredLog const& log, LocalJournalOptions const& options, Position const& known
+) {
+    std::string const path = options.directory.string();
+    ChainEnd end;
+    FLORIN_TRY(auto const stored_id, log.ledger_id());
+    FLORIN_TRY(Sequence const last, log.last_sequence());
+    if (known.sequence > last) {
+        return fail(
+            Errc::corrupt,
+            path + ": the journal ends at record " + std::to_string(last) + ", but record " +
+                std::to_string(known.sequence) + " was written and synced"
+        );
+    }
+    if (!stored_id) {
+        return fail(Errc::corrupt, path + ": the journal has no ledger id");
+    }
+    end.ledger_id = *stored_id;
+    FLORIN_TRY(Position const at_known, position_at(log, end.ledger_id, known.sequence));
+    if (at_known != known) {
+        return fail(
+            Errc::corrupt,
+            log.name(known.sequence) + ": is not the one that " + options.witness.string() +
+                " has seen"
+        );
+    }
+    end.head.last = genesis_position(end.ledger_id);
+    if (last == 0) {
+        return end;
+    }
+    Sequence const bounded = last > kCheckedOnOpen ? last - kCheckedOnOpen : 0;
+    Sequence const from = std::max({known.sequence, bounded, Sequence{1}});
+    std::optional<Position> previous;
+    if (from == 1) {
+        previous = end.head.last;
+    }
+    auto const check = [&](Journal::StoredRecord const& stored) -> Result<bool> {
+        if (!previous) {
+            FLORIN_TRY(RecordHeader const header, decode_header(stored.header));
+            previous = Position{from - 1, header.prev_hash};
+        }
+        FLORIN_TRY(
+            CheckedRecord const checked,
+            check_record(stored, end.ledger_id, *previous, end.head.epoch)
+        );
+        previous = end.head.last = checked.position;
+        end.head.epoch = checked.header.epoch;
+        return true;
+    };
+    FLORIN_TRY_VOID(log.read(from, last, Journal::Payloads::without, check));
+    return end;
+}
+
 Result<void> RocksLocalJournal::open() {
     FLORIN_TRY(bool const has_witness, open_witness());
     StoreAccess const access = options_.read_only ? StoreAccess::read_only : StoreAccess::write;
-    FLORIN_TRY_VOID(log_.open(options_.directory, access, options_.cache_bytes));
-    FLORIN_TRY_VOID(load_ledger_id());
-    FLORIN_TRY_VOID(load_head(has_witness));
+    if (!has_witness) {
+        FLORIN_TRY_VOID(open_without_witness());
+    } else {
+        if (!options_.read_only) {
+            // Opening for writing cuts a torn tail and rewrites what is left: nothing of that
+            // before it is certain that the tail was never acknowledged.
+            StoredLog look;
+            FLORIN_TRY_VOID(
+                look.open(options_.directory, StoreAccess::read_only, options_.cache_bytes)
+            );
+            FLORIN_TRY_VOID(check_end(look, options_, witness_.known()));
+        }
+        FLORIN_TRY_VOID(log_.open(options_.directory, access, options_.cache_bytes));
+    }
+    FLORIN_TRY(ChainEnd const end, check_end(log_, options_, witness_.known()));
+    ledger_id_ = end.ledger_id;
+    head_ = end.head.last;
+    epoch_ = end.head.epoch;
     if (!options_.read_only) {
+        if (head_ != witness_.known()) {
+            FLORIN_TRY_VOID(witness_.write(head_));
+            FLORIN_TRY_VOID(witness_.sync());
+        }
         writer_ = std::thread{[this] { run(); }};
         pthread_setname_np(writer_.native_handle(), "florin-journal");
     }
@@ -184,25 +277,14 @@ Result<bool> RocksLocalJournal::open_witness() {
     return true;
 }
 
-Result<void> RocksLocalJournal::load_ledger_id() {
-    FLORIN_TRY(auto const stored, log_.ledger_id());
-    if (stored) {
-        ledger_id_ = *stored;
-        return {};
-    }
-    FLORIN_TRY(Sequence const last, log_.last_sequence());
-    if (last != 0 || options_.read_only) {
-        return fail(Errc::corrupt, options_.directory.string() + ": the journal has no ledger id");
-    }
-    ledger_id_ = options_.new_ledger_id;
-    return log_.write_ledger_id(ledger_id_);
-}
-
-// The newest records, whole and chained, against the witness.
-Result<void> RocksLocalJournal::load_head(bool has_witness) {
-    head_ = genesis_position(ledger_id_);
-    FLORIN_TRY(Sequence const last, log_.last_sequence());
-    if (!has_witness) {
+// A new journal, or one whose creation did not come to its end. Records need a witness.
+Result<void> RocksLocalJournal::open_without_witness() {
+    std::error_code error;
+    if (options_.read_only || std::filesystem::exists(options_.directory / "CURRENT", error)) {
+        StoredLog look;
+        FLORIN_TRY_VOID(look.open(options_.directory, StoreAccess::read_only, options_.cache_bytes)
+        );
+        FLORIN_TRY(Sequence const last, look.last_sequence());
         if (last != 0) {
             return fail(
                 Errc::corrupt,
@@ -212,70 +294,18 @@ Result<void> RocksLocalJournal::load_head(bool has_witness) {
                     std::to_string(last)
             );
         }
-        return options_.read_only ? Result<void>{} : witness_.create(options_.witness, head_);
-    }
-    Position const known = witness_.known();
-    if (known.sequence > last) {
-        return fail(
-            Errc::corrupt,
-            options_.directory.string() + ": the journal ends at record " + std::to_string(last) +
-                ", but record " + std::to_string(known.sequence) + " was written and synced"
-        );
-    }
-    FLORIN_TRY(Position const at_known, position_at(known.sequence));
-    if (at_known != known) {
-        return fail(
-            Errc::corrupt,
-            log_.name(known.sequence) + ": is not the one that " + options_.witness.string() +
-                " has seen"
-        );
-    }
-    FLORIN_TRY_VOID(check_newest(last, known.sequence));
-    if (last > known.sequence && !options_.read_only) {
-        FLORIN_TRY_VOID(witness_.write(head_));
-        FLORIN_TRY_VOID(witness_.sync());
-    }
-    return {};
-}
-
-// Everything after the witness, as far as that is sensible, and the last record in any case.
-Result<void> RocksLocalJournal::check_newest(Sequence last, Sequence known) {
-    if (last == 0) {
-        return {};
-    }
-    Sequence const bounded = last > kCheckedOnOpen ? last - kCheckedOnOpen : 0;
-    Sequence const from = std::max({known, bounded, Sequence{1}});
-    std::optional<Position> previous;
-    if (from == 1) {
-        previous = genesis_position(ledger_id_);
-    }
-    auto const check = [&](StoredRecord const& stored) -> Result<bool> {
-        if (!previous) {
-            FLORIN_TRY(RecordHeader const header, decode_header(stored.header));
-            previous = Position{from - 1, header.prev_hash};
+        if (options_.read_only) {
+            return fail(Errc::not_found, options_.directory.string() + ": the journal is empty");
         }
-        FLORIN_TRY(
-            CheckedRecord const checked, check_record(stored, ledger_id_, *previous, epoch_)
-        );
-        previous = head_ = checked.position;
-        epoch_ = checked.header.epoch;
-        return true;
-    };
-    return log_.read(from, last, Payloads::without, check);
-}
-
-// Where the chain stood after `sequence`, by the record itself.
-Result<Position> RocksLocalJournal::position_at(Sequence sequence) const {
-    Position found = genesis_position(ledger_id_);
-    if (sequence == 0) {
-        return found;
     }
-    auto const take = [&](StoredRecord const& stored) -> Result<bool> {
-        found = {sequence, record_hash(stored.header, stored.transfers, stored.effects)};
-        return false;
-    };
-    FLORIN_TRY_VOID(log_.read(sequence, sequence, Payloads::without, take));
-    return found;
+    FLORIN_TRY_VOID(log_.open(options_.directory, StoreAccess::write, options_.cache_bytes));
+    FLORIN_TRY(auto const stored_id, log_.ledger_id());
+    if (!stored_id) {
+        FLORIN_TRY_VOID(log_.write_ledger_id(options_.new_ledger_id));
+    }
+    return witness_.create(
+        options_.witness, genesis_position(stored_id.value_or(options_.new_ledger_id))
+    );
 }
 
 // ---- the journal thread -------------------------------------------------------------------------
@@ -340,7 +370,7 @@ RocksLocalJournal::Told RocksLocalJournal::compare_with_stored(Job const& job, P
     const {
     Position const& wanted = job.group.back()->position;
     if (wanted.sequence <= head.sequence) {
-        auto const stored = position_at(wanted.sequence);
+        auto const stored = position_at(log_, ledger_id_, wanted.sequence);
         if (!stored) {
             return {AppendOutcome::unknown, stored.error().context};
         }

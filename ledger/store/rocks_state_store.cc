@@ -61,7 +61,8 @@ std::string family_name(Table table) {
 
 class RocksStateStore final : public StateStore {
 public:
-    explicit RocksStateStore(fs::path directory) : directory_{std::move(directory)} {}
+    explicit RocksStateStore(RocksStateOptions const& options)
+        : directory_{options.directory}, read_only_{options.read_only} {}
 
     Result<void> open(RocksStateOptions const& options) {
         cache_ = rocksdb::NewLRUCache(options.cache_bytes);
@@ -124,6 +125,7 @@ public:
     }
 
     Result<void> write(std::vector<Change> const& changes) override {
+        FLORIN_TRY_VOID(must_write());
         rocksdb::WriteBatch batch;
         for (Change const& change : changes) {
             FLORIN_CHECK(!is_run_table(change.table), "write is for live tables");
@@ -143,6 +145,7 @@ public:
     }
 
     Result<void> ingest(std::vector<Change> const& changes) override {
+        FLORIN_TRY_VOID(must_write());
         auto stored = ingest_files(changes);
         if (!stored) {
             // Half a run must not fill the disk further; what stays is removed on the next open.
@@ -152,6 +155,7 @@ public:
     }
 
     Result<void> flush() override {
+        FLORIN_TRY_VOID(must_write());
         auto const status = handle_.database->Flush(rocksdb::FlushOptions{}, handle_.families);
         if (!status.ok()) {
             return std::unexpected{rocks_error(status, directory_.string() + ": flush")};
@@ -162,6 +166,14 @@ public:
     Result<void> verify_files() const override { return handle_.verify_files(); }
 
 private:
+    // RocksDB itself aborts on some of these.
+    Result<void> must_write() const {
+        if (read_only_) {
+            return fail(Errc::unsupported, directory_.string() + ": is open for reading only");
+        }
+        return {};
+    }
+
     Result<void> ingest_files(std::vector<Change> const& changes) {
         std::vector<rocksdb::IngestExternalFileArg> files;
         for (std::size_t begin = 0; begin < changes.size();) {
@@ -240,6 +252,7 @@ private:
     }
 
     fs::path directory_;
+    bool read_only_;
     std::shared_ptr<rocksdb::Cache> cache_;
     RocksHandle handle_;
     std::uint64_t next_file_ = 1;
@@ -248,7 +261,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<StateStore>> open_rocks_state(RocksStateOptions const& options) {
-    auto store = std::make_unique<RocksStateStore>(options.directory);
+    auto store = std::make_unique<RocksStateStore>(options);
     FLORIN_TRY_VOID(store->open(options));
     return store;
 }
