@@ -93,8 +93,10 @@ public:
 
     // Takes the epoch after `observed`; Errc::conflict where it has moved on.
     virtual Result<Lease> acquire(Epoch observed) = 0;
+    // Gives the lease back: what is appended under it afterwards is fenced.
     virtual Result<void> release(Lease const& lease) = 0;
 
+    // A group that cannot be (empty, too large, not a chain from `expected` on) is not_sent.
     virtual void append(
         Lease const& lease, Position expected, Group group, AppendCompletion completion
     ) = 0;

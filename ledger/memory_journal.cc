@@ -7,22 +7,33 @@
 namespace florin::ledger {
 
 Result<Lease> MemoryJournal::acquire(Epoch observed) {
-    if (observed > epoch_) {
-        epoch_ = observed;
+    if (observed != epoch_) {
+        return fail(
+            Errc::conflict,
+            "the journal is at epoch " + std::to_string(epoch_) + ", not " +
+                std::to_string(observed)
+        );
     }
     ++epoch_;
+    is_leased_ = true;
     return Lease{.epoch = epoch_, .leader_id = {}};
 }
 
-Result<void> MemoryJournal::release(Lease const&) {
+Result<void> MemoryJournal::release(Lease const& lease) {
+    if (lease.epoch == epoch_) {
+        is_leased_ = false;
+    }
     return {};
 }
 
 AppendOutcome MemoryJournal::store(
     Lease const& lease, Position const& expected, Group const& group
 ) {
-    if (lease.epoch != epoch_) {
+    if (lease.epoch != epoch_ || !is_leased_) {
         return AppendOutcome::fenced;
+    }
+    if (!check_group(group, id_, lease, expected) || group_bytes(group) > group_bytes_max()) {
+        return AppendOutcome::not_sent;
     }
     // Idempotent: the same records already there are committed.
     Sequence const last = group.back()->position.sequence;
@@ -49,14 +60,20 @@ void MemoryJournal::append(
         script_.pop_front();
     }
     AppendOutcome outcome = AppendOutcome::unknown;
+    std::size_t const records_before = records_.size();
     switch (step) {
         case Script::commit: outcome = store(lease, expected, group); break;
         case Script::unknown_written: static_cast<void>(store(lease, expected, group)); break;
         case Script::unknown_not_written: break;
         case Script::unknown_late: late_.push_back({lease, expected, group}); break;
         case Script::not_sent: outcome = AppendOutcome::not_sent; break;
+        case Script::conflict: outcome = AppendOutcome::conflict; break;
+        case Script::fenced:
+            fence();
+            outcome = store(lease, expected, group);
+            break;
     }
-    held_.push_back({std::move(completion), outcome});
+    held_.push_back({std::move(completion), outcome, records_before});
     if (!hold_) {
         pump();
     }
@@ -68,7 +85,8 @@ std::size_t MemoryJournal::pump() {
         Held held = std::move(held_.front());
         held_.pop_front();
         held.completion(
-            held.outcome, held.outcome == AppendOutcome::committed ? std::string{} : "scripted"
+            held.outcome,
+            held.outcome == AppendOutcome::committed ? std::string{} : "the journal in memory"
         );
         ++count;
     }
@@ -81,7 +99,10 @@ void MemoryJournal::commit_late() {
     }
 }
 
-void MemoryJournal::crash(bool late_groups_appear) {
+void MemoryJournal::crash(bool late_groups_appear, Tail tail) {
+    if (tail == Tail::torn && !held_.empty()) {
+        records_.resize(held_.front().records_before);
+    }
     held_.clear();
     if (late_groups_appear) {
         commit_late();
@@ -143,7 +164,7 @@ Result<std::optional<Payload>> MemoryJournal::payload(Sequence sequence, std::ui
 }
 
 Result<void> MemoryJournal::drop_payload(Sequence sequence, std::uint32_t index) {
-    dropped_[{sequence, index}] = true;
+    dropped_.insert({sequence, index});
     return {};
 }
 

@@ -6,9 +6,10 @@
 #include "ledger/journal.h"
 
 #include <deque>
-#include <map>
-#include <mutex>
 #include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 namespace florin::ledger {
 
@@ -23,6 +24,8 @@ public:
         unknown_not_written,  // answers unknown, and the group is not there
         unknown_late,         // answers unknown, and the group appears at commit_late()
         not_sent,
+        conflict,
+        fenced,  // another process takes the lease just before
     };
     void script(Script step) { script_.push_back(step); }
     // Completions wait for pump() instead of being called inside append().
@@ -31,10 +34,12 @@ public:
     void commit_late();
     // Another process takes the lease.
     void fence() { ++epoch_; }
-    // The process dies: nobody will be called any more; late groups appear or not.
-    void crash(bool late_groups_appear);
+    // The process dies: nobody will be called any more; late groups appear or not, and where the
+    // tail is torn, what was written but not acknowledged is gone.
+    enum class Tail : bool { whole, torn };
+    void crash(bool late_groups_appear, Tail tail = Tail::whole);
 
-    std::size_t group_bytes_max() const override { return 8U << 20U; }
+    std::size_t group_bytes_max() const override { return 16U << 20U; }
     std::array<unsigned char, 16> ledger_id() const override { return id_; }
     Result<Lease> acquire(Epoch observed) override;
     Result<void> release(Lease const& lease) override;
@@ -54,13 +59,15 @@ private:
 
     std::array<unsigned char, 16> id_;
     Epoch epoch_ = 0;
+    bool is_leased_ = false;
     std::vector<EncodedRecord> records_;  // record n at n - 1
-    std::map<std::pair<Sequence, std::uint32_t>, bool> dropped_;
+    std::set<std::pair<Sequence, std::uint32_t>> dropped_;
     std::deque<Script> script_;
     bool hold_ = false;
     struct Held {
         AppendCompletion completion;
         AppendOutcome outcome;
+        std::size_t records_before;
     };
     std::deque<Held> held_;
     struct Late {

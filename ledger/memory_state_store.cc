@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <tuple>
 
 namespace florin::ledger {
 
@@ -86,6 +87,12 @@ Result<void> MemoryStateStore::ingest(std::vector<Change> const& changes) {
     for (Change const& change : changes) {
         FLORIN_CHECK(is_run_table(change.table), "ingest is for run tables");
     }
+    auto const not_before = [](Change const& a, Change const& b) {
+        return std::tie(a.table, a.key) >= std::tie(b.table, b.key);
+    };
+    FLORIN_CHECK(
+        std::ranges::adjacent_find(changes, not_before) == changes.end(), "a run is sorted"
+    );
     apply(tables_, changes);
     return {};
 }

@@ -137,6 +137,41 @@ Result<CheckedRecord> check_record(
     };
 }
 
+Result<void> check_group(
+    Group const& group,
+    std::array<unsigned char, 16> const& ledger_id,
+    Lease const& lease,
+    Position const& expected
+) {
+    if (group.empty()) {
+        return fail(Errc::malformed, "a group without records");
+    }
+    Position previous = expected;
+    for (auto const& record : group) {
+        FLORIN_TRY(RecordHeader const header, decode_header(record->header));
+        Sequence const sequence = record->position.sequence;
+        if (header.sequence != sequence || sequence != previous.sequence + 1 ||
+            header.prev_hash != previous.hash) {
+            return fail(
+                Errc::malformed, name(sequence) + ": does not follow " + name(previous.sequence)
+            );
+        }
+        if (header.ledger_id != ledger_id || header.epoch != lease.epoch) {
+            return fail(Errc::malformed, name(sequence) + ": of another ledger or epoch");
+        }
+        previous = record->position;
+    }
+    return {};
+}
+
+std::size_t group_bytes(Group const& group) {
+    std::size_t bytes = 0;
+    for (auto const& record : group) {
+        bytes += record->bytes();
+    }
+    return bytes;
+}
+
 Transfer transfer_at(ByteView transfers, std::size_t index) {
     FLORIN_CHECK((index + 1) * sizeof(Transfer) <= transfers.size(), "the transfer is there");
     Transfer transfer;

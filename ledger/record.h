@@ -78,6 +78,18 @@ Result<CheckedRecord> check_record(
     Epoch epoch_before
 );
 
+// Whether a group is one that may be asked for at all: not empty, each record of this ledger and
+// under this lease, each where its header says, and one chain from `expected` on. Headers are read,
+// bodies are taken for what encode_record made them.
+Result<void> check_group(
+    Group const& group,
+    std::array<unsigned char, 16> const& ledger_id,
+    Lease const& lease,
+    Position const& expected
+);
+// Bytes of a group's records and payloads.
+std::size_t group_bytes(Group const& group);
+
 // Transfer `index` of a body's first part. The caller has checked that it is there.
 Transfer transfer_at(ByteView transfers, std::size_t index);
 

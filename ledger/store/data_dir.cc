@@ -1,10 +1,15 @@
 #include "ledger/store/data_dir.h"
 
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <fstream>
+#include <optional>
+#include <string>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -14,9 +19,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char const* kFormatStart = "florin data directory, format ";
+constexpr char const* kFormatFresh = "FORMAT.new";
 
-Error io_error(fs::path const& path) {
-    return {Errc::io, path.string() + ": " + std::strerror(errno)};
+Error io_error(fs::path const& path, int error = errno) {
+    std::string text = path.string() + ": " + std::strerror(error);
+    return {Errc::io, std::move(text)};
+}
+Error io_error(fs::path const& path, std::error_code const& error) {
+    return {Errc::io, path.string() + ": " + error.message()};
 }
 
 Result<void> write_file_synced(fs::path const& path, std::string const& content) {
@@ -24,69 +34,132 @@ Result<void> write_file_synced(fs::path const& path, std::string const& content)
     if (file < 0) {
         return std::unexpected{io_error(path)};
     }
-    bool const written =
-        ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
-        ::fsync(file) == 0;
-    Error const error = io_error(path);
+    ssize_t const count = ::write(file, content.data(), content.size());
+    int error = count < 0 ? errno : 0;
+    if (count >= 0 && count != static_cast<ssize_t>(content.size())) {
+        error = ENOSPC;  // what a short write to a file means
+    }
+    if (error == 0 && ::fsync(file) != 0) {
+        error = errno;
+    }
     ::close(file);
-    if (!written) {
-        return std::unexpected{error};
+    if (error != 0) {
+        return std::unexpected{io_error(path, error)};
     }
     return {};
 }
 
-Result<void> check_format(fs::path const& path) {
-    fs::path const file = path / "FORMAT";
-    std::ifstream in{file};
-    std::string line;
-    std::getline(in, line);
-    std::string const expected = kFormatStart + std::to_string(kDataFormat);
-    if (line == expected) {
-        return {};
+// The first bytes of a small file; nullopt where there is none.
+Result<std::optional<std::string>> read_small_file(fs::path const& path) {
+    int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        if (errno == ENOENT) {
+            return std::nullopt;
+        }
+        return std::unexpected{io_error(path)};
     }
-    if (line.starts_with(kFormatStart)) {
+    char bytes[128];
+    ssize_t const count = ::read(file, bytes, sizeof bytes);
+    int const error = errno;
+    ::close(file);
+    if (count < 0) {
+        return std::unexpected{io_error(path, error)};
+    }
+    return std::string{bytes, static_cast<std::size_t>(count)};
+}
+
+std::string expected_format() {
+    return kFormatStart + std::to_string(kDataFormat) + "\n";
+}
+
+// False: there is no FORMAT file.
+Result<bool> check_format(fs::path const& path) {
+    fs::path const file = path / "FORMAT";
+    FLORIN_TRY(auto const content, read_small_file(file));
+    if (!content) {
+        return false;
+    }
+    if (*content == expected_format()) {
+        return true;
+    }
+    std::string const found = content->substr(0, content->find('\n'));
+    if (found.starts_with(kFormatStart)) {
         return fail(
             Errc::unsupported,
-            file.string() + ": '" + line + "'; this version of florin reads format " +
+            file.string() + ": found '" + found + "', expected format " +
                 std::to_string(kDataFormat)
         );
     }
-    return fail(Errc::malformed, file.string() + ": is not '" + expected + "'");
+    return fail(
+        Errc::malformed,
+        file.string() + ": does not say '" + kFormatStart + std::to_string(kDataFormat) + "'"
+    );
 }
 
-Result<void> create(fs::path const& path) {
+// Makes the directory and those above it, each durable in its parent.
+Result<void> make_directories(fs::path const& path) {
     std::error_code error;
-    fs::create_directories(path / "ledger", error);
-    if (error) {
-        return fail(Errc::io, path.string() + ": " + error.message());
+    if (fs::is_directory(path, error)) {
+        return {};
     }
-    fs::permissions(path, fs::perms::owner_all, error);
-    std::string const content = kFormatStart + std::to_string(kDataFormat) + "\n";
-    FLORIN_TRY_VOID(write_file_synced(path / "FORMAT", content));
-    FLORIN_TRY_VOID(sync_directory(path / "ledger"));
-    FLORIN_TRY_VOID(sync_directory(path));
-    fs::path const parent = fs::absolute(path).lexically_normal().parent_path();
-    return sync_directory(parent.empty() ? fs::path{"/"} : parent);
+    fs::path const parent = path.parent_path();
+    if (!parent.empty() && parent != path) {
+        FLORIN_TRY_VOID(make_directories(parent));
+    }
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+        return std::unexpected{io_error(path)};
+    }
+    return sync_directory(parent.empty() ? fs::path{"."} : parent);
 }
 
-int read_pid(fs::path const& lock) {
-    std::ifstream in{lock};
-    int pid = 0;
-    in >> pid;
-    return pid;
-}
-
-// Only what a crash between creating the directory and writing FORMAT may have left.
-bool is_fresh(fs::path const& path) {
+// FORMAT comes last and whole: before it is there, the directory counts as empty.
+Result<void> create(fs::path const& path) {
+    FLORIN_TRY_VOID(make_directories(path / "ledger"));
+    fs::path const fresh = path / kFormatFresh;
+    FLORIN_TRY_VOID(write_file_synced(fresh, expected_format()));
     std::error_code error;
-    for (auto const& entry : fs::directory_iterator{path, error}) {
-        auto const name = entry.path().filename();
-        bool const ours = name == "LOCK" || (name == "ledger" && fs::is_empty(entry.path(), error));
-        if (!ours) {
+    fs::rename(fresh, path / "FORMAT", error);
+    if (error) {
+        return std::unexpected{io_error(path / "FORMAT", error)};
+    }
+    return sync_directory(path);
+}
+
+// Holds nothing but what a crash during create may have left.
+Result<bool> is_fresh(fs::path const& path) {
+    std::error_code error;
+    fs::directory_iterator entry{path, error};
+    for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
+        auto const name = entry->path().filename();
+        bool const is_ours = name == "LOCK" || name == kFormatFresh ||
+                             (name == "ledger" && fs::is_empty(entry->path(), error));
+        if (!is_ours && !error) {
             return false;
         }
     }
-    return !error;
+    if (error) {
+        return std::unexpected{io_error(path, error)};
+    }
+    return true;
+}
+
+// 0: nobody wrote one.
+int read_pid(fs::path const& lock) {
+    auto const content = read_small_file(lock);
+    int pid = 0;
+    if (content && *content) {
+        std::from_chars((*content)->data(), (*content)->data() + (*content)->size(), pid);
+    }
+    return pid;
+}
+
+// Whether somebody holds the lock for writing; `file` is the lock, opened once more.
+bool is_held_for_writing(int file) {
+    if (::flock(file, LOCK_SH | LOCK_NB) != 0) {
+        return true;
+    }
+    ::flock(file, LOCK_UN);
+    return false;
 }
 
 }  // namespace
@@ -96,74 +169,112 @@ Result<void> sync_directory(fs::path const& path) {
     if (directory < 0) {
         return std::unexpected{io_error(path)};
     }
-    bool const synced = ::fsync(directory) == 0;
-    Error const error = io_error(path);
+    int const error = ::fsync(directory) == 0 ? 0 : errno;
     ::close(directory);
-    if (!synced) {
-        return std::unexpected{error};
+    if (error != 0) {
+        return std::unexpected{io_error(path, error)};
     }
     return {};
 }
 
 DataDirectory::DataDirectory(DataDirectory&& other) noexcept
-    : path_{std::move(other.path_)}, lock_{std::exchange(other.lock_, -1)} {}
+    : path_{std::move(other.path_)},
+      lock_{std::exchange(other.lock_, -1)},
+      is_exclusive_{other.is_exclusive_} {}
 
 DataDirectory& DataDirectory::operator=(DataDirectory&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(lock_, other.lock_);
+    std::swap(is_exclusive_, other.is_exclusive_);
     return *this;
 }
 
 DataDirectory::~DataDirectory() {
-    if (lock_ >= 0) {
-        ::close(lock_);  // closing releases the lock
+    if (lock_ < 0) {
+        return;
     }
+    if (is_exclusive_ && ::ftruncate(lock_, 0) != 0) {
+        // A stale pid is harmless: the lock itself is what counts.
+    }
+    ::close(lock_);  // closing releases the lock
+}
+
+Result<void> DataDirectory::lock(Access access) {
+    bool const exclusive = access == Access::exclusive;
+    fs::path const file = path_ / "LOCK";
+    lock_ = ::open(file.c_str(), (exclusive ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0600);
+    if (lock_ < 0) {
+        if (errno == ENOENT && !exclusive) {
+            return {};  // nobody has ever written here since, say, it was restored
+        }
+        return std::unexpected{io_error(file)};
+    }
+    if (::flock(lock_, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0) {
+        is_exclusive_ = exclusive;
+        return {};
+    }
+    if (errno != EWOULDBLOCK) {
+        return std::unexpected{io_error(file)};
+    }
+    int const pid = read_pid(file);
+    std::string who = "another process";
+    if (!is_held_for_writing(lock_)) {
+        who = "a process that reads it";
+    } else if (pid != 0) {
+        who = "process " + std::to_string(pid);
+    }
+    return fail(Errc::already_held, path_.string() + ": in use by " + who);
+}
+
+Result<void> DataDirectory::write_pid() const {
+    std::string const pid = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(lock_, 0) != 0 ||
+        ::pwrite(lock_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+        return std::unexpected{io_error(path_ / "LOCK")};
+    }
+    return {};
 }
 
 Result<DataDirectory> DataDirectory::open(fs::path const& path, Access access, bool may_create) {
+    bool const exclusive = access == Access::exclusive;
     std::error_code error;
-    bool const is_absent = !fs::exists(path, error);
-    if (is_absent && (!may_create || access == Access::read_only)) {
-        return fail(Errc::not_found, path.string() + ": no such data directory");
+    auto const status = fs::status(path, error);
+    if (error && status.type() != fs::file_type::not_found) {
+        return std::unexpected{io_error(path, error)};
+    }
+    bool const is_absent = status.type() == fs::file_type::not_found;
+    if (!is_absent && status.type() != fs::file_type::directory) {
+        return fail(Errc::malformed, path.string() + ": is not a directory");
+    }
+    // Looked at before anything is written: what is not ours stays as it is.
+    bool has_format = false;
+    bool fresh = true;
+    if (!is_absent) {
+        FLORIN_TRY(has_format, check_format(path));
+        FLORIN_TRY(fresh, has_format ? Result<bool>{false} : is_fresh(path));
+    }
+    if (!has_format && !fresh) {
+        return fail(
+            Errc::malformed,
+            path.string() + ": is not empty and not a data directory (no FORMAT file)"
+        );
+    }
+    if (!has_format && !(exclusive && may_create)) {
+        return fail(Errc::not_found, path.string() + ": no data directory there");
     }
     DataDirectory directory{path};
-    if (access == Access::exclusive) {
-        fs::create_directories(path, error);
-        if (error) {
-            return fail(Errc::io, path.string() + ": " + error.message());
-        }
-        fs::path const lock = path / "LOCK";
-        bool const has_format = fs::exists(path / "FORMAT", error);
-        if (!has_format && !is_fresh(path)) {
-            return fail(
-                Errc::malformed,
-                path.string() + ": is not empty and not a data directory (no FORMAT file)"
-            );
-        }
-        directory.lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (directory.lock_ < 0) {
-            return std::unexpected{io_error(lock)};
-        }
-        if (::flock(directory.lock_, LOCK_EX | LOCK_NB) != 0) {
-            return fail(
-                Errc::already_held,
-                path.string() + ": in use by process " + std::to_string(read_pid(lock))
-            );
-        }
+    if (is_absent) {
+        FLORIN_TRY_VOID(make_directories(fs::absolute(path, error).lexically_normal()));
+    }
+    FLORIN_TRY_VOID(directory.lock(access));
+    if (exclusive) {
+        // Somebody may have created it between the look and the lock.
+        FLORIN_TRY(has_format, check_format(path));
         if (!has_format) {
-            if (!may_create) {
-                return fail(Errc::not_found, path.string() + ": no data directory there");
-            }
             FLORIN_TRY_VOID(create(path));
         }
-        std::string const pid = std::to_string(::getpid()) + "\n";
-        if (::ftruncate(directory.lock_, 0) != 0 ||
-            ::pwrite(directory.lock_, pid.data(), pid.size(), 0) !=
-                static_cast<ssize_t>(pid.size())) {
-            return std::unexpected{io_error(lock)};
-        }
+        FLORIN_TRY_VOID(directory.write_pid());
     }
-    FLORIN_TRY_VOID(check_format(path));
     return directory;
 }
 
@@ -176,9 +287,9 @@ Result<int> DataDirectory::holder(fs::path const& path) {
         }
         return std::unexpected{io_error(lock)};
     }
-    bool const is_free = ::flock(file, LOCK_SH | LOCK_NB) == 0;
+    bool const is_held = is_held_for_writing(file);
     ::close(file);
-    return is_free ? 0 : read_pid(lock);
+    return is_held ? read_pid(lock) : 0;
 }
 
 }  // namespace florin::ledger

@@ -1,6 +1,9 @@
 #include "ledger/store/head_witness.h"
 
+#include "ledger/store/data_dir.h"
+
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -40,6 +43,40 @@ std::optional<Position> decode(ByteView slot) {
     return head;
 }
 
+struct Slots {
+    std::optional<Position> newest;
+    unsigned newest_slot = 0;
+    bool damaged = false;
+};
+
+Error io_error(std::filesystem::path const& path) {
+    return {Errc::io, path.string() + ": " + std::strerror(errno)};
+}
+
+Result<Slots> read_slots(int file, std::filesystem::path const& path) {
+    char bytes[2 * kSlotBytes + 1];
+    ssize_t const count = ::pread(file, bytes, sizeof bytes, 0);
+    if (count < 0) {
+        return std::unexpected{io_error(path)};
+    }
+    ByteView const all{bytes, static_cast<std::size_t>(count)};
+    Slots slots;
+    slots.damaged = all.size() != 2 * kSlotBytes;
+    for (unsigned slot = 0; slot < 2 && all.size() >= (slot + 1) * kSlotBytes; ++slot) {
+        ByteView const raw = all.substr(slot * kSlotBytes, kSlotBytes);
+        auto const head = decode(raw);
+        // The first write goes to slot 1; until then only the chain's beginning is known.
+        bool const never_written = slot == 1 && slots.newest && slots.newest->sequence == 0 &&
+                                   raw.find_first_not_of('\0') == ByteView::npos;
+        slots.damaged = slots.damaged || (!head && !never_written);
+        if (head && (!slots.newest || head->sequence > slots.newest->sequence)) {
+            slots.newest = head;
+            slots.newest_slot = slot;
+        }
+    }
+    return slots;
+}
+
 }  // namespace
 
 HeadWitness::~HeadWitness() {
@@ -50,28 +87,56 @@ HeadWitness::~HeadWitness() {
 
 Result<void> HeadWitness::open(std::filesystem::path const& path, bool read_only) {
     path_ = path;
-    file_ = ::open(path.c_str(), (read_only ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0600);
+    file_ = ::open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
     if (file_ < 0) {
-        return fail(Errc::io, path.string() + ": " + std::strerror(errno));
-    }
-    char bytes[2 * kSlotBytes];
-    ssize_t const count = ::pread(file_, bytes, sizeof bytes, 0);
-    if (count < 0) {
-        return fail(Errc::io, path.string() + ": " + std::strerror(errno));
-    }
-    ByteView const all{bytes, static_cast<std::size_t>(count)};
-    bool damaged = false;
-    for (unsigned slot = 0; slot < 2 && all.size() >= (slot + 1) * kSlotBytes; ++slot) {
-        ByteView const raw = all.substr(slot * kSlotBytes, kSlotBytes);
-        auto const head = decode(raw);
-        damaged = damaged || (!head && raw.find_first_not_of('\0') != ByteView::npos);
-        if (head && (!known_ || head->sequence > known_->sequence)) {
-            known_ = head;
-            next_slot_ = 1 - slot;
+        if (errno == ENOENT) {
+            return fail(Errc::not_found, path.string() + ": no such file");
         }
+        return std::unexpected{io_error(path)};
     }
-    // A write is one slot inside one sector: a process that dies leaves it whole or not begun.
-    if (damaged || all.size() % kSlotBytes != 0) {
+    FLORIN_TRY(Slots const slots, read_slots(file_, path));
+    if (!slots.newest) {
+        return fail(
+            Errc::corrupt, path.string() + ": both witnesses of the journal's end are damaged"
+        );
+    }
+    known_ = *slots.newest;
+    next_slot_ = 1 - slots.newest_slot;
+    return {};
+}
+
+Result<void> HeadWitness::create(std::filesystem::path const& path, Position const& beginning) {
+    // Whole under its name or not there at all: a crash must not leave half a witness.
+    std::filesystem::path fresh = path;
+    fresh += ".new";
+    int const file = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) {
+        return std::unexpected{io_error(fresh)};
+    }
+    path_ = path;
+    file_ = file;
+    std::string bytes = encode(beginning);
+    bytes.resize(2 * kSlotBytes);
+    if (::pwrite(file_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()) ||
+        ::fsync(file_) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
+        return std::unexpected{io_error(path)};
+    }
+    known_ = beginning;
+    next_slot_ = 1;
+    return sync_directory(path.parent_path());
+}
+
+Result<void> HeadWitness::verify(std::filesystem::path const& path) {
+    int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        return std::unexpected{io_error(path)};
+    }
+    auto const slots = read_slots(file, path);
+    ::close(file);
+    if (!slots) {
+        return std::unexpected{slots.error()};
+    }
+    if (slots->damaged) {
         return fail(Errc::corrupt, path.string() + ": a witness of the journal's end is damaged");
     }
     return {};
@@ -81,7 +146,7 @@ Result<void> HeadWitness::write(Position const& head) {
     std::string const slot = encode(head);
     auto const offset = static_cast<off_t>(next_slot_ * kSlotBytes);
     if (::pwrite(file_, slot.data(), slot.size(), offset) != static_cast<ssize_t>(slot.size())) {
-        return fail(Errc::io, path_.string() + ": " + std::strerror(errno));
+        return std::unexpected{io_error(path_)};
     }
     next_slot_ = 1 - next_slot_;
     known_ = head;
@@ -90,7 +155,7 @@ Result<void> HeadWitness::write(Position const& head) {
 
 Result<void> HeadWitness::sync() {
     if (::fdatasync(file_) != 0) {
-        return fail(Errc::io, path_.string() + ": " + std::strerror(errno));
+        return std::unexpected{io_error(path_)};
     }
     return {};
 }

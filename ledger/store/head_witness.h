@@ -6,7 +6,9 @@
 //   file  := slot slot                       written in turn, so that a torn write leaves one
 //   slot  := "FLORINHD" sequence u64 hash[32] zero[8] crc32c u32 of the 56 bytes before, zero u32
 //
-// Little-endian, 64 bytes a slot. Thread rule: one thread.
+// Little-endian, 64 bytes a slot; a slot never written is zero. Created whole and durable, with the
+// chain's beginning in it; later writes are not synced, since the witness may only ever be behind.
+// Thread rule: one thread, but for verify.
 #pragma once
 
 #include "ledger/journal.h"
@@ -23,21 +25,24 @@ public:
     HeadWitness& operator=(HeadWitness const&) = delete;
     ~HeadWitness();
 
-    // Opens or creates the file; nullopt in known() where it holds nothing yet. Errc::corrupt where
-    // the file is there and neither slot is sound.
+    // Errc::not_found where there is no such file; Errc::corrupt where neither slot is sound.
     Result<void> open(std::filesystem::path const& path, bool read_only);
-    std::optional<Position> const& known() const { return known_; }
+    // A new file that knows `beginning`; replaces none.
+    Result<void> create(std::filesystem::path const& path, Position const& beginning);
 
-    // Written after each sync; not synced itself, since it may only ever be behind.
+    Position const& known() const { return known_; }
+
     Result<void> write(Position const& head);
     // Makes it durable; on closing.
     Result<void> sync();
+    // Both slots of the file, as they are now; Errc::corrupt where one is damaged.
+    static Result<void> verify(std::filesystem::path const& path);
 
 private:
     std::filesystem::path path_;
     int file_ = -1;
     unsigned next_slot_ = 0;
-    std::optional<Position> known_;
+    Position known_;
 };
 
 }  // namespace florin::ledger

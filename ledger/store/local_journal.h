@@ -1,9 +1,4 @@
-// The journal on RocksDB: the embedded default.
-//
-//   default family   sequence u64 big-endian, chunk u16 big-endian
-//                    chunk 0: header (128 bytes) and effects; chunk n: transfers 32(n-1) to 32n-1
-//   family payload   sequence u64, index u32, big-endian
-//   family meta      "ledger_id": 16 bytes, written when the journal is created
+// The journal on RocksDB: the embedded default. Its tables are described in stored_log.h.
 //
 // A group is one write batch, synced before its completion; a thread of its own ("florin-journal")
 // waits for the disk. Exclusive use comes from the data directory's lock; the epoch becomes durable
@@ -25,19 +20,21 @@ struct LocalJournalOptions {
     std::filesystem::path witness;    // the HEAD file
     // Identity of a journal that is created now.
     std::array<unsigned char, 16> new_ledger_id{};
-    bool read_only = false;  // changes nothing on disk; append answers not_sent
+    // Changes nothing on disk: append answers not_sent, acquire and drop_payload Errc::unsupported,
+    // and an absent journal is Errc::not_found. Only while nobody writes.
+    bool read_only = false;
     std::size_t cache_bytes = 32U << 20U;
 };
 
 class LocalJournal : public Journal {
 public:
-    // Errc::corrupt where the log is damaged or ends before its witness; the text says where.
+    // Checks the newest records, and the log's end against its witness. Errc::corrupt where the log
+    // is damaged or ends before its witness, or where the witness is gone; the text says where.
     static Result<std::unique_ptr<LocalJournal>> open(LocalJournalOptions const& options);
 
-    // Every table file of the log against its checksum.
+    // Every table file of the log against its checksum, and the witness. What is still in the
+    // write-ahead log is checked by opening, and by reading the records.
     virtual Result<void> verify_files() const = 0;
-    // True while this process created it and it holds nothing yet.
-    virtual bool is_new() const = 0;
 };
 
 }  // namespace florin::ledger

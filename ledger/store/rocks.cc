@@ -1,11 +1,36 @@
 #include "ledger/store/rocks.h"
 
-namespace florin::ledger {
+#include "ledger/store/data_dir.h"
 
-rocksdb::DBOptions database_options(bool create) {
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
+#include <rocksdb/options.h>
+#include <rocksdb/status.h>
+
+#include <cstdarg>
+#include <memory>
+#include <system_error>
+
+namespace florin::ledger {
+namespace {
+
+namespace fs = std::filesystem;
+
+// RocksDB begins an information log even where it only reads, and moves the old one away.
+class SilentLogger final : public rocksdb::Logger {
+public:
+    using rocksdb::Logger::Logv;
+    void Logv(char const*, va_list) override {}
+};
+
+}  // namespace
+
+rocksdb::DBOptions database_options(StoreAccess access) {
+    bool const writes = access == StoreAccess::write;
     rocksdb::DBOptions options;
-    options.create_if_missing = create;
-    options.create_missing_column_families = create;
+    options.create_if_missing = writes;
+    options.create_missing_column_families = writes;
     options.paranoid_checks = true;
     // Refuses a damaged log instead of cutting it; an ordinary torn tail is cut, and the HEAD
     // witness tells whether anything acknowledged was in it.
@@ -14,20 +39,62 @@ rocksdb::DBOptions database_options(bool create) {
     options.max_open_files = 512;
     options.max_background_jobs = 2;
     options.bytes_per_sync = 1U << 20U;
+    // A family that is hardly written must not keep old logs, and so a long recovery.
+    options.max_total_wal_size = 256U << 20U;
     options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
     options.max_log_file_size = 1U << 20U;
     options.keep_log_file_num = 2;
+    if (!writes) {
+        options.info_log = std::make_shared<SilentLogger>();
+    }
     return options;
 }
 
 Error rocks_error(rocksdb::Status const& status, std::string const& doing) {
+    if (status.IsNoSpace()) {
+        return {Errc::io, doing + ": the disk is full (" + status.ToString() + ")"};
+    }
     Errc const code = status.IsCorruption() ? Errc::corrupt : Errc::io;
     return {code, doing + ": " + status.ToString()};
 }
 
-Result<void> verify_table_files(rocksdb::DB& database, std::filesystem::path const& directory) {
-    if (auto const status = database.VerifyFileChecksums(rocksdb::ReadOptions{}); !status.ok()) {
-        return std::unexpected{rocks_error(status, directory.string() + ": checksum of a file")};
+Result<void> RocksHandle::open(
+    fs::path const& directory,
+    StoreAccess access,
+    rocksdb::DBOptions const& options,
+    std::vector<rocksdb::ColumnFamilyDescriptor> const& descriptors
+) {
+    directory_ = directory;
+    std::string const path = directory.string();
+    std::error_code error;
+    rocksdb::Status status;
+    if (access == StoreAccess::read_only) {
+        if (!fs::exists(directory / "CURRENT", error)) {
+            if (error) {
+                return fail(Errc::io, path + ": " + error.message());
+            }
+            return fail(Errc::not_found, path + ": no store there");
+        }
+        status = rocksdb::DB::OpenForReadOnly(options, path, descriptors, &families, &database);
+    } else {
+        if (fs::create_directories(directory, error)) {
+            FLORIN_TRY_VOID(sync_directory(directory.parent_path()));
+        }
+        if (error) {
+            return fail(Errc::io, path + ": " + error.message());
+        }
+        status = rocksdb::DB::Open(options, path, descriptors, &families, &database);
+    }
+    if (!status.ok()) {
+        return std::unexpected{rocks_error(status, path + ": cannot open")};
+    }
+    return {};
+}
+
+Result<void> RocksHandle::verify_files() const {
+    auto const status = database->VerifyFileChecksums(rocksdb::ReadOptions{});
+    if (!status.ok()) {
+        return std::unexpected{rocks_error(status, directory_.string() + ": checksum of a file")};
     }
     return {};
 }
@@ -37,9 +104,10 @@ RocksHandle::~RocksHandle() {
         return;
     }
     for (auto* const family : families) {
-        database->DestroyColumnFamilyHandle(family);
+        static_cast<void>(database->DestroyColumnFamilyHandle(family));
     }
-    database->Close();
+    // What closing could not flush is in the log, or is applied again from the journal.
+    static_cast<void>(database->Close());
     delete database;
 }
 

@@ -1,36 +1,34 @@
 // What both RocksDB instances share: options, errors, and the checks of their files.
-// Included by ledger/store/*.cc only.
+//
+// RocksDB's own headers are included by ledger/store/*.cc only; here its types have names.
+// Thread rule: functions from any thread; a RocksHandle belongs to the store that holds it.
 #pragma once
 
 #include "ledger/base/result.h"
 
-#include <rocksdb/cache.h>
-#include <rocksdb/db.h>
-#include <rocksdb/file_checksum.h>
-#include <rocksdb/options.h>
-#include <rocksdb/status.h>
-
 #include <filesystem>
-#include <memory>
 #include <string>
+#include <vector>
+
+namespace rocksdb {
+class ColumnFamilyHandle;
+class DB;
+class Status;
+struct ColumnFamilyDescriptor;
+struct DBOptions;
+}  // namespace rocksdb
 
 namespace florin::ledger {
 
-// Options of a database: safe recovery, checksums on every file, a small and bounded info log.
-rocksdb::DBOptions database_options(bool create);
+enum class StoreAccess : bool { read_only, write };
 
-// Errc::corrupt for corruption, Errc::io otherwise; the text names what was being done and where.
+// Safe recovery, checksums on every file, bounded memory and files. Read only, nothing on disk
+// changes: not even an information log is begun.
+rocksdb::DBOptions database_options(StoreAccess access);
+
+// Errc::corrupt for corruption, Errc::io otherwise; the text names what was being done and where,
+// and says in plain words when the disk is full.
 Error rocks_error(rocksdb::Status const& status, std::string const& doing);
-
-inline rocksdb::Slice slice(std::string_view bytes) {
-    return {bytes.data(), bytes.size()};
-}
-inline std::string_view bytes_of(rocksdb::Slice const& slice) {
-    return {slice.data(), slice.size()};
-}
-
-// Checks every table file against the checksum the manifest holds for it.
-Result<void> verify_table_files(rocksdb::DB& database, std::filesystem::path const& directory);
 
 // A database with its column families, closed in the right order.
 class RocksHandle {
@@ -40,8 +38,22 @@ public:
     RocksHandle& operator=(RocksHandle const&) = delete;
     ~RocksHandle();
 
+    // Where it may write, the directory is created, and its entry is durable before anything is
+    // inside. Read only, Errc::not_found where there is no database.
+    Result<void> open(
+        std::filesystem::path const& directory,
+        StoreAccess access,
+        rocksdb::DBOptions const& options,
+        std::vector<rocksdb::ColumnFamilyDescriptor> const& families
+    );
+    // Checks every table file against the checksum that the manifest holds for it.
+    Result<void> verify_files() const;
+
     rocksdb::DB* database = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> families;
+
+private:
+    std::filesystem::path directory_;
 };
 
 }  // namespace florin::ledger

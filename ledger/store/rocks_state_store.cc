@@ -3,11 +3,17 @@
 #include "ledger/base/check.h"
 #include "ledger/store/rocks.h"
 
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
 
-#include <array>
+#include <memory>
+#include <system_error>
 
 namespace florin::ledger {
 namespace {
@@ -21,11 +27,18 @@ rocksdb::ColumnFamilyOptions table_options(
     blocks.block_cache = cache;
     blocks.block_size = 8192;
     blocks.format_version = 5;
+    blocks.cache_index_and_filter_blocks = true;  // counted in the cache, so bounded
     bool const is_looked_up = table == Table::transfer_id || table == Table::account ||
                               table == Table::document || table == Table::pending;
     if (is_looked_up) {
         blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(12));
         blocks.optimize_filters_for_memory = true;
+    }
+    if (table == Table::transfer_id) {
+        // The one table whose filters outgrow any cache: they are read in pieces.
+        blocks.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+        blocks.partition_filters = true;
+        blocks.pin_top_level_index_and_filter = true;
     }
     rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
@@ -48,7 +61,8 @@ std::string family_name(Table table) {
 
 class RocksStateStore final : public StateStore {
 public:
-    explicit RocksStateStore(fs::path directory) : directory_{std::move(directory)} {}
+    explicit RocksStateStore(RocksStateOptions const& options)
+        : directory_{options.directory}, read_only_{options.read_only} {}
 
     Result<void> open(RocksStateOptions const& options) {
         cache_ = rocksdb::NewLRUCache(options.cache_bytes);
@@ -57,33 +71,19 @@ public:
             auto const table = static_cast<Table>(i);
             families.emplace_back(family_name(table), table_options(table, cache_));
         }
-        auto database = database_options(!options.read_only);
+        StoreAccess const access = options.read_only ? StoreAccess::read_only : StoreAccess::write;
+        auto database = database_options(access);
         database.atomic_flush = true;
-        std::error_code ignored;
-        rocksdb::Status status;
-        if (options.read_only) {
-            status = rocksdb::DB::OpenForReadOnly(
-                database, directory_.string(), families, &handle_.families, &handle_.database
-            );
-        } else {
-            fs::create_directories(ingest_directory(), ignored);
-            for (auto const& leftover : fs::directory_iterator{ingest_directory(), ignored}) {
-                fs::remove(leftover.path(), ignored);
-            }
-            status = rocksdb::DB::Open(
-                database, directory_.string(), families, &handle_.families, &handle_.database
-            );
-        }
-        if (!status.ok()) {
-            return std::unexpected{rocks_error(status, directory_.string() + ": cannot open")};
-        }
-        return {};
+        database.db_write_buffer_size = 64U << 20U;  // all live tables together
+        FLORIN_TRY_VOID(handle_.open(directory_, access, database, families));
+        return options.read_only ? Result<void>{} : clear_ingest_directory();
     }
 
     Result<std::optional<std::string>> get(Table table, ByteView key) const override {
         rocksdb::PinnableSlice value;
-        auto const status =
-            handle_.database->Get(rocksdb::ReadOptions{}, family(table), slice(key), &value);
+        auto const status = handle_.database->Get(
+            rocksdb::ReadOptions{}, family(table), rocksdb::Slice{key}, &value
+        );
         if (status.IsNotFound()) {
             return std::nullopt;
         }
@@ -95,8 +95,8 @@ public:
 
     Result<void> scan(Range const& range, Visitor const& visit) const override {
         rocksdb::ReadOptions options;
-        rocksdb::Slice const upper = slice(range.to);
-        rocksdb::Slice const lower = slice(range.from);
+        rocksdb::Slice const upper = range.to;
+        rocksdb::Slice const lower = range.from;
         if (!range.to.empty()) {
             options.iterate_upper_bound = &upper;
         }
@@ -110,7 +110,9 @@ public:
             it->Seek(lower);
         }
         while (it->Valid()) {
-            FLORIN_TRY(bool const go_on, visit(bytes_of(it->key()), bytes_of(it->value())));
+            FLORIN_TRY(
+                bool const go_on, visit(it->key().ToStringView(), it->value().ToStringView())
+            );
             if (!go_on) {
                 return {};
             }
@@ -123,6 +125,7 @@ public:
     }
 
     Result<void> write(std::vector<Change> const& changes) override {
+        FLORIN_TRY_VOID(must_write());
         rocksdb::WriteBatch batch;
         for (Change const& change : changes) {
             FLORIN_CHECK(!is_run_table(change.table), "write is for live tables");
@@ -142,6 +145,36 @@ public:
     }
 
     Result<void> ingest(std::vector<Change> const& changes) override {
+        FLORIN_TRY_VOID(must_write());
+        auto stored = ingest_files(changes);
+        if (!stored) {
+            // Half a run must not fill the disk further; what stays is removed on the next open.
+            static_cast<void>(clear_ingest_directory());
+        }
+        return stored;
+    }
+
+    Result<void> flush() override {
+        FLORIN_TRY_VOID(must_write());
+        auto const status = handle_.database->Flush(rocksdb::FlushOptions{}, handle_.families);
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": flush")};
+        }
+        return {};
+    }
+
+    Result<void> verify_files() const override { return handle_.verify_files(); }
+
+private:
+    // RocksDB itself aborts on some of these.
+    Result<void> must_write() const {
+        if (read_only_) {
+            return fail(Errc::unsupported, directory_.string() + ": is open for reading only");
+        }
+        return {};
+    }
+
+    Result<void> ingest_files(std::vector<Change> const& changes) {
         std::vector<rocksdb::IngestExternalFileArg> files;
         for (std::size_t begin = 0; begin < changes.size();) {
             Table const table = changes[begin].table;
@@ -163,20 +196,19 @@ public:
         return {};
     }
 
-    Result<void> flush() override {
-        auto const status = handle_.database->Flush(rocksdb::FlushOptions{}, handle_.families);
-        if (!status.ok()) {
-            return std::unexpected{rocks_error(status, directory_.string() + ": flush")};
+    fs::path ingest_directory() const { return directory_ / "ingest"; }
+    // A run that was being built when the process died is built again from the journal.
+    Result<void> clear_ingest_directory() const {
+        std::error_code error;
+        fs::remove_all(ingest_directory(), error);
+        if (!error) {
+            fs::create_directory(ingest_directory(), error);
+        }
+        if (error) {
+            return fail(Errc::io, ingest_directory().string() + ": " + error.message());
         }
         return {};
     }
-
-    Result<void> verify_files() const override {
-        return verify_table_files(*handle_.database, directory_);
-    }
-
-private:
-    fs::path ingest_directory() const { return directory_ / "ingest"; }
     rocksdb::ColumnFamilyHandle* family(Table table) const {
         return handle_.families[static_cast<std::size_t>(table)];
     }
@@ -193,7 +225,9 @@ private:
         rocksdb::Options const options{
             handle_.database->GetDBOptions(), handle_.database->GetOptions(family(table))
         };
-        rocksdb::SstFileWriter writer{rocksdb::EnvOptions{}, options, family(table)};
+        // Kept in the system's cache: its checksum is verified by reading it once more.
+        constexpr bool kForgetPages = false;
+        rocksdb::SstFileWriter writer{rocksdb::EnvOptions{}, options, family(table), kForgetPages};
         auto status = writer.Open(path);
         for (Change const* change = begin; change != end && status.ok(); ++change) {
             status = change->value ? writer.Put(change->key, *change->value)
@@ -211,13 +245,14 @@ private:
         file.external_files = {path};
         file.options.move_files = true;
         file.options.write_global_seqno = false;
-        file.options.failed_move_fall_back_to_copy = true;
+        file.options.verify_file_checksum = true;
         file.files_checksums = {info.file_checksum};
         file.files_checksum_func_names = {info.file_checksum_func_name};
         return file;
     }
 
     fs::path directory_;
+    bool read_only_;
     std::shared_ptr<rocksdb::Cache> cache_;
     RocksHandle handle_;
     std::uint64_t next_file_ = 1;
@@ -226,10 +261,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<StateStore>> open_rocks_state(RocksStateOptions const& options) {
-    if (options.read_only && !fs::exists(options.directory / "CURRENT")) {
-        return fail(Errc::not_found, options.directory.string() + ": no state store there");
-    }
-    auto store = std::make_unique<RocksStateStore>(options.directory);
+    auto store = std::make_unique<RocksStateStore>(options);
     FLORIN_TRY_VOID(store->open(options));
     return store;
 }

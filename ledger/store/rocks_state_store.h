@@ -14,7 +14,9 @@ namespace florin::ledger {
 
 struct RocksStateOptions {
     std::filesystem::path directory;
-    bool read_only = false;  // changes nothing on disk; Errc::not_found where there is nothing
+    // Changes nothing on disk: write, ingest and flush answer Errc::unsupported, and an absent
+    // store is Errc::not_found. Only while nobody writes.
+    bool read_only = false;
     std::size_t cache_bytes = 64U << 20U;
 };
 

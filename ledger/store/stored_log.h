@@ -1,0 +1,67 @@
+// The journal's records as they lie in RocksDB: keys, values, and putting them together again.
+//
+//   default family   sequence u64, chunk u16, big-endian
+//                    chunk 0: header (128 bytes) and effects; chunk n: transfers 32(n-1) to 32n-1
+//   family payload   sequence u64, index u32, big-endian
+//                    1 and the body, or 0 alone where it was dropped
+//   family meta      "ledger_id": 16 bytes, written when the journal is created
+//
+// What this does not do: decide whether a record may be written, or keep the chain (LocalJournal).
+// Thread rule: open by one thread; then any thread, writing by one at a time per record.
+#pragma once
+
+#include "ledger/journal.h"
+#include "ledger/store/rocks.h"
+
+#include <filesystem>
+#include <optional>
+
+namespace rocksdb {
+class Iterator;
+}
+
+namespace florin::ledger {
+
+class StoredLog {
+public:
+    Result<void> open(
+        std::filesystem::path const& directory, StoreAccess access, std::size_t cache_bytes
+    );
+
+    // nullopt: none was ever written.
+    Result<std::optional<std::array<unsigned char, 16>>> ledger_id() const;
+    Result<void> write_ledger_id(std::array<unsigned char, 16> const& id);
+
+    // 0: there is no record.
+    Result<Sequence> last_sequence() const;
+
+    // As Journal::read, up to `last`, which must be there.
+    Result<void> read(
+        Sequence from, Sequence last, Journal::Payloads payloads, Journal::Visitor const& visit
+    ) const;
+    Result<Transfer> transfer(Sequence sequence, std::uint32_t index) const;
+    Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const;
+    Result<void> drop_payload(Sequence sequence, std::uint32_t index);
+
+    // All or nothing, durable on return. After an Error nobody knows what is on the disk.
+    Result<void> write(Group const& group);
+
+    Result<void> verify_files() const { return handle_.verify_files(); }
+    // "…/log: record 12", for messages.
+    std::string name(Sequence sequence) const;
+
+private:
+    struct Assembled {
+        Sequence sequence = 0;
+        std::string head;  // header and effects
+        std::string transfers;
+        std::vector<std::optional<Payload>> payloads;
+    };
+    Result<void> assemble(rocksdb::Iterator& chunks, Assembled& record) const;
+    Result<void> collect_payloads(rocksdb::Iterator& bodies, Assembled& record) const;
+
+    std::filesystem::path directory_;
+    RocksHandle handle_;
+};
+
+}  // namespace florin::ledger
