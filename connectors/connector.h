@@ -151,6 +151,8 @@ public:
     // True where the intent must hold a STAN, an RRN and a transmission time from this link's
     // counter, unique while outstanding.
     virtual bool needs_link_identity() const = 0;
+    // True where an approved authorisation that asked for it is captured by the same message.
+    virtual bool captures_at_once() const { return false; }
     virtual Health health() const = 0;  // any thread
 
     virtual void start() = 0;                         // once, before the first operation

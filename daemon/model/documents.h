@@ -124,8 +124,8 @@ struct PaymentIntent {
     std::string live_attempt;      // the one attempt under way or authorised
     std::string pending_transfer;  // decimal id of the reservation in the ledger
     std::string connector;         // that authorised it
-    std::string authorised_attempt;
-    std::int64_t attempts = 0;  // started so far
+    std::string authorised_attempt, captured_attempt;
+    std::uint64_t expiry_timer_ns = 0;  // an uncaptured authorisation is given back then; 0: never
 };
 
 struct Charge {
@@ -182,8 +182,8 @@ struct Attempt {
     std::string idempotency_key;  // left open by this attempt; empty once completed
     std::int64_t sends = 0, created = 0, closed = 0;
     std::int64_t not_found = 0;  // answers "not found" to a reversal
-    std::string reason;          // why a void was started: canceled, timeout, recovery, late_reply
-    std::int64_t created_ms = 0;
+    std::string reason;  // of a void: canceled, no_answer, partial_approval, late_approval
+    std::uint64_t timer_ns = 0;  // when it is driven again; 0: no timer is set
 };
 
 struct OpenAttempt {

@@ -1,0 +1,26 @@
+// Card numbers: which brand, whether the check digit is right, and the test numbers by name.
+// Thread rule: pure functions.
+#pragma once
+
+#include "ledger/base/secret.h"
+
+#include <optional>
+#include <string_view>
+
+namespace florin::connectors {
+
+// ISO/IEC 7812-1 annex B, 12 to 19 digits.
+bool passes_luhn(std::string_view digits);
+
+// "visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay" or "unknown", by prefix.
+std::string_view brand_of(Pan const& pan);
+
+// Cards of Stripe's test mode that have a name instead of a number, e.g. "pm_card_visa".
+struct TestCard {
+    std::string_view token;
+    std::string_view number;
+    std::string_view funding;
+};
+std::optional<TestCard> test_card(std::string_view token);
+
+}  // namespace florin::connectors

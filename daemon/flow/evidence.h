@@ -1,0 +1,33 @@
+// What an attempt's evidence says: a pure function of the set, whatever the order and however
+// often.
+//
+// Precedence, highest first:
+//   1. an operator's recorded decision
+//   2. a reversal acknowledged as found and reversed; or "not found" on two sends of it
+//   3. the acquirer's report or a statement line
+//   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
+//   5. the reply, or a late reply: approved before declined
+//   6. unknown, where something was sent and nothing certain came back; not sent, where there is
+//      proof of that; open otherwise
+// Thread rule: pure functions.
+#pragma once
+
+#include "daemon/model/documents.h"
+
+#include <string_view>
+
+namespace florin::flow {
+
+enum class Verdict { open, approved, declined, not_sent, pending, unknown, reversed };
+std::string_view verdict_name(Verdict verdict);
+
+Verdict verdict_of(model::Attempt const& attempt);
+
+// Adds a piece of evidence unless the set has it; true where it is new.
+bool add_evidence(model::Attempt& attempt, model::Evidence const& evidence);
+
+// An approval is known that came after the reversal's intent, and the reversal was not acknowledged
+// as found and reversed: the bank may hold the payer's money.
+bool needs_another_reversal(model::Attempt const& attempt);
+
+}  // namespace florin::flow

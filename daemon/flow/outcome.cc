@@ -1,0 +1,510 @@
+// What follows from evidence: postings, documents, events, and what has to be sent next.
+#include "connectors/iso8583/response_codes.h"
+#include "daemon/flow/payments.h"
+#include "daemon/log/log.h"
+#include "ledger/base/check.h"
+
+namespace florin::flow {
+namespace {
+
+namespace asio = boost::asio;
+using connectors::Outcome;
+using connectors::Reply;
+using model::Attempt;
+using model::Kind;
+
+// Tries of a commit against others that change the same documents.
+constexpr int kTriesMax = 50;
+
+u128 transfer_of(std::string const& text) {
+    auto const id = parse_u128(text);
+    FLORIN_CHECK(id.has_value(), "a stored transfer id is a number");
+    return *id;
+}
+
+// The refusal in the words of the merchant API.
+model::PaymentError refusal(Reply const& reply, Verdict verdict) {
+    using connectors::iso8583::DeclineReason;
+    model::PaymentError error;
+    if (verdict != Verdict::declined) {
+        error.code = "processing_error";
+        error.message = "An error occurred while processing your card. Try again in a little bit.";
+        return error;
+    }
+    error.network_decline_code = reply.response_code;
+    if (reply.response_code == "GD") {
+        error.code = "card_declined";
+        error.decline_code = "generic_decline";
+        error.network_decline_code.clear();
+        error.message = "Your card was declined.";
+        return error;
+    }
+    auto const& meaning = connectors::iso8583::meaning_of(reply.response_code);
+    error.advice_code = connectors::iso8583::advice_name(meaning.advice);
+    std::string const reason{connectors::iso8583::decline_reason_name(meaning.reason)};
+    bool const is_code = meaning.reason == DeclineReason::expired_card ||
+                         meaning.reason == DeclineReason::incorrect_cvc ||
+                         meaning.reason == DeclineReason::processing_error;
+    error.code = is_code ? reason : "card_declined";
+    error.decline_code = is_code ? "" : reason;
+    if (meaning.reason == DeclineReason::expired_card) {
+        error.message = "Your card has expired.";
+    } else if (meaning.reason == DeclineReason::incorrect_cvc) {
+        error.message = "Your card's security code is incorrect.";
+    } else if (meaning.reason == DeclineReason::processing_error) {
+        error.message = "An error occurred while processing your card. Try again in a little bit.";
+    } else if (meaning.reason == DeclineReason::insufficient_funds) {
+        error.message = "Your card has insufficient funds.";
+    } else {
+        error.message = "Your card was declined.";
+    }
+    return error;
+}
+
+std::uint64_t retry_ms(FlowOptions const& options, std::int64_t sends) {
+    std::uint64_t delay = options.retry_first_ms;
+    for (std::int64_t i = 1; i < sends && delay < options.retry_most_ms; ++i) {
+        delay *= 2;
+    }
+    return std::min(delay, options.retry_most_ms);
+}
+
+}  // namespace
+
+Result<Payments::Case> Payments::load_case(std::string const& owner, std::string const& attempt_id)
+    const {
+    auto const& reader = parts_.ledger.documents();
+    Case payment{.owner = owner};
+    payment.mode = owner.ends_with("/live") ? model::Mode::live : model::Mode::test;
+    FLORIN_TRY(payment.attempt, load_known<Attempt>(reader, owner, attempt_id));
+    Attempt const& attempt = payment.attempt.value;
+    FLORIN_TRY(
+        payment.intent, load_known<model::PaymentIntent>(reader, owner, attempt.payment_intent)
+    );
+    FLORIN_TRY(payment.charge, load_known<model::Charge>(reader, owner, attempt.charge));
+    FLORIN_TRY(
+        auto method, load_known<model::PaymentMethod>(reader, owner, attempt.payment_method)
+    );
+    payment.method = std::move(method.value);
+    if (!attempt.refund.empty()) {
+        FLORIN_TRY(payment.refund, load_known<model::Refund>(reader, owner, attempt.refund));
+    }
+    if (!attempt.original.empty()) {
+        FLORIN_TRY(payment.original, load_known<Attempt>(reader, owner, attempt.original));
+    }
+    std::string const merchant = owner.substr(0, owner.find('/'));
+    FLORIN_TRY(
+        auto terms,
+        load_known<model::Merchant>(reader, model::owner_of("platform", payment.mode), merchant)
+    );
+    payment.merchant = std::move(terms.value);
+    return payment;
+}
+
+asio::awaitable<Result<Payments::Next>> Payments::note(
+    std::string owner, std::string attempt_id, model::Evidence evidence, Reply reply, Waiter* waiter
+) {
+    for (int tries = 0; tries < kTriesMax; ++tries) {
+        auto loaded = load_case(owner, attempt_id);
+        if (!loaded) {
+            co_return std::unexpected{loaded.error()};
+        }
+        Case& payment = *loaded;
+        Attempt& attempt = payment.attempt.value;
+        attempt.stan = stan_of(attempt);
+        Next next;
+        Change change{owner};
+        bool const is_new = add_evidence(attempt, evidence);
+        if (!is_new && waiter == nullptr) {
+            co_return next;
+        }
+        attempt.response_code = evidence.code;
+        ++attempt.sends;
+        Verdict const verdict = verdict_of(attempt);
+        if (attempt.closed == 0) {
+            if (attempt.operation == "authorise") {
+                outcome_of_authorisation(payment, verdict, reply, change, next);
+            } else if (attempt.operation == "capture") {
+                outcome_of_capture(payment, verdict, reply, change);
+            } else if (attempt.operation == "refund") {
+                outcome_of_refund(payment, verdict, reply, change);
+            } else {
+                outcome_of_void(payment, verdict, reply, change);
+            }
+        } else if (attempt.operation == "authorise" && needs_another_reversal(attempt)) {
+            start_reversal(payment, "late_approval", change, next);
+        }
+        // The waiting request gets the first outcome; a capture that follows has its own.
+        bool const answers = waiter != nullptr && next.capture_attempt.empty();
+        std::optional<Done> done;
+        if (answers) {
+            Objects objects = payment.objects();
+            objects.refused = !payment.intent.value.last_payment_error.empty() &&
+                              attempt.operation == "authorise" &&
+                              payment.charge.value.status == "failed";
+            done = waiter->render(objects);
+            complete(change, waiter->caller, *done);
+            attempt.idempotency_key.clear();
+        } else if (!next.capture_attempt.empty()) {
+            attempt.idempotency_key.clear();
+        }
+        change.put(attempt.id, payment.attempt);
+        change.put(payment.intent.value.id, payment.intent);
+        change.put(payment.charge.value.id, payment.charge);
+        if (payment.refund) {
+            change.put(payment.refund->value.id, *payment.refund);
+        }
+        if (payment.original) {
+            change.put(payment.original->value.id, *payment.original);
+        }
+        auto const receipt = co_await parts_.ledger.submit_command(std::move(change.command));
+        if (!receipt) {
+            co_return std::unexpected{receipt.error()};
+        }
+        if (receipt->committed()) {
+            if (waiter != nullptr && done) {
+                waiter->done = std::move(done);
+            }
+            log::info(
+                "attempt.outcome",
+                {{"attempt", attempt.id},
+                 {"operation", attempt.operation},
+                 {"payment", payment.intent.value.id},
+                 {"verdict", verdict_name(verdict)},
+                 {"code", evidence.code}}
+            );
+            co_return next;
+        }
+        if (receipt->status != ledger::CommandStatus::document_conflict &&
+            receipt->status != ledger::CommandStatus::timer_missing) {
+            co_return fail(
+                Errc::conflict,
+                "the outcome of " + attempt_id +
+                    " was refused: " + std::string{status_name(receipt->status)} + ", " +
+                    std::string{ledger::status_name(receipt->transfer_status)}
+            );
+        }
+    }
+    co_return fail(Errc::conflict, "the outcome of " + attempt_id + " found no quiet moment");
+}
+
+void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change& change) const {
+    Attempt& value = attempt.value;
+    value.state = std::move(state);
+    value.closed = parts_.ids.now_s();
+    change.remove(Kind::open_attempt, value.id, 1);
+    if (value.stan != 0) {
+        change.command.release_counters.push_back(
+            {.counter = "stan/" + value.connector, .value = value.stan}
+        );
+    }
+    if (value.timer_ns != 0) {
+        change.command.clear_timers.push_back(
+            {.due_ns = value.timer_ns,
+             .kind = static_cast<std::uint16_t>(TimerKind::attempt_retry),
+             .key = change.owner() + '\0' + value.id}
+        );
+        value.timer_ns = 0;
+    }
+}
+
+void Payments::set_retry(Attempt& attempt, Change& change) const {
+    std::string const key = change.owner() + '\0' + attempt.id;
+    auto const kind = static_cast<std::uint16_t>(TimerKind::attempt_retry);
+    if (attempt.timer_ns != 0) {
+        change.command.clear_timers.push_back({attempt.timer_ns, kind, key});
+    }
+    attempt.timer_ns = parts_.ids.now_ns() + retry_ms(parts_.options, attempt.sends) * 1'000'000;
+    change.command.set_timers.push_back({attempt.timer_ns, kind, key});
+}
+
+void Payments::announce(Case const& payment, std::string type, Change& change) const {
+    Objects const objects = payment.objects();
+    std::string body = type.starts_with("refund.")   ? parts_.renderer.refund(objects)
+                       : type.starts_with("charge.") ? parts_.renderer.charge(objects)
+                                                     : parts_.renderer.intent(objects);
+    change.event(parts_.ids, std::move(type), std::move(body));
+}
+
+void Payments::outcome_of_authorisation(
+    Case& payment, Verdict verdict, Reply const& reply, Change& change, Next& next
+) {
+    switch (verdict) {
+        case Verdict::approved: authorised(payment, reply, change, next); break;
+        case Verdict::declined:
+        case Verdict::not_sent: not_authorised(payment, verdict, reply, change); break;
+        case Verdict::reversed: given_back(payment, change); break;
+        case Verdict::open:
+        case Verdict::pending: payment.attempt.value.state = "pending"; break;
+        case Verdict::unknown:
+            if (payment.attempt.value.state != "unknown") {
+                payment.attempt.value.state = "unknown";
+                start_reversal(payment, "no_answer", change, next);
+            }
+            break;
+    }
+}
+
+void Payments::authorised(Case& payment, Reply const& reply, Change& change, Next& next) {
+    Attempt& attempt = payment.attempt.value;
+    model::PaymentIntent& intent = payment.intent.value;
+    model::Charge& charge = payment.charge.value;
+    auto* const connector = connector_named(attempt.connector);
+    attempt.authorization_code = reply.authorization_code;
+    attempt.approved_amount = reply.approved ? reply.approved->minor : attempt.amount;
+    charge.authorization_code = reply.authorization_code;
+    charge.paid = true;
+    charge.outcome_type = "authorized";
+    charge.outcome_network_status = "approved_by_network";
+    charge.outcome_seller_message = "Payment complete.";
+    charge.status = "succeeded";
+    intent.last_payment_error = {};
+    intent.authorised_attempt = attempt.id;
+    intent.live_attempt.clear();
+    close_attempt(payment.attempt, "approved", change);
+    // Less than was asked for, and no merchant takes that here: give it back.
+    if (attempt.approved_amount < attempt.amount) {
+        charge.paid = false;
+        charge.status = "pending";
+        start_reversal(payment, "partial_approval", change, next);
+        return;
+    }
+    bool const captures = intent.capture_method != "manual";
+    if (captures && connector != nullptr && connector->captures_at_once()) {
+        announce(payment, "charge.succeeded", change);
+        captured(payment, intent.amount, change);
+        change.post(model::capture(
+            payment.book(),
+            attempt.id,
+            transfer_of(attempt.pending_transfer),
+            payment.merchant.id,
+            intent.amount,
+            payment.charge.value.fee
+        ));
+        return;
+    }
+    announce(payment, "charge.succeeded", change);
+    intent.amount_capturable = intent.amount;
+    if (!captures && connector != nullptr) {
+        intent.status = "requires_capture";
+        intent.expiry_timer_ns =
+            parts_.ids.now_ns() + parts_.options.authorisation_days * 86'400 * 1'000'000'000ULL;
+        change.command.set_timers.push_back(
+            {.due_ns = intent.expiry_timer_ns,
+             .kind = static_cast<std::uint16_t>(TimerKind::authorisation_expiry),
+             .key = change.owner() + '\0' + intent.id}
+        );
+        announce(payment, "payment_intent.amount_capturable_updated", change);
+        return;
+    }
+    FLORIN_CHECK(connector != nullptr, "an attempt's connector is configured");
+    Attempt capture = new_attempt("capture", *connector, intent, intent.amount);
+    capture.original = attempt.id;
+    capture.authorization_code = attempt.authorization_code;
+    capture.pending_transfer = attempt.pending_transfer;
+    capture.idempotency_key = attempt.idempotency_key;
+    intent.status = "processing";
+    intent.live_attempt = capture.id;
+    open_attempt(change, capture, *connector);
+    next.capture_attempt = capture.id;
+}
+
+// Money that was reserved and is certainly not taken.
+void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply, Change& change) {
+    Attempt const& attempt = payment.attempt.value;
+    model::PaymentIntent& intent = payment.intent.value;
+    model::Charge& charge = payment.charge.value;
+    model::PaymentError error = refusal(reply, verdict);
+    error.charge = charge.id;
+    error.payment_method = payment.method.id;
+    charge.status = "failed";
+    charge.failure_code = error.code;
+    charge.failure_message = error.message;
+    charge.outcome_type = verdict == Verdict::declined ? "issuer_declined" : "invalid";
+    charge.outcome_network_status =
+        verdict == Verdict::declined ? "declined_by_network" : "not_sent_to_network";
+    charge.outcome_reason = error.decline_code.empty() ? error.code : error.decline_code;
+    charge.outcome_seller_message = "The bank did not approve the payment.";
+    charge.outcome_network_decline_code = error.network_decline_code;
+    charge.outcome_advice_code = error.advice_code;
+    intent.status = "requires_payment_method";
+    intent.payment_method.clear();
+    intent.live_attempt.clear();
+    intent.last_payment_error = error;
+    change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
+    close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
+    announce(payment, "charge.failed", change);
+    announce(payment, "payment_intent.payment_failed", change);
+}
+
+// The reversal of an authorisation is certain: payment.attempt is the authorisation.
+void Payments::given_back(Case& payment, Change& change) {
+    Attempt const& attempt = payment.attempt.value;
+    model::PaymentIntent& intent = payment.intent.value;
+    model::Charge& charge = payment.charge.value;
+    change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
+    intent.amount_capturable = 0;
+    intent.live_attempt.clear();
+    if (!intent.cancellation_reason.empty()) {
+        intent.status = "canceled";
+        intent.canceled_at = parts_.ids.now_s();
+        charge.refunded = true;
+        charge.amount_refunded = charge.amount;
+        announce(payment, "payment_intent.canceled", change);
+        return;
+    }
+    model::PaymentError error = refusal({}, Verdict::unknown);
+    error.charge = charge.id;
+    error.payment_method = payment.method.id;
+    charge.status = "failed";
+    charge.paid = false;
+    charge.failure_code = error.code;
+    charge.failure_message = error.message;
+    charge.outcome_type = "invalid";
+    charge.outcome_network_status = "reversed_after_approval";
+    intent.status = "requires_payment_method";
+    intent.payment_method.clear();
+    intent.last_payment_error = error;
+    announce(payment, "charge.failed", change);
+    announce(payment, "payment_intent.payment_failed", change);
+}
+
+void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
+    model::PaymentIntent& intent = payment.intent.value;
+    model::Charge& charge = payment.charge.value;
+    charge.captured = true;
+    charge.amount_captured = amount;
+    charge.fee = model::fee_of(payment.merchant, amount);
+    intent.status = "succeeded";
+    intent.amount_received = amount;
+    intent.amount_capturable = 0;
+    intent.live_attempt.clear();
+    intent.captured_attempt = payment.attempt.value.id;
+    announce(payment, "charge.captured", change);
+    announce(payment, "payment_intent.succeeded", change);
+}
+
+void Payments::outcome_of_capture(
+    Case& payment, Verdict verdict, Reply const& reply, Change& change
+) {
+    Attempt& attempt = payment.attempt.value;
+    static_cast<void>(reply);
+    if (verdict != Verdict::approved) {
+        // An advice is repeated until it is answered, whatever the bank says meanwhile.
+        attempt.state = "unknown";
+        payment.intent.value.status = "processing";
+        set_retry(attempt, change);
+        return;
+    }
+    std::int64_t const fee = model::fee_of(payment.merchant, attempt.amount);
+    change.post(model::capture(
+        payment.book(),
+        attempt.id,
+        transfer_of(attempt.pending_transfer),
+        payment.merchant.id,
+        attempt.amount,
+        fee
+    ));
+    captured(payment, attempt.amount, change);
+    close_attempt(payment.attempt, "approved", change);
+}
+
+void Payments::outcome_of_refund(
+    Case& payment, Verdict verdict, Reply const& reply, Change& change
+) {
+    Attempt& attempt = payment.attempt.value;
+    FLORIN_CHECK(payment.refund.has_value(), "a refund attempt has its refund");
+    model::Refund& refund = payment.refund->value;
+    model::Charge& charge = payment.charge.value;
+    u128 const pending = transfer_of(attempt.pending_transfer);
+    if (verdict == Verdict::approved) {
+        refund.status = "succeeded";
+        charge.amount_refunded += refund.amount;
+        charge.refunded = charge.amount_refunded >= charge.amount_captured;
+        change.post(model::refund_confirmed(attempt.id, pending));
+        close_attempt(payment.attempt, "approved", change);
+        announce(payment, "charge.refunded", change);
+        announce(payment, "refund.updated", change);
+        return;
+    }
+    if (verdict == Verdict::declined) {
+        refund.status = "failed";
+        refund.failure_reason = "declined";
+        payment.intent.value.amount_refunding -= refund.amount;
+        change.post(model::release(attempt.id, pending));
+        close_attempt(payment.attempt, "declined", change);
+        announce(payment, "refund.failed", change);
+        return;
+    }
+    static_cast<void>(reply);
+    attempt.state = "unknown";
+    refund.status = "pending";
+    set_retry(attempt, change);
+}
+
+// What a bank said to a reversal goes into the authorisation's evidence: that decides.
+void Payments::outcome_of_void(Case& payment, Verdict verdict, Reply const& reply, Change& change) {
+    static_cast<void>(verdict);
+    Attempt& attempt = payment.attempt.value;
+    FLORIN_CHECK(payment.original.has_value(), "a reversal has its original");
+    Attempt& original = payment.original->value;
+    bool const is_not_found = reply.response_code == connectors::iso8583::kOriginalNotFound;
+    if (reply.outcome == Outcome::approved || is_not_found) {
+        add_evidence(
+            original,
+            {.source = "reversal_ack",
+             .outcome = is_not_found ? "not_found" : "reversed",
+             .code = reply.response_code,
+             .amount = attempt.amount,
+             .time_ms = parts_.ids.now_ms(),
+             .reference = std::to_string(attempt.sends)}
+        );
+    }
+    if (verdict_of(original) != Verdict::reversed) {
+        attempt.state = "unknown";
+        set_retry(attempt, change);
+        return;
+    }
+    close_attempt(payment.attempt, "approved", change);
+    if (original.state == "reversed") {
+        return;  // given back before; this was for a late approval
+    }
+    // The authorisation's own case, with this change.
+    bool const is_open = original.closed == 0;
+    std::swap(payment.attempt, *payment.original);
+    given_back(payment, change);
+    if (is_open) {
+        close_attempt(payment.attempt, "reversed", change);
+    } else {
+        payment.attempt.value.state = "reversed";
+    }
+    std::swap(payment.attempt, *payment.original);
+}
+
+void Payments::start_reversal(Case& payment, std::string reason, Change& change, Next& next) {
+    Attempt& original = payment.attempt.value;
+    auto* const connector = connector_named(original.connector);
+    FLORIN_CHECK(connector != nullptr, "an attempt's connector is configured");
+    Attempt reversal = new_attempt("void", *connector, payment.intent.value, original.amount);
+    reversal.original = original.id;
+    reversal.charge = original.charge;
+    reversal.payment_method = original.payment_method;
+    reversal.reason = reason;
+    add_evidence(
+        original,
+        {.source = "reversal_intent",
+         .outcome = "",
+         .code = "",
+         .amount = original.amount,
+         .time_ms = parts_.ids.now_ms(),
+         .reference = reversal.id}
+    );
+    if (reason != "late_approval") {
+        payment.intent.value.status = "processing";
+        payment.intent.value.live_attempt = reversal.id;
+    }
+    open_attempt(change, reversal, *connector);
+    next.drive_attempt = reversal.id;
+}
+
+}  // namespace florin::flow

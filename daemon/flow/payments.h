@@ -1,0 +1,276 @@
+// The story of a payment, from the merchant's wish to the bank's word.
+//
+// Every operation is: decide and write the intent (one command, durable), speak to the connector,
+// write what it said (one command, durable), answer. Nothing is sent before its intent is durable
+// and nothing is answered before its outcome is. What is not known is unknown, and leaves that
+// state on evidence only (evidence.h).
+//
+// Files: payments.cc creates and confirms, capture.cc captures, cancels and refunds, outcome.cc
+// turns evidence into postings and documents, drive.cc sends, repeats what must arrive, and
+// recovers after a restart.
+//
+// Thread rule: operations may be awaited on any io thread; they resume there.
+#pragma once
+
+#include "connectors/connector.h"
+#include "daemon/api/error.h"
+#include "daemon/flow/evidence.h"
+#include "daemon/flow/store.h"
+#include "daemon/ledger_client.h"
+#include "daemon/model/chart.h"
+#include "daemon/vault/vault.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <vector>
+
+namespace florin::flow {
+
+// Who asks, and under which idempotency key (empty: none).
+struct Caller {
+    std::string owner;
+    std::string merchant;
+    model::Mode mode = model::Mode::test;
+    std::string request_id;
+    std::string idempotency_key;
+    std::string fingerprint;
+};
+
+// What an answer can be made of, as it stands after the operation.
+struct Objects {
+    model::PaymentIntent intent;
+    std::optional<model::Charge> charge;
+    std::optional<model::PaymentMethod> method;
+    std::optional<model::Refund> refund;
+    bool refused = false;  // the card was: answer the error in intent.last_payment_error
+};
+
+// The answer: what is stored under the idempotency key, and sent.
+struct Done {
+    int status = 200;
+    std::string body;
+};
+using Render = std::function<Done(Objects const&)>;
+
+// Objects as JSON, for events and for answers that recovery stores. The API implements it.
+class Renderer {
+public:
+    virtual ~Renderer() = default;
+    virtual std::string intent(Objects const& objects) const = 0;
+    virtual std::string charge(Objects const& objects) const = 0;
+    virtual std::string refund(Objects const& objects) const = 0;
+    virtual std::string method(model::PaymentMethod const& method) const = 0;
+};
+
+struct FlowOptions {
+    std::uint64_t retry_first_ms = 1'000;   // between sends of an advice or a reversal
+    std::uint64_t retry_most_ms = 300'000;  // they double up to here
+    std::uint64_t authorisation_days = 7;   // uncaptured for so long: given back
+};
+
+class Payments final : public connectors::EvidenceSink {
+public:
+    struct Parts {
+        LedgerClient& ledger;
+        vault::Vault& vault;
+        std::vector<connectors::Connector*> routes;  // by priority; all of one mode
+        std::vector<connectors::Connector*> connectors;
+        model::IdMaker& ids;
+        Renderer const& renderer;
+        boost::asio::any_io_executor background;  // for what nobody waits for
+        FlowOptions options;
+    };
+    explicit Payments(Parts parts) : parts_{std::move(parts)} {}
+
+    // Stores a new intent without confirming it.
+    boost::asio::awaitable<api::ApiResult<Done>> create(
+        Caller caller, model::PaymentIntent intent, Render render
+    );
+    // Authorises, and captures where the intent says automatic. A new intent has version 0.
+    boost::asio::awaitable<api::ApiResult<Done>> confirm(
+        Caller caller,
+        Stored<model::PaymentIntent> intent,
+        model::PaymentMethod method,
+        Cvv cvc,
+        Render render
+    );
+    // Absent amount: all of it. What is not captured is released.
+    boost::asio::awaitable<api::ApiResult<Done>> capture(
+        Caller caller,
+        std::string intent_id,
+        std::optional<std::int64_t> amount,
+        model::Metadata metadata,
+        Render render
+    );
+    boost::asio::awaitable<api::ApiResult<Done>> cancel(
+        Caller caller, std::string intent_id, std::string reason, Render render
+    );
+    // Absent amount: what is left.
+    boost::asio::awaitable<api::ApiResult<Done>> refund(
+        Caller caller,
+        std::string intent_id,
+        std::optional<std::int64_t> amount,
+        std::string reason,
+        model::Metadata metadata,
+        Render render
+    );
+    // Stores a document and its answer in one commit.
+    boost::asio::awaitable<api::ApiResult<Done>> store_method(
+        Caller caller, model::PaymentMethod method, Done done
+    );
+
+    // Takes up what a crash left open: call once, before serving.
+    boost::asio::awaitable<Result<void>> recover();
+    // Fires timers until stop(); one coroutine.
+    boost::asio::awaitable<void> run_timers();
+    void stop() { stopping_ = true; }
+
+    void late_reply(connectors::LateReply reply) override;
+
+    // Attempts whose outcome is not final, for health and metrics.
+    std::size_t driving() const;
+
+private:
+    // An attempt with everything it changes.
+    struct Case {
+        std::string owner;
+        model::Mode mode = model::Mode::test;
+        Stored<model::Attempt> attempt;
+        Stored<model::PaymentIntent> intent;
+        Stored<model::Charge> charge;
+        std::optional<Stored<model::Refund>> refund;
+        std::optional<Stored<model::Attempt>> original;  // of a capture, void or refund
+        model::Merchant merchant;
+        model::PaymentMethod method;
+
+        model::Book book() const;
+        Objects objects() const;
+    };
+    // What a waiting request wants stored with the first outcome.
+    struct Waiter {
+        Caller caller;
+        Render render;
+        std::optional<Done> done;
+    };
+    // Work that follows a commit.
+    struct Next {
+        std::string capture_attempt;  // to send now, with somebody waiting
+        std::string drive_attempt;    // to send in the background
+    };
+
+    // payments.cc
+    void claim(Change& change, Caller const& caller) const;
+    void complete(Change& change, Caller const& caller, Done const& done) const;
+    model::Attempt new_attempt(
+        std::string operation,
+        connectors::Connector const& connector,
+        model::PaymentIntent const& intent,
+        std::int64_t amount
+    );
+    void open_attempt(
+        Change& change, model::Attempt const& attempt, connectors::Connector const& connector
+    ) const;
+    void ensure_accounts(
+        Change& change,
+        model::Book const& book,
+        std::string const& connector,
+        std::string const& merchant
+    ) const;
+    boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
+    boost::asio::awaitable<api::ApiResult<Done>> authorise(
+        Case payment, std::size_t route, Cvv cvc, Waiter waiter
+    );
+    connectors::Connector* connector_named(std::string const& id) const;
+    api::ApiResult<model::Merchant> merchant(Caller const& caller) const;
+
+    // capture.cc
+    boost::asio::awaitable<api::ApiResult<Done>> send_and_note(
+        std::string attempt_id, Waiter waiter
+    );
+    api::ApiError wrong_state(
+        model::PaymentIntent const& intent, std::string_view wanted, std::string_view allowed
+    ) const;
+    void clear_expiry(model::PaymentIntent& intent, Change& change) const;
+    static void set_idempotency_key(
+        Change& change, std::string const& attempt_id, std::string const& key
+    );
+
+    // outcome.cc
+    Result<Case> load_case(std::string const& owner, std::string const& attempt_id) const;
+    // Adds evidence and does what follows from it; nothing where it is known already.
+    boost::asio::awaitable<Result<Next>> note(
+        std::string owner,
+        std::string attempt_id,
+        model::Evidence evidence,
+        connectors::Reply reply,
+        Waiter* waiter
+    );
+    void outcome_of_authorisation(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
+    );
+    void authorised(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
+    void not_authorised(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
+    );
+    void outcome_of_capture(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
+    );
+    void outcome_of_refund(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
+    );
+    void outcome_of_void(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
+    );
+    void given_back(Case& payment, Change& change);
+    void captured(Case& payment, std::int64_t amount, Change& change);
+    void start_reversal(Case& payment, std::string reason, Change& change, Next& next);
+    void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
+    void set_retry(model::Attempt& attempt, Change& change) const;
+    void announce(Case const& payment, std::string type, Change& change) const;
+
+    // drive.cc
+    // One coroutine at a time sends an attempt.
+    class Driving {
+    public:
+        Driving(Payments& payments, std::string key);
+        Driving(Driving const&) = delete;
+        Driving& operator=(Driving const&) = delete;
+        ~Driving();
+        bool owns() const { return owns_; }
+
+    private:
+        Payments& payments_;
+        std::string key_;
+        bool owns_ = false;
+    };
+    model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
+    void drive_in_background(std::string owner, std::string attempt_id, bool recovered);
+    boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id, bool recovered);
+    boost::asio::awaitable<connectors::Reply> send(Case const& payment, Cvv cvc, bool repeat);
+    boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
+    boost::asio::awaitable<void> fire(ledger::TimerSet timer);
+    boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
+    std::uint32_t stan_of(model::Attempt const& attempt) const;
+
+    Parts parts_;
+    std::atomic<bool> stopping_ = false;
+    mutable std::mutex driving_mutex_;
+    std::set<std::string> driving_;
+};
+
+// Sets these; an empty value removes its key.
+void merge_metadata(model::Metadata& metadata, model::Metadata const& changes);
+
+// Kinds of timers; stored, never reused.
+enum class TimerKind : std::uint16_t {
+    attempt_retry = 1,         // key: owner, 0x00, attempt id
+    authorisation_expiry = 2,  // key: owner, 0x00, intent id
+    idempotency_expiry = 3,    // key: owner, 0x00, idempotency key
+};
+
+}  // namespace florin::flow

@@ -1,0 +1,86 @@
+// Typed reading of documents, and a command in the making.
+// Thread rule: reading from any thread; a Change belongs to its coroutine.
+#pragma once
+
+#include "daemon/model/documents.h"
+#include "daemon/model/ids.h"
+#include "ledger/command.h"
+#include "ledger/documents.h"
+
+#include <optional>
+#include <string>
+
+namespace florin::flow {
+
+// A document and the version it was read at; version 0: not stored yet.
+template <class T>
+struct Stored {
+    T value{};
+    std::uint64_t version = 0;
+};
+
+// nullopt: there is no such document.
+template <class T>
+Result<std::optional<Stored<T>>> load(
+    ledger::DocumentReader const& reader, std::string const& owner, std::string const& id
+) {
+    FLORIN_TRY(auto const document, reader.get(model::key_of(T::kKind, owner, id)));
+    if (!document || !document->body) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(T value, model::from_text<T>(*document->body));
+    return Stored<T>{std::move(value), document->version};
+}
+
+// The same where it must be there: Errc::corrupt otherwise.
+template <class T>
+Result<Stored<T>> load_known(
+    ledger::DocumentReader const& reader, std::string const& owner, std::string const& id
+) {
+    FLORIN_TRY(auto document, load<T>(reader, owner, id));
+    if (!document) {
+        return fail(Errc::corrupt, "document " + owner + "/" + id + " is gone");
+    }
+    return std::move(*document);
+}
+
+// A command in the making, for one owner.
+class Change {
+public:
+    explicit Change(std::string owner) : owner_{std::move(owner)} {}
+
+    template <class T>
+    void put(std::string id, T const& value, std::uint64_t expected_version) {
+        command.puts.push_back(
+            {.key = model::key_of(T::kKind, owner_, std::move(id)),
+             .expected_version = expected_version,
+             .body = model::to_text(value)}
+        );
+    }
+    template <class T>
+    void put(std::string id, Stored<T> const& stored) {
+        put(std::move(id), stored.value, stored.version);
+    }
+    void remove(model::Kind kind, std::string id, std::uint64_t version) {
+        command.removes.push_back({model::key_of(kind, owner_, std::move(id)), version});
+    }
+    void event(model::IdMaker& ids, std::string type, std::string body) {
+        command.events.push_back(
+            {.owner = owner_,
+             .id = ids.make("evt"),
+             .type = std::move(type),
+             .body = std::move(body)}
+        );
+    }
+    void post(std::vector<ledger::Transfer> const& transfers) {
+        command.transfers.insert(command.transfers.end(), transfers.begin(), transfers.end());
+    }
+    std::string const& owner() const { return owner_; }
+
+    ledger::Command command;
+
+private:
+    std::string owner_;
+};
+
+}  // namespace florin::flow

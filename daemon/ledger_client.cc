@@ -1,0 +1,54 @@
+#include "daemon/ledger_client.h"
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace florin {
+namespace {
+
+namespace asio = boost::asio;
+using Handler = asio::any_completion_handler<void(Result<ledger::Answer>)>;
+
+class AwaitedRequest final : public ledger::PendingRequest {
+public:
+    AwaitedRequest(ledger::Request wanted, Handler handler, asio::any_io_executor home)
+        : PendingRequest{std::move(wanted)}, handler_{std::move(handler)}, home_{std::move(home)} {}
+    void answer(Result<ledger::Answer> given) override {
+        asio::post(home_, asio::append(std::move(handler_), std::move(given)));
+    }
+
+private:
+    Handler handler_;
+    asio::any_io_executor home_;  // tracked work: keeps the caller's context running
+};
+
+}  // namespace
+
+asio::awaitable<Result<ledger::Answer>> LedgerClient::submit(ledger::Request request) {
+    auto initiate = [this, &request](auto handler) {
+        asio::any_io_executor const caller = asio::get_associated_executor(handler);
+        auto home = asio::prefer(caller, asio::execution::outstanding_work.tracked);
+        ledger_.submit(std::make_unique<AwaitedRequest>(
+            std::move(request), Handler{std::move(handler)}, std::move(home)
+        ));
+    };
+    co_return co_await asio::
+        async_initiate<asio::use_awaitable_t<> const, void(Result<ledger::Answer>)>(
+            std::move(initiate), asio::use_awaitable
+        );
+}
+
+asio::awaitable<Result<ledger::Receipt>> LedgerClient::submit_command(ledger::Command command) {
+    ledger::Request request{std::move(command)};
+    auto answer = co_await submit(std::move(request));
+    if (!answer) {
+        co_return std::unexpected{std::move(answer).error()};
+    }
+    co_return std::get<ledger::Receipt>(std::move(*answer));
+}
+
+}  // namespace florin

@@ -1,0 +1,293 @@
+#include "daemon/vault/vault.h"
+
+#include "crypto/hash.h"
+#include "crypto/hmac.h"
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/append.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <sqlite3.h>
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
+#include <mutex>
+#include <pthread.h>
+#include <thread>
+
+namespace florin::vault {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::size_t kCvcsMax = 10'000;
+constexpr std::uint64_t kCvcLifeNs = 30ULL * 60 * 1'000'000'000;  // half an hour
+
+constexpr char const* kSchema =
+    "PRAGMA journal_mode=WAL;"
+    "PRAGMA synchronous=FULL;"
+    "CREATE TABLE IF NOT EXISTS card("
+    "  token TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL,"
+    "  sealed BLOB NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;";
+
+class Statement {
+public:
+    Statement(sqlite3* database, char const* sql) {
+        sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
+    }
+    Statement(Statement const&) = delete;
+    Statement& operator=(Statement const&) = delete;
+    ~Statement() { sqlite3_finalize(statement_); }
+    void text(int index, std::string const& value) {
+        sqlite3_bind_text(
+            statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT
+        );
+    }
+    void blob(int index, std::string_view value) {
+        sqlite3_bind_blob(
+            statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT
+        );
+    }
+    int step() { return sqlite3_step(statement_); }
+    std::string column(int index) {
+        auto const* const bytes = static_cast<char const*>(sqlite3_column_blob(statement_, index));
+        auto const size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, index));
+        return bytes == nullptr ? std::string{} : std::string{bytes, size};
+    }
+
+private:
+    sqlite3_stmt* statement_ = nullptr;
+};
+
+std::string associated(std::string const& token, std::string const& owner) {
+    return "card " + token + " " + owner;
+}
+
+std::string checksum(
+    std::string const& token, std::string const& owner, std::string const& sealed
+) {
+    crypto::Sha256 hash;
+    hash.update(associated(token, owner));
+    hash.update(sealed);
+    return std::string{view(hash.finish())};
+}
+
+class SqliteVault final : public Vault {
+public:
+    SqliteVault(crypto::KeyRing keys, crypto::Random& random, Clock const& clock)
+        : keys_{std::move(keys)},
+          random_{random},
+          clock_{clock},
+          fingerprint_key_{keys_.derive("card fingerprints")} {}
+
+    ~SqliteVault() override {
+        {
+            std::lock_guard const lock{mutex_};
+            stopping_ = true;
+            wake_.notify_one();
+        }
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+        sqlite3_close(database_);
+    }
+
+    Result<void> open(std::filesystem::path const& directory) {
+        std::error_code error;
+        std::filesystem::create_directories(directory, error);
+        path_ = directory / "vault.sqlite";
+        int const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+        if (sqlite3_open_v2(path_.c_str(), &database_, flags, nullptr) != SQLITE_OK ||
+            sqlite3_exec(database_, kSchema, nullptr, nullptr, nullptr) != SQLITE_OK) {
+            return std::unexpected{sqlite_error("cannot open")};
+        }
+        std::filesystem::permissions(
+            path_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error
+        );
+        thread_ = std::thread{[this] { run(); }};
+        pthread_setname_np(thread_.native_handle(), "florin-vault");
+        return {};
+    }
+
+    asio::awaitable<Result<VaultToken>> put(std::string owner, Pan pan) override {
+        std::string const token = "tok_" + crypto::random_alphanumeric(random_, 24);
+        std::string const sealed = keys_.seal(pan.reveal(), associated(token, owner), random_);
+        auto insert = [this, token, owner, sealed]() -> Result<std::string> {
+            Statement statement{database_, "INSERT INTO card VALUES(?,?,?,?)"};
+            statement.text(1, token);
+            statement.text(2, owner);
+            statement.blob(3, sealed);
+            statement.blob(4, checksum(token, owner, sealed));
+            if (statement.step() != SQLITE_DONE) {
+                return std::unexpected{sqlite_error("cannot store a card")};
+            }
+            return token;
+        };
+        auto stored = co_await run_job(std::move(insert));
+        if (!stored) {
+            co_return std::unexpected{std::move(stored).error()};
+        }
+        co_return VaultToken{token};
+    }
+
+    asio::awaitable<Result<Pan>> get(std::string owner, VaultToken token) override {
+        auto read = [this, owner, token]() -> Result<std::string> {
+            Statement statement{database_, "SELECT sealed FROM card WHERE token=? AND owner=?"};
+            statement.text(1, token.text());
+            statement.text(2, owner);
+            int const step = statement.step();
+            if (step == SQLITE_DONE) {
+                return fail(Errc::not_found, "vault: no card " + token.text());
+            }
+            if (step != SQLITE_ROW) {
+                return std::unexpected{sqlite_error("cannot read a card")};
+            }
+            return statement.column(0);
+        };
+        auto const sealed = co_await run_job(std::move(read));
+        if (!sealed) {
+            co_return std::unexpected{sealed.error()};
+        }
+        auto plain = keys_.open(*sealed, associated(token.text(), owner));
+        if (!plain) {
+            co_return fail(
+                plain.error().code, "vault: card " + token.text() + ": " + plain.error().context
+            );
+        }
+        co_return Pan{std::move(*plain)};
+    }
+
+    std::string fingerprint(Pan const& pan) const override {
+        auto const digest = crypto::hmac_sha256(fingerprint_key_, pan.reveal());
+        return to_hex(view(digest)).substr(0, 16);
+    }
+
+    void hold_cvc(PaymentMethodId const& method, Cvv cvc) override {
+        std::lock_guard const lock{cvc_mutex_};
+        cvcs_.push_back({method, std::move(cvc), clock_.steady_ns() + kCvcLifeNs});
+        while (cvcs_.size() > kCvcsMax || cvcs_.front().until_ns < clock_.steady_ns()) {
+            cvcs_.pop_front();
+        }
+    }
+
+    Cvv take_cvc(PaymentMethodId const& method) override {
+        std::lock_guard const lock{cvc_mutex_};
+        for (auto held = cvcs_.begin(); held != cvcs_.end(); ++held) {
+            if (held->method == method) {
+                Cvv cvc = held->until_ns >= clock_.steady_ns() ? std::move(held->cvc) : Cvv{};
+                cvcs_.erase(held);
+                return cvc;
+            }
+        }
+        return {};
+    }
+
+private:
+    using Work = std::function<Result<std::string>()>;
+    using Handler = asio::any_completion_handler<void(Result<std::string>)>;
+    struct Job {
+        Work work;
+        Handler handler;
+        asio::any_io_executor home;
+        std::optional<Result<std::string>> result;
+    };
+    struct HeldCvc {
+        PaymentMethodId method;
+        Cvv cvc;
+        std::uint64_t until_ns;
+    };
+
+    Error sqlite_error(char const* doing) const {
+        return {
+            Errc::io,
+            path_.string() + ": " + doing + ": " +
+                (database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_))
+        };
+    }
+
+    asio::awaitable<Result<std::string>> run_job(Work work) {
+        auto initiate = [this, &work](auto handler) {
+            asio::any_io_executor const caller = asio::get_associated_executor(handler);
+            auto home = asio::prefer(caller, asio::execution::outstanding_work.tracked);
+            std::lock_guard const lock{mutex_};
+            jobs_.push_back(
+                {std::move(work), Handler{std::move(handler)}, std::move(home), std::nullopt}
+            );
+            wake_.notify_one();
+        };
+        co_return co_await asio::
+            async_initiate<asio::use_awaitable_t<> const, void(Result<std::string>)>(
+                std::move(initiate), asio::use_awaitable
+            );
+    }
+
+    void run() {
+        std::unique_lock lock{mutex_};
+        for (;;) {
+            wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+            if (jobs_.empty()) {
+                return;
+            }
+            std::deque<Job> batch;
+            batch.swap(jobs_);
+            lock.unlock();
+            run_batch(batch);
+            lock.lock();
+        }
+    }
+
+    // Everything that waits is one transaction: one sync for all.
+    void run_batch(std::deque<Job>& batch) {
+        bool committed =
+            sqlite3_exec(database_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK;
+        if (committed) {
+            for (Job& job : batch) {
+                job.result = job.work();
+            }
+            committed = sqlite3_exec(database_, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK;
+        }
+        Error const error = sqlite_error("cannot commit");
+        if (!committed) {
+            sqlite3_exec(database_, "ROLLBACK", nullptr, nullptr, nullptr);
+        }
+        for (Job& job : batch) {
+            Result<std::string> result =
+                committed ? std::move(*job.result) : Result<std::string>{std::unexpected{error}};
+            asio::post(job.home, asio::append(std::move(job.handler), std::move(result)));
+        }
+        batch.clear();
+    }
+
+    crypto::KeyRing keys_;
+    crypto::Random& random_;
+    Clock const& clock_;
+    KeyBytes fingerprint_key_;
+    std::filesystem::path path_;
+    sqlite3* database_ = nullptr;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::deque<Job> jobs_;
+    bool stopping_ = false;
+    std::mutex cvc_mutex_;
+    std::list<HeldCvc> cvcs_;
+    std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Vault>> Vault::open(
+    std::filesystem::path const& directory,
+    crypto::KeyRing keys,
+    crypto::Random& random,
+    Clock const& clock
+) {
+    auto vault = std::make_unique<SqliteVault>(std::move(keys), random, clock);
+    FLORIN_TRY_VOID(vault->open(directory));
+    return vault;
+}
+
+}  // namespace florin::vault
