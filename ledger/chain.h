@@ -8,7 +8,6 @@
 #include "ledger/command.h"
 #include "ledger/draft.h"
 
-#include <optional>
 #include <vector>
 
 namespace florin::ledger {
@@ -47,8 +46,9 @@ public:
         for (std::size_t i = 0; i < count; ++i) {
             Event const& event = events[i];
             std::uint64_t const own = clock - count + i + 1;
-            bool const opens = is_linked(event) && !start_;
+            bool const opens = is_linked(event) && !in_chain_;
             if (opens) {
+                in_chain_ = true;
                 start_ = i;
                 broken_ = false;
                 mark_ = draft_.mark();
@@ -58,7 +58,7 @@ public:
             if (is_linked(event) && i + 1 == count) {
                 // Tested before a broken chain: an open end is the caller's mistake either way.
                 result.status = Status::linked_event_chain_open;
-            } else if (start_ && broken_) {
+            } else if (in_chain_ && broken_) {
                 result.status = Status::linked_event_failed;
             } else if (Status const early = before(event, imports, own); early != Status::created) {
                 result.status = early;
@@ -74,18 +74,18 @@ public:
             }
             results.push_back(result);
             if (result.status != Status::created) {
-                if (start_ && !broken_) {
+                if (in_chain_ && !broken_) {
                     break_chain(results, i, clock - count + 1);
                 }
                 failed(event, result.status);
             }
-            bool const closes =
-                start_ && (!is_linked(event) || result.status == Status::linked_event_chain_open);
+            bool const closes = in_chain_ && (!is_linked(event) ||
+                                              result.status == Status::linked_event_chain_open);
             if (closes) {
                 if (!broken_) {
                     books_.keep_scope();
                 }
-                start_.reset();
+                in_chain_ = false;
             }
         }
         return results;
@@ -115,14 +115,15 @@ private:
         broken_ = true;
         books_.undo_scope();
         draft_.back_to(mark_);
-        for (std::size_t i = *start_; i < breaker; ++i) {
+        for (std::size_t i = start_; i < breaker; ++i) {
             results[i] = {Status::linked_event_failed, first + i};
         }
     }
 
     Books& books_;
     RecordDraft& draft_;
-    std::optional<std::size_t> start_;
+    bool in_chain_ = false;
+    std::size_t start_ = 0;  // its first event
     bool broken_ = false;
     RecordDraft::Mark mark_{};
 };

@@ -109,6 +109,20 @@ void store_for_ever(fs::path const& folder) {
     }
 }
 
+// So much to one table that memory fills up and is flushed without being asked; then waits.
+void fill_memory(fs::path const& folder, std::uint64_t writes) {
+    auto const store = or_exit(open_state(folder));
+    for (std::uint64_t i = 1; i <= writes; ++i) {
+        auto changes = live_changes(i);
+        changes[1].value->append(1, ' ').append(1U << 20U, 'x');
+        or_exit(store->write(changes));
+    }
+    tell("written");
+    for (;;) {
+        ::pause();
+    }
+}
+
 void hold_for_ever(fs::path const& folder) {
     auto const held = or_exit(DataDirectory::open(folder, DataDirectory::Access::exclusive, true));
     tell("held");
@@ -117,13 +131,15 @@ void hold_for_ever(fs::path const& folder) {
     }
 }
 
-int run(std::string_view mode, fs::path const& folder, rlim_t number) {
+int run(std::string_view mode, fs::path const& folder, std::uint64_t number) {
     if (mode == "append") {
         append_for_ever(folder);
     } else if (mode == "append-until-full") {
         append_until_full(folder, number);
     } else if (mode == "store") {
         store_for_ever(folder);
+    } else if (mode == "fill-memory") {
+        fill_memory(folder, number);
     } else if (mode == "hold") {
         hold_for_ever(folder);
     }

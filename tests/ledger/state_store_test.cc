@@ -242,6 +242,16 @@ TEST_CASE("a killed process leaves live tables of one write and runs that are wh
     }
 }
 
+TEST_CASE("a flush that memory forces takes all live tables together") {
+    TemporaryFolder folder;
+    {
+        Child child{{"fill-memory", folder.path().string(), "150"}};
+        REQUIRE(child.line() == "written");
+    }
+    auto const store = must(open_state(folder.path()));
+    check_consistent(*store, 1, 0);
+}
+
 TEST_CASE("files of a run that never arrived are removed on opening") {
     TemporaryFolder folder;
     static_cast<void>(must(open_state(folder.path())));

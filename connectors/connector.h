@@ -1,0 +1,165 @@
+// What every rail offers to the flow: four operations, and how each may end.
+//
+// A connector knows money, cards and its counterpart's rules, never accounts. It keeps no durable
+// state: the caller's intent record, written before the call, holds the Identity, and the caller
+// repeats what must arrive. It promises that `not_sent` is proof (no byte of this message left the
+// process), that only answers in its table become approved or declined, and that everything else is
+// `unknown`.
+// Thread rule: operations may be awaited from any executor; they complete on the caller's executor.
+// A cancelled caller does not cancel what may have been sent.
+#pragma once
+
+#include "ledger/base/id.h"
+#include "ledger/base/money.h"
+#include "ledger/base/secret.h"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace florin::connectors {
+
+// How an operation ended. Numbers are stored and never reused.
+enum class Outcome : std::uint8_t {
+    not_sent = 1,  // proof: not connected, or no byte of this message was written
+    approved = 2,
+    declined = 3,
+    pending = 4,  // the counterpart still waits for the payer
+    unknown = 5,  // it may have happened: inquire, reverse or repeat, never guess
+};
+
+std::string_view outcome_name(Outcome outcome);  // "not_sent"
+
+// By what the counterpart knows a message. Fixed in the durable intent before the first byte goes
+// out, and the same in every repeat. Rails without STANs use `attempt` alone.
+struct Identity {
+    AttemptId attempt;
+    std::uint32_t stan = 0;         // ISO 8583 field 11: 1 to 999999
+    std::string rrn;                // field 37: 12 letters and digits
+    std::string transmission_time;  // field 7: MMDDhhmmss, UTC
+};
+
+// The message that a capture, a reversal or a refund speaks about.
+struct OriginalReference {
+    std::string mti;  // "0100"; the MTI first sent, not that of a repeat
+    std::uint32_t stan = 0;
+    std::string transmission_time;
+    std::string rrn;
+    std::string authorization_code;  // field 38; empty where none is known
+};
+
+struct Card {
+    Pan pan;
+    int exp_month = 0;  // 1 to 12
+    int exp_year = 0;   // four digits
+    Cvv cvv;            // only for authorise, may be empty; never stored
+};
+
+struct Terminal {
+    std::string terminal_id;    // field 41: at most 8 characters
+    std::string acceptor_id;    // field 42: at most 15 characters
+    std::string name_location;  // field 43: at most 40 characters
+    std::string category_code;  // field 18: the four digits of the MCC
+};
+
+struct AuthoriseRequest {
+    Identity identity;
+    Money amount;
+    Card card;
+    Terminal terminal;
+};
+
+// ISO 8583: the advice 0220. Repeat until it is answered; a capture is never reversed.
+struct CaptureRequest {
+    Identity identity;
+    Money amount;  // at most what was authorised
+    Card card;
+    Terminal terminal;
+    OriginalReference original;
+    bool repeat = false;  // sent before under this identity: 0221
+};
+
+enum class ReversalReason {
+    cancelled,      // the merchant voids, or the hold expires
+    no_answer,      // the original timed out or was cut off
+    late_approval,  // an approval came after the transaction was given up
+};
+
+struct ReverseRequest {
+    Identity identity;
+    Money amount;                    // what the original asked for
+    std::optional<Money> remaining;  // a partial reversal: what stays authorised (field 95)
+    Card card;
+    Terminal terminal;
+    OriginalReference original;
+    ReversalReason reason = ReversalReason::no_answer;
+    bool repeat = false;  // 0421
+};
+
+struct RefundRequest {
+    Identity identity;
+    Money amount;
+    Card card;
+    Terminal terminal;
+    OriginalReference original;  // the capture
+    bool repeat = false;         // 0201
+};
+
+struct Reply {
+    Outcome outcome = Outcome::unknown;
+    std::optional<Money> approved;   // with Outcome::approved: may be less than was asked for
+    std::string response_code;       // field 39 as it came, or empty
+    std::string authorization_code;  // field 38, or empty
+    std::string detail;              // for people; no card data
+};
+
+// An answer that nobody waits for any more, or that contradicts the one already taken: evidence.
+struct LateReply {
+    ConnectorId connector;
+    std::string mti;  // of the answer: "0110"
+    std::uint32_t stan = 0;
+    std::string transmission_time;
+    std::string rrn;
+    std::string terminal_id;
+    Reply reply;
+};
+
+// Where evidence goes. Called on the link's home thread; must not block and must not throw.
+class EvidenceSink {
+public:
+    virtual ~EvidenceSink() = default;
+    virtual void late_reply(LateReply reply) = 0;
+};
+
+struct Health {
+    bool ready = false;  // a request would be written now
+    std::string detail;  // "signed on", "connecting", the last error
+};
+
+class Connector {
+public:
+    Connector() = default;
+    Connector(Connector const&) = delete;
+    Connector& operator=(Connector const&) = delete;
+    virtual ~Connector() = default;
+
+    virtual ConnectorId const& id() const = 0;
+    virtual std::string_view name() const = 0;  // the rail: "iso8583"
+    // True where the intent must hold a STAN, an RRN and a transmission time from this link's
+    // counter, unique while outstanding.
+    virtual bool needs_link_identity() const = 0;
+    virtual Health health() const = 0;  // any thread
+
+    virtual void start() = 0;                         // once, before the first operation
+    virtual boost::asio::awaitable<void> stop() = 0;  // waits a short while for what is outstanding
+
+    virtual boost::asio::awaitable<Reply> authorise(AuthoriseRequest request) = 0;
+    virtual boost::asio::awaitable<Reply> capture(CaptureRequest request) = 0;
+    virtual boost::asio::awaitable<Reply> reverse(ReverseRequest request) = 0;
+    virtual boost::asio::awaitable<Reply> refund(RefundRequest request) = 0;
+};
+
+}  // namespace florin::connectors

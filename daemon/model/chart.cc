@@ -1,0 +1,181 @@
+#include "daemon/model/chart.h"
+
+#include "crypto/hash.h"
+#include "ledger/base/check.h"
+#include "ledger/base/money.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace florin::model {
+namespace {
+
+u128 id_from(std::string const& text) {
+    auto const digest = crypto::sha256(text);
+    u128 id = 0;
+    std::memcpy(&id, digest.data(), sizeof id);
+    FLORIN_CHECK(id != 0 && id != kU128Max, "a hash is neither all zeros nor all ones");
+    return id;
+}
+
+ledger::Transfer transfer(
+    Book const& book, u128 id, u128 debit, u128 credit, std::int64_t amount, Posting posting
+) {
+    FLORIN_CHECK(amount >= 0, "a posting's amount is not negative");
+    ledger::Transfer transfer;
+    transfer.id = id;
+    transfer.debit_account_id = debit;
+    transfer.credit_account_id = credit;
+    transfer.amount = static_cast<u128>(amount);
+    transfer.ledger = book.ledger();
+    transfer.code = static_cast<std::uint16_t>(posting);
+    return transfer;
+}
+
+ledger::Transfer resolving(u128 id, u128 pending_id, u128 amount, std::uint16_t flags) {
+    ledger::Transfer transfer;
+    transfer.id = id;
+    transfer.pending_id = pending_id;
+    transfer.amount = amount;
+    transfer.flags = flags;
+    return transfer;
+}
+
+}  // namespace
+
+std::string_view role_name(Role role) {
+    switch (role) {
+        case Role::receivable: return "receivable";
+        case Role::costs: return "costs";
+        case Role::clearing: return "clearing";
+        case Role::bank: return "bank";
+        case Role::merchant_pending: return "merchant_pending";
+        case Role::merchant_available: return "merchant_available";
+        case Role::merchant_reserve: return "merchant_reserve";
+        case Role::merchant_in_transit: return "merchant_in_transit";
+        case Role::fee_revenue: return "fee_revenue";
+        case Role::tax_payable: return "tax_payable";
+        case Role::disputes: return "disputes";
+        case Role::fx_trading: return "fx_trading";
+        case Role::suspense: return "suspense";
+    }
+    return "unknown";
+}
+
+u128 account_id(Role role, std::string_view owner, Book const& book) {
+    return id_from(
+        "account|" + std::string{role_name(role)} + "|" + std::string{owner} + "|" +
+        std::string{book.currency.alphabetic()} + "|" + std::string{mode_name(book.mode)}
+    );
+}
+
+ledger::Account account(Role role, std::string_view owner, Book const& book) {
+    ledger::Account account;
+    account.id = account_id(role, owner, book);
+    account.ledger = book.ledger();
+    account.code = static_cast<std::uint16_t>(role);
+    return account;
+}
+
+u128 transfer_id(std::string_view cause, std::string_view leg) {
+    return id_from("transfer|" + std::string{cause} + "|" + std::string{leg});
+}
+
+std::int64_t fee_of(Merchant const& merchant, std::int64_t amount) {
+    auto const eur = *Currency::from_alphabetic("EUR");  // the rate is the same in any currency
+    auto const part = scale({amount, eur}, merchant.fee_basis_points, 10'000, Rounding::half_even);
+    FLORIN_CHECK(part.has_value(), "a part of an amount fits where the amount does");
+    return std::clamp<std::int64_t>(part->minor + merchant.fee_fixed_minor, 0, amount);
+}
+
+std::vector<ledger::Transfer> authorisation(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view connector,
+    std::string_view merchant,
+    std::int64_t amount
+) {
+    auto reservation = transfer(
+        book,
+        transfer_id(attempt, "authorisation"),
+        account_id(Role::receivable, connector, book),
+        account_id(Role::merchant_pending, merchant, book),
+        amount,
+        Posting::authorisation
+    );
+    reservation.flags = ledger::transfer_pending;
+    return {reservation};
+}
+
+std::vector<ledger::Transfer> capture(
+    Book const& book,
+    std::string_view attempt,
+    u128 pending_id,
+    std::string_view merchant,
+    std::int64_t amount,
+    std::int64_t fee
+) {
+    std::vector<ledger::Transfer> transfers{resolving(
+        transfer_id(attempt, "capture"),
+        pending_id,
+        static_cast<u128>(amount),
+        ledger::post_pending_transfer
+    )};
+    if (fee > 0) {
+        transfers.push_back(transfer(
+            book,
+            transfer_id(attempt, "fee"),
+            account_id(Role::merchant_pending, merchant, book),
+            account_id(Role::fee_revenue, {}, book),
+            fee,
+            Posting::fee
+        ));
+    }
+    return transfers;
+}
+
+std::vector<ledger::Transfer> release(std::string_view attempt, u128 pending_id) {
+    return {resolving(transfer_id(attempt, "release"), pending_id, 0, ledger::void_pending_transfer)
+    };
+}
+
+std::vector<ledger::Transfer> refund(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view connector,
+    std::string_view merchant,
+    std::int64_t amount
+) {
+    auto reservation = transfer(
+        book,
+        transfer_id(attempt, "refund"),
+        account_id(Role::merchant_available, merchant, book),
+        account_id(Role::receivable, connector, book),
+        amount,
+        Posting::refund
+    );
+    reservation.flags = ledger::transfer_pending;
+    return {reservation};
+}
+
+std::vector<ledger::Transfer> refund_confirmed(std::string_view attempt, u128 pending_id) {
+    return {resolving(
+        transfer_id(attempt, "refund_confirmed"),
+        pending_id,
+        kU128Max,
+        ledger::post_pending_transfer
+    )};
+}
+
+std::vector<ledger::Account> payment_accounts(
+    Book const& book, std::string_view connector, std::string_view merchant
+) {
+    return {
+        account(Role::receivable, connector, book),
+        account(Role::merchant_pending, merchant, book),
+        account(Role::merchant_available, merchant, book),
+        account(Role::fee_revenue, {}, book),
+    };
+}
+
+}  // namespace florin::model

@@ -1,0 +1,112 @@
+// The chart of accounts: which accounts there are, and the postings of a payment's life.
+//
+// Account ids are derived from role, owner, currency and mode, so nobody has to look them up. A
+// ledger number is the ISO 4217 numeric code, plus 100000 for test money: test and live never meet.
+// Transfer ids are derived from the attempt (or other cause) and the leg.
+// Thread rule: pure functions.
+#pragma once
+
+#include "daemon/model/documents.h"
+#include "ledger/base/currency.h"
+#include "ledger/types.h"
+
+#include <string>
+#include <vector>
+
+namespace florin::model {
+
+// Account codes; stored, never reused. conf/chart_of_accounts.csv describes them.
+enum class Role : std::uint16_t {
+    receivable = 10,           // per connector: what it owes us
+    costs = 11,                // per connector: its fees
+    clearing = 12,             // per connector and payout reference
+    bank = 13,                 // per bank account
+    merchant_pending = 20,     // per merchant: captured or reserved, not yet available
+    merchant_available = 21,   // per merchant
+    merchant_reserve = 22,     // per merchant
+    merchant_in_transit = 23,  // per merchant: on its way to the bank
+    fee_revenue = 30,
+    tax_payable = 31,
+    disputes = 32,
+    fx_trading = 33,
+    suspense = 34,
+};
+std::string_view role_name(Role role);
+
+// Transfer codes; stored, never reused.
+enum class Posting : std::uint16_t {
+    authorisation = 1,
+    capture = 2,
+    fee = 3,
+    release = 4,  // void, decline, confirmed reversal
+    refund = 5,
+    availability = 6,
+    reserve = 7,
+    acquirer_report = 8,
+    acquirer_fee = 9,
+    bank_statement = 10,
+    payout = 11,
+    payout_paid = 12,
+    payout_returned = 13,
+    suspense = 14,
+};
+
+struct Book {
+    Currency currency;
+    Mode mode;
+    std::uint32_t ledger() const {
+        return currency.numeric() + (mode == Mode::test ? 100'000U : 0U);
+    }
+};
+
+// `owner` is the merchant, the connector, "connector|payout reference" or the bank account; empty
+// for our own accounts.
+u128 account_id(Role role, std::string_view owner, Book const& book);
+ledger::Account account(Role role, std::string_view owner, Book const& book);
+
+// Deterministic: the same cause and leg give the same id.
+u128 transfer_id(std::string_view cause, std::string_view leg);
+
+// fee = amount * basis points / 10000 rounded half-even, plus the fixed part, never above the
+// amount.
+std::int64_t fee_of(Merchant const& merchant, std::int64_t amount);
+
+// ---- postings, (Dr, Cr)
+// ---------------------------------------------------------------------------
+
+// Dr receivable, Cr merchant pending, gross, pending without a timeout: expiry is a command of its
+// own.
+std::vector<ledger::Transfer> authorisation(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view connector,
+    std::string_view merchant,
+    std::int64_t amount
+);
+// Posts `amount` of the reservation (the rest is released); linked: Dr merchant pending, Cr fee
+// revenue.
+std::vector<ledger::Transfer> capture(
+    Book const& book,
+    std::string_view attempt,
+    u128 pending_id,
+    std::string_view merchant,
+    std::int64_t amount,
+    std::int64_t fee
+);
+std::vector<ledger::Transfer> release(std::string_view attempt, u128 pending_id);
+// Dr merchant available, Cr receivable, pending until the connector confirms.
+std::vector<ledger::Transfer> refund(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view connector,
+    std::string_view merchant,
+    std::int64_t amount
+);
+std::vector<ledger::Transfer> refund_confirmed(std::string_view attempt, u128 pending_id);
+
+// The accounts these postings touch, for Command::ensure_accounts.
+std::vector<ledger::Account> payment_accounts(
+    Book const& book, std::string_view connector, std::string_view merchant
+);
+
+}  // namespace florin::model

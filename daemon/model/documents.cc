@@ -1,0 +1,245 @@
+#include "daemon/model/documents.h"
+
+#include <nlohmann/json.hpp>
+
+namespace florin::model {
+
+// Field names as stored: those of the structs. What is not there keeps its default.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Address, city, country, line1, line2, postal_code, state
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BillingDetails, address, email, name, phone)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Shipping, address, name, phone, carrier, tracking_number
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Merchant,
+    id,
+    name,
+    country,
+    default_currency,
+    fee_basis_points,
+    fee_fixed_minor,
+    availability_days,
+    category_code,
+    acceptor_id,
+    terminal_id,
+    iban,
+    account_holder,
+    created
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    ApiKey, id, kind, merchant, mode, hash, name, revoked, created
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    PaymentMethod,
+    id,
+    brand,
+    last4,
+    funding,
+    country,
+    fingerprint,
+    vault_token,
+    sandbox_token,
+    exp_month,
+    exp_year,
+    created,
+    customer,
+    cvc_check,
+    billing_details,
+    metadata
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    PaymentError,
+    code,
+    decline_code,
+    advice_code,
+    network_decline_code,
+    message,
+    charge,
+    payment_method
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    PaymentIntent,
+    id,
+    merchant,
+    currency,
+    amount,
+    status,
+    capture_method,
+    confirmation_method,
+    client_secret,
+    payment_method,
+    latest_charge,
+    amount_capturable,
+    amount_received,
+    amount_refunding,
+    created,
+    canceled_at,
+    cancellation_reason,
+    customer,
+    description,
+    receipt_email,
+    return_url,
+    setup_future_usage,
+    statement_descriptor,
+    statement_descriptor_suffix,
+    transfer_group,
+    payment_method_types,
+    automatic_payment_methods,
+    has_shipping,
+    shipping,
+    metadata,
+    last_payment_error,
+    live_attempt,
+    pending_transfer,
+    connector,
+    authorised_attempt,
+    attempts
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Charge,
+    id,
+    payment_intent,
+    currency,
+    status,
+    amount,
+    amount_captured,
+    amount_refunded,
+    fee,
+    captured,
+    paid,
+    refunded,
+    created,
+    payment_method,
+    failure_code,
+    failure_message,
+    description,
+    customer,
+    receipt_email,
+    statement_descriptor,
+    statement_descriptor_suffix,
+    transfer_group,
+    authorization_code,
+    network_transaction_id,
+    outcome_type,
+    outcome_network_status,
+    outcome_reason,
+    outcome_seller_message,
+    outcome_network_decline_code,
+    outcome_advice_code,
+    brand,
+    last4,
+    funding,
+    country,
+    fingerprint,
+    exp_month,
+    exp_year,
+    billing_details,
+    has_shipping,
+    shipping,
+    metadata
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Refund,
+    id,
+    payment_intent,
+    charge,
+    currency,
+    status,
+    reason,
+    failure_reason,
+    payment_method,
+    amount,
+    created,
+    attempt,
+    pending_transfer,
+    metadata
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Evidence, source, outcome, code, amount, time_ms, reference
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    Attempt,
+    id,
+    operation,
+    payment_intent,
+    charge,
+    refund,
+    connector,
+    payment_method,
+    original,
+    currency,
+    amount,
+    approved_amount,
+    state,
+    stan,
+    rrn,
+    transmission_time,
+    authorization_code,
+    response_code,
+    pending_transfer,
+    evidence,
+    idempotency_key,
+    sends,
+    created,
+    closed,
+    not_found,
+    reason,
+    created_ms
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(OpenAttempt, attempt)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+    IdempotencyKey, fingerprint, request_id, done, status, body, created
+)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MerchantCurrency, currency)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LedgerCurrency, currency, digits)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PaymentRefund, refund)
+
+std::string_view mode_name(Mode mode) {
+    return mode == Mode::test ? "test" : "live";
+}
+
+std::string owner_of(std::string_view merchant, Mode mode) {
+    return std::string{merchant} + "/" + std::string{mode_name(mode)};
+}
+
+ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id) {
+    return {static_cast<std::uint16_t>(kind), std::move(owner), std::move(id)};
+}
+
+template <class T>
+std::string to_text(T const& document) {
+    return nlohmann::json(document).dump();
+}
+
+template <class T>
+Result<T> from_text(std::string_view text) {
+    try {
+        return nlohmann::json::parse(text).get<T>();
+    } catch (nlohmann::json::exception const& error) {
+        return fail(
+            Errc::corrupt,
+            "a document of kind " + std::to_string(static_cast<int>(T::kKind)) + ": " + error.what()
+        );
+    }
+}
+
+#define FLORIN_DOCUMENT(T)                  \
+    template std::string to_text(T const&); \
+    template Result<T> from_text(std::string_view);
+FLORIN_DOCUMENT(Merchant)
+FLORIN_DOCUMENT(ApiKey)
+FLORIN_DOCUMENT(PaymentMethod)
+FLORIN_DOCUMENT(PaymentIntent)
+FLORIN_DOCUMENT(Charge)
+FLORIN_DOCUMENT(Refund)
+FLORIN_DOCUMENT(Attempt)
+FLORIN_DOCUMENT(OpenAttempt)
+FLORIN_DOCUMENT(IdempotencyKey)
+FLORIN_DOCUMENT(MerchantCurrency)
+FLORIN_DOCUMENT(LedgerCurrency)
+FLORIN_DOCUMENT(PaymentRefund)
+#undef FLORIN_DOCUMENT
+
+}  // namespace florin::model

@@ -1,0 +1,226 @@
+// The documents of the journal as the daemon knows them: merchants, keys, payments and what belongs
+// to them. Stored as JSON; a field that is missing on reading has its default.
+//
+// Amounts are ISO 4217 minor units; times are seconds since 1970 UTC unless a name says otherwise.
+// Thread rule: values.
+#pragma once
+
+#include "ledger/base/result.h"
+#include "ledger/effects.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace florin::model {
+
+// Kinds of documents; stored, never reused.
+enum class Kind : std::uint16_t {
+    merchant = 1,
+    api_key = 2,
+    payment_intent = 3,
+    charge = 4,
+    refund = 5,
+    payment_method = 6,
+    attempt = 7,
+    idempotency_key = 8,
+    route = 9,
+    open_attempt = 10,       // one for each attempt whose outcome is not final
+    merchant_currency = 11,  // one for each currency a merchant has accounts in
+    ledger_currency = 12,    // the frozen exponent of a ledger number
+    payment_refund = 13,     // id "<payment>/<refund>": refunds of a payment
+    settlement_batch = 20,
+    payout = 21,
+    statement_line = 22,
+    recon_break = 23,
+    cursor = 24,
+};
+
+// Test and live are separate worlds: part of every key.
+enum class Mode { test, live };
+std::string_view mode_name(Mode mode);
+
+// Whose a document is: "acct_x/test". Platform-wide ones belong to "platform/test".
+std::string owner_of(std::string_view merchant, Mode mode);
+ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id);
+
+using Metadata = std::map<std::string, std::string>;
+
+struct Address {
+    std::string city, country, line1, line2, postal_code, state;
+    friend bool operator==(Address const&, Address const&) = default;
+};
+struct BillingDetails {
+    Address address;
+    std::string email, name, phone;
+};
+struct Shipping {
+    Address address;
+    std::string name, phone, carrier, tracking_number;
+};
+
+struct Merchant {
+    static constexpr Kind kKind = Kind::merchant;
+    std::string id, name, country;
+    std::string default_currency;          // alphabetic, upper case
+    std::int64_t fee_basis_points = 0;     // of each capture
+    std::int64_t fee_fixed_minor = 0;      // of each capture, in the charge's currency
+    std::int64_t availability_days = 0;    // T+N
+    std::string category_code;             // ISO 18245
+    std::string acceptor_id, terminal_id;  // fields 42 and 41 of ISO 8583
+    std::string iban, account_holder;      // where payouts go
+    std::int64_t created = 0;
+};
+
+struct ApiKey {
+    static constexpr Kind kKind = Kind::api_key;
+    std::string id;        // the public part
+    std::string kind;      // secret, publishable, admin
+    std::string merchant;  // empty for admin keys
+    std::string mode;
+    std::string hash;  // hexadecimal HMAC-SHA256 of the whole key
+    std::string name;
+    bool revoked = false;
+    std::int64_t created = 0;
+};
+
+struct PaymentMethod {
+    static constexpr Kind kKind = Kind::payment_method;
+    std::string id, brand, last4, funding, country, fingerprint, vault_token;
+    std::string sandbox_token;  // the test token it was made from, e.g. "pm_card_visa"
+    std::int64_t exp_month = 0, exp_year = 0, created = 0;
+    std::string customer, cvc_check;
+    BillingDetails billing_details;
+    Metadata metadata;
+};
+
+// What the last refusal was, for last_payment_error and the 402.
+struct PaymentError {
+    std::string code, decline_code, advice_code, network_decline_code, message, charge,
+        payment_method;
+    bool empty() const { return code.empty(); }
+};
+
+struct PaymentIntent {
+    static constexpr Kind kKind = Kind::payment_intent;
+    std::string id, merchant, currency;  // alphabetic, upper case
+    std::int64_t amount = 0;
+    std::string status;  // as on the wire
+    std::string capture_method = "automatic";
+    std::string confirmation_method = "automatic";
+    std::string client_secret, payment_method, latest_charge;
+    std::int64_t amount_capturable = 0, amount_received = 0;
+    std::int64_t amount_refunding = 0;  // refunded or on its way
+    std::int64_t created = 0, canceled_at = 0;
+    std::string cancellation_reason, customer, description, receipt_email, return_url,
+        setup_future_usage, statement_descriptor, statement_descriptor_suffix, transfer_group;
+    std::vector<std::string> payment_method_types;
+    bool automatic_payment_methods = false;
+    bool has_shipping = false;
+    Shipping shipping;
+    Metadata metadata;
+    PaymentError last_payment_error;
+    std::string live_attempt;      // the one attempt under way or authorised
+    std::string pending_transfer;  // decimal id of the reservation in the ledger
+    std::string connector;         // that authorised it
+    std::string authorised_attempt;
+    std::int64_t attempts = 0;  // started so far
+};
+
+struct Charge {
+    static constexpr Kind kKind = Kind::charge;
+    std::string id, payment_intent, currency, status;  // succeeded, pending, failed
+    std::int64_t amount = 0, amount_captured = 0, amount_refunded = 0, fee = 0;
+    bool captured = false, paid = false, refunded = false;
+    std::int64_t created = 0;
+    std::string payment_method, failure_code, failure_message, description, customer, receipt_email,
+        statement_descriptor, statement_descriptor_suffix, transfer_group;
+    std::string authorization_code, network_transaction_id;
+    std::string outcome_type, outcome_network_status, outcome_reason, outcome_seller_message,
+        outcome_network_decline_code, outcome_advice_code;
+    std::string brand, last4, funding, country, fingerprint;
+    std::int64_t exp_month = 0, exp_year = 0;
+    BillingDetails billing_details;
+    bool has_shipping = false;
+    Shipping shipping;
+    Metadata metadata;
+};
+
+struct Refund {
+    static constexpr Kind kKind = Kind::refund;
+    std::string id, payment_intent, charge, currency, status, reason, failure_reason,
+        payment_method;
+    std::int64_t amount = 0, created = 0;
+    std::string attempt, pending_transfer;
+    Metadata metadata;
+};
+
+// What somebody said about an attempt. States follow from the set of these (flow/evidence.h).
+struct Evidence {
+    std::string source;   // reply, late_reply, reversal_ack, inquiry, report_line, statement_line,
+                          // operator
+    std::string outcome;  // approved, declined, pending, unknown, not_sent, reversed, not_found
+    std::string code;     // field 39 where there is one
+    std::int64_t amount = 0;
+    std::int64_t time_ms = 0;
+    std::string reference;
+};
+
+struct Attempt {
+    static constexpr Kind kKind = Kind::attempt;
+    std::string id, operation;  // authorise, capture, void, refund
+    std::string payment_intent, charge, refund, connector, payment_method;
+    std::string original;  // the authorisation that a capture, void or refund is about
+    std::string currency;
+    std::int64_t amount = 0, approved_amount = 0;
+    std::string state;  // intent, approved, declined, pending, unknown, not_sent, reversed, closed
+    std::uint64_t stan = 0;
+    std::string rrn, transmission_time, authorization_code, response_code;
+    std::string pending_transfer;
+    std::vector<Evidence> evidence;
+    std::string idempotency_key;  // left open by this attempt; empty once completed
+    std::int64_t sends = 0, created = 0, closed = 0;
+    std::int64_t not_found = 0;  // answers "not found" to a reversal
+    std::string reason;          // why a void was started: canceled, timeout, recovery, late_reply
+    std::int64_t created_ms = 0;
+};
+
+struct OpenAttempt {
+    static constexpr Kind kKind = Kind::open_attempt;
+    std::string attempt;
+};
+
+struct IdempotencyKey {
+    static constexpr Kind kKind = Kind::idempotency_key;
+    std::string fingerprint;  // hexadecimal SHA-256 of endpoint and parameters
+    std::string request_id;   // of the first request
+    bool done = false;
+    std::int64_t status = 0;
+    std::string body;
+    std::int64_t created = 0;
+};
+
+struct MerchantCurrency {
+    static constexpr Kind kKind = Kind::merchant_currency;
+    std::string currency;
+};
+
+struct LedgerCurrency {
+    static constexpr Kind kKind = Kind::ledger_currency;
+    std::string currency;
+    std::int64_t digits = 0;
+};
+
+struct PaymentRefund {
+    static constexpr Kind kKind = Kind::payment_refund;
+    std::string refund;
+};
+
+// JSON text of a document, and back; Errc::corrupt names the kind.
+template <class T>
+std::string to_text(T const& document);
+template <class T>
+Result<T> from_text(std::string_view text);
+
+}  // namespace florin::model
