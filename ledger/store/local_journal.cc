@@ -3,6 +3,7 @@
 #include "ledger/base/check.h"
 #include "ledger/record.h"
 #include "ledger/store/head_witness.h"
+#include "ledger/store/rocks.h"
 #include "ledger/store/stored_log.h"
 
 #include <algorithm>

@@ -6,11 +6,13 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_checksum.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/status.h>
 
 #include <cstdarg>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 namespace florin::ledger {
 namespace {
@@ -23,6 +25,26 @@ public:
     using rocksdb::Logger::Logv;
     void Logv(char const*, va_list) override {}
 };
+
+// RocksDB blames the manifest for a table file that it cannot open: the first damaged one, if any.
+std::string damaged_table_file(fs::path const& directory) {
+    std::error_code error;
+    fs::directory_iterator entry{directory, error};
+    for (; !error && entry != fs::directory_iterator{}; entry.increment(error)) {
+        if (entry->path().extension() != ".sst") {
+            continue;
+        }
+        rocksdb::SstFileReader reader{rocksdb::Options{}};
+        auto status = reader.Open(entry->path().string());
+        if (status.ok()) {
+            status = reader.VerifyChecksum();
+        }
+        if (!status.ok()) {
+            return entry->path().string();
+        }
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -86,7 +108,13 @@ Result<void> RocksHandle::open(
         status = rocksdb::DB::Open(options, path, descriptors, &families, &database);
     }
     if (!status.ok()) {
-        return std::unexpected{rocks_error(status, path + ": cannot open")};
+        Error refusal = rocks_error(status, path + ": cannot open");
+        if (refusal.code == Errc::corrupt) {
+            if (std::string const file = damaged_table_file(directory); !file.empty()) {
+                refusal.context += "; damaged: " + file;
+            }
+        }
+        return std::unexpected{std::move(refusal)};
     }
     return {};
 }

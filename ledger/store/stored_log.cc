@@ -1,6 +1,7 @@
 #include "ledger/store/stored_log.h"
 
 #include "ledger/record.h"
+#include "ledger/store/rocks.h"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
@@ -79,6 +80,13 @@ std::optional<std::pair<Sequence, Number>> split_key(rocksdb::Slice const& key) 
 
 }  // namespace
 
+StoredLog::StoredLog() : handle_{std::make_unique<RocksHandle>()} {}
+StoredLog::~StoredLog() = default;
+
+Result<void> StoredLog::verify_files() const {
+    return handle_->verify_files();
+}
+
 std::string StoredLog::name(Sequence sequence) const {
     return directory_.string() + ": record " + std::to_string(sequence);
 }
@@ -88,7 +96,7 @@ Result<void> StoredLog::open(
 ) {
     directory_ = directory;
     auto const cache = rocksdb::NewLRUCache(cache_bytes);
-    return handle_.open(
+    return handle_->open(
         directory,
         access,
         database_options(access),
@@ -102,8 +110,8 @@ Result<void> StoredLog::open(
 
 Result<std::optional<std::array<unsigned char, 16>>> StoredLog::ledger_id() const {
     std::string value;
-    auto const status = handle_.database->Get(
-        rocksdb::ReadOptions{}, handle_.families[meta_family], kLedgerId, &value
+    auto const status = handle_->database->Get(
+        rocksdb::ReadOptions{}, handle_->families[meta_family], kLedgerId, &value
     );
     if (status.IsNotFound()) {
         return std::nullopt;
@@ -121,7 +129,7 @@ Result<std::optional<std::array<unsigned char, 16>>> StoredLog::ledger_id() cons
 
 Result<void> StoredLog::write_ledger_id(std::array<unsigned char, 16> const& id) {
     auto const status =
-        handle_.database->Put(synced(), handle_.families[meta_family], kLedgerId, view(id));
+        handle_->database->Put(synced(), handle_->families[meta_family], kLedgerId, view(id));
     if (!status.ok()) {
         return std::unexpected{rocks_error(status, directory_.string() + ": ledger id")};
     }
@@ -130,7 +138,7 @@ Result<void> StoredLog::write_ledger_id(std::array<unsigned char, 16> const& id)
 
 Result<Sequence> StoredLog::last_sequence() const {
     std::unique_ptr<rocksdb::Iterator> const chunks{
-        handle_.database->NewIterator(rocksdb::ReadOptions{}, handle_.families[records_family])
+        handle_->database->NewIterator(rocksdb::ReadOptions{}, handle_->families[records_family])
     };
     chunks->SeekToLast();
     if (!chunks->status().ok()) {
@@ -154,12 +162,12 @@ Result<void> StoredLog::read(
     rocksdb::ReadOptions options;
     options.fill_cache = false;  // a long read must not push out what transfer() needs
     std::unique_ptr<rocksdb::Iterator> const chunks{
-        handle_.database->NewIterator(options, handle_.families[records_family])
+        handle_->database->NewIterator(options, handle_->families[records_family])
     };
     chunks->Seek(chunk_key(from, 0));
     std::unique_ptr<rocksdb::Iterator> bodies;
     if (payloads == Journal::Payloads::with) {
-        bodies.reset(handle_.database->NewIterator(options, handle_.families[payload_family]));
+        bodies.reset(handle_->database->NewIterator(options, handle_->families[payload_family]));
         bodies->Seek(payload_key(from, 0));
     }
     Assembled record;
@@ -246,9 +254,9 @@ Result<Transfer> StoredLog::transfer(Sequence sequence, std::uint32_t index) con
     rocksdb::PinnableSlice value;
     bool is_there = index < kTransfersMax;
     if (is_there) {
-        auto const status = handle_.database->Get(
+        auto const status = handle_->database->Get(
             rocksdb::ReadOptions{},
-            handle_.families[records_family],
+            handle_->families[records_family],
             chunk_key(sequence, index / kTransfersPerChunk + 1),
             &value
         );
@@ -267,9 +275,9 @@ Result<Transfer> StoredLog::transfer(Sequence sequence, std::uint32_t index) con
 
 Result<std::optional<Payload>> StoredLog::payload(Sequence sequence, std::uint32_t index) const {
     rocksdb::PinnableSlice value;
-    auto const status = handle_.database->Get(
+    auto const status = handle_->database->Get(
         rocksdb::ReadOptions{},
-        handle_.families[payload_family],
+        handle_->families[payload_family],
         payload_key(sequence, index),
         &value
     );
@@ -296,9 +304,9 @@ Result<void> StoredLog::drop_payload(Sequence sequence, std::uint32_t index) {
         return {};
     }
     // A mark, so that a dropped payload is never mistaken for a lost one.
-    auto const status = handle_.database->Put(
+    auto const status = handle_->database->Put(
         synced(),
-        handle_.families[payload_family],
+        handle_->families[payload_family],
         payload_key(sequence, index),
         rocksdb::Slice{&kDropped, 1}
     );
@@ -309,8 +317,8 @@ Result<void> StoredLog::drop_payload(Sequence sequence, std::uint32_t index) {
 }
 
 Result<void> StoredLog::write(Group const& group) {
-    auto* const records = handle_.families[records_family];
-    auto* const bodies = handle_.families[payload_family];
+    auto* const records = handle_->families[records_family];
+    auto* const bodies = handle_->families[payload_family];
     std::size_t const bytes = group_bytes(group);
     rocksdb::WriteBatch batch{bytes + bytes / 64 + 4096};
     rocksdb::Status status;
@@ -338,7 +346,7 @@ Result<void> StoredLog::write(Group const& group) {
         }
     }
     if (status.ok()) {
-        status = handle_.database->Write(synced(), &batch);
+        status = handle_->database->Write(synced(), &batch);
     }
     if (!status.ok()) {
         return std::unexpected{rocks_error(status, directory_.string() + ": append")};

@@ -11,10 +11,13 @@
 #pragma once
 
 #include "ledger/journal.h"
-#include "ledger/store/rocks.h"
 
+#include <array>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace rocksdb {
 class Iterator;
@@ -22,8 +25,16 @@ class Iterator;
 
 namespace florin::ledger {
 
+class RocksHandle;
+enum class StoreAccess : bool;
+
 class StoredLog {
 public:
+    StoredLog();
+    StoredLog(StoredLog const&) = delete;
+    StoredLog& operator=(StoredLog const&) = delete;
+    ~StoredLog();
+
     Result<void> open(
         std::filesystem::path const& directory, StoreAccess access, std::size_t cache_bytes
     );
@@ -46,7 +57,7 @@ public:
     // All or nothing, durable on return. After an Error nobody knows what is on the disk.
     Result<void> write(Group const& group);
 
-    Result<void> verify_files() const { return handle_.verify_files(); }
+    Result<void> verify_files() const;
     // "…/log: record 12", for messages.
     std::string name(Sequence sequence) const;
 
@@ -61,7 +72,7 @@ private:
     Result<void> collect_payloads(rocksdb::Iterator& bodies, Assembled& record) const;
 
     std::filesystem::path directory_;
-    RocksHandle handle_;
+    std::unique_ptr<RocksHandle> handle_;
 };
 
 }  // namespace florin::ledger
