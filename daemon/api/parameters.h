@@ -38,6 +38,10 @@ public:
     // `form` outlives this.
     explicit Parameters(http::Form const& form, std::string name = {});
 
+    bool is_hash(std::string_view key) const {
+        auto const* const member = form_->find(key);
+        return member != nullptr && member->kind == http::Form::Kind::hash;
+    }
     bool has(std::string_view key) const { return form_->find(key) != nullptr; }
 
     std::optional<std::string> take_string(std::string_view key, std::size_t length_max = 5'000);

@@ -37,7 +37,9 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
         }
         Stored<model::PaymentIntent> intent = std::move(**found);
         if (intent.value.status != "requires_capture") {
-            co_return std::unexpected{wrong_state(intent.value, "captured", "requires_capture")};
+            co_return std::unexpected{
+                wrong_state(caller.owner, intent.value, "captured", "requires_capture")
+            };
         }
         std::int64_t const wanted = amount.value_or(intent.value.amount_capturable);
         if (wanted > intent.value.amount_capturable) {
@@ -104,6 +106,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
                                status == "requires_confirmation" || status == "requires_action";
         if (!is_unsent && status != "requires_capture") {
             co_return std::unexpected{wrong_state(
+                caller.owner,
                 intent.value,
                 "canceled",
                 "requires_payment_method, requires_capture, requires_confirmation, requires_action"
@@ -114,7 +117,13 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
         if (is_unsent) {
             intent.value.status = "canceled";
             intent.value.canceled_at = parts_.ids.now_s();
-            Objects const objects{.intent = intent.value, .charge = {}, .method = {}, .refund = {}};
+            Objects const objects{
+                .owner = caller.owner,
+                .intent = intent.value,
+                .charge = {},
+                .method = {},
+                .refund = {}
+            };
             Done const done = render(objects);
             complete(change, caller, done);
             change.put(intent.value.id, intent);
@@ -179,7 +188,9 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         }
         Stored<model::PaymentIntent> intent = std::move(**found);
         if (intent.value.status != "succeeded") {
-            co_return std::unexpected{wrong_state(intent.value, "refunded", "succeeded")};
+            co_return std::unexpected{
+                wrong_state(caller.owner, intent.value, "refunded", "succeeded")
+            };
         }
         std::int64_t const left = intent.value.amount_received - intent.value.amount_refunding;
         if (left <= 0) {
@@ -240,7 +251,13 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         model::Book const book{*currency, caller.mode};
         ensure_accounts(change, book, attempt.connector, caller.merchant);
         change.post(model::refund(book, attempt.id, attempt.connector, caller.merchant, wanted));
-        Objects const objects{.intent = intent.value, .charge = {}, .method = {}, .refund = refund};
+        Objects const objects{
+            .owner = caller.owner,
+            .intent = intent.value,
+            .charge = {},
+            .method = {},
+            .refund = refund
+        };
         change.event(parts_.ids, "refund.created", parts_.renderer.refund(objects));
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {
@@ -278,7 +295,10 @@ asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id,
 }
 
 ApiError Payments::wrong_state(
-    model::PaymentIntent const& intent, std::string_view wanted, std::string_view allowed
+    std::string const& owner,
+    model::PaymentIntent const& intent,
+    std::string_view wanted,
+    std::string_view allowed
 ) const {
     ApiError error;
     error.code = "payment_intent_unexpected_state";
@@ -286,7 +306,9 @@ ApiError Payments::wrong_state(
                     " because it has a status of " + intent.status +
                     ". Only a PaymentIntent with one of the following statuses may be " +
                     std::string{wanted} + ": " + std::string{allowed} + ".";
-    Objects const objects{.intent = intent, .charge = {}, .method = {}, .refund = {}};
+    Objects const objects{
+        .owner = owner, .intent = intent, .charge = {}, .method = {}, .refund = {}
+    };
     error.payment_intent_json = parts_.renderer.intent(objects);
     return error;
 }

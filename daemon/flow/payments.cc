@@ -66,7 +66,11 @@ model::Book Payments::Case::book() const {
 
 Objects Payments::Case::objects() const {
     Objects objects{
-        .intent = intent.value, .charge = std::nullopt, .method = method, .refund = std::nullopt
+        .owner = owner,
+        .intent = intent.value,
+        .charge = std::nullopt,
+        .method = method,
+        .refund = std::nullopt
     };
     if (charge.version > 0 || !charge.value.id.empty()) {
         objects.charge = charge.value;
@@ -224,7 +228,9 @@ void Payments::ensure_accounts(
 asio::awaitable<ApiResult<Done>> Payments::create(
     Caller caller, model::PaymentIntent intent, Render render
 ) {
-    Objects const objects{.intent = intent, .charge = {}, .method = {}, .refund = {}};
+    Objects const objects{
+        .owner = caller.owner, .intent = intent, .charge = {}, .method = {}, .refund = {}
+    };
     Done done = render(objects);
     Change change{caller.owner};
     change.put(intent.id, intent, 0);

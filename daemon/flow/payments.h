@@ -43,6 +43,7 @@ struct Caller {
 
 // What an answer can be made of, as it stands after the operation.
 struct Objects {
+    std::string owner;
     model::PaymentIntent intent;
     std::optional<model::Charge> charge;
     std::optional<model::PaymentMethod> method;
@@ -64,7 +65,6 @@ public:
     virtual std::string intent(Objects const& objects) const = 0;
     virtual std::string charge(Objects const& objects) const = 0;
     virtual std::string refund(Objects const& objects) const = 0;
-    virtual std::string method(model::PaymentMethod const& method) const = 0;
 };
 
 struct FlowOptions {
@@ -193,7 +193,10 @@ private:
         std::string attempt_id, Waiter waiter
     );
     api::ApiError wrong_state(
-        model::PaymentIntent const& intent, std::string_view wanted, std::string_view allowed
+        std::string const& owner,
+        model::PaymentIntent const& intent,
+        std::string_view wanted,
+        std::string_view allowed
     ) const;
     void clear_expiry(model::PaymentIntent& intent, Change& change) const;
     static void set_idempotency_key(

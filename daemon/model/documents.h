@@ -182,7 +182,7 @@ struct Attempt {
     std::string idempotency_key;  // left open by this attempt; empty once completed
     std::int64_t sends = 0, created = 0, closed = 0;
     std::int64_t not_found = 0;  // answers "not found" to a reversal
-    std::string reason;  // of a void: canceled, no_answer, partial_approval, late_approval
+    std::string reason;          // of a void: canceled, no_answer, partial_approval, late_approval
     std::uint64_t timer_ns = 0;  // when it is driven again; 0: no timer is set
 };
 

@@ -1,0 +1,69 @@
+// Documents as the JSON of the merchant API: every field of the wire convention, null where there
+// is nothing. Amounts go from ISO minor units to the surface's own exponents here and nowhere else.
+// Thread rule: pure functions over the documents they read; any thread.
+#pragma once
+
+#include "daemon/api/error.h"
+#include "daemon/flow/payments.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace florin::api {
+
+// Which kind of object a path of `expand` starts at.
+enum class ObjectKind { payment_intent, charge, refund, payment_method, balance };
+
+// What to render in place of ids.
+class Expansions {
+public:
+    Expansions() = default;
+    // `prefix`: "data." on lists. An ApiError for a path that is unknown, too deep or not
+    // expandable.
+    static ApiResult<Expansions> make(
+        ObjectKind kind, std::vector<std::string> const& paths, std::string const& prefix = {}
+    );
+    bool has(std::string const& name) const;
+    // The expansions below a member.
+    Expansions below(std::string const& name) const;
+
+private:
+    std::set<std::string> paths_;
+};
+
+class ObjectRenderer final : public flow::Renderer {
+public:
+    explicit ObjectRenderer(ledger::DocumentReader const& reader) : reader_{reader} {}
+
+    nlohmann::ordered_json intent_json(
+        std::string const& owner, flow::Objects const& objects, Expansions const& expand
+    ) const;
+    nlohmann::ordered_json charge_json(
+        std::string const& owner, model::Charge const& charge, Expansions const& expand
+    ) const;
+    nlohmann::ordered_json refund_json(
+        std::string const& owner, model::Refund const& refund, Expansions const& expand
+    ) const;
+    nlohmann::ordered_json method_json(std::string const& owner, model::PaymentMethod const& method)
+        const;
+
+    // flow::Renderer: unexpanded, for events and recovery.
+    std::string intent(flow::Objects const& objects) const override;
+    std::string charge(flow::Objects const& objects) const override;
+    std::string refund(flow::Objects const& objects) const override;
+
+    // The error object of a refused card, for a 402.
+    ApiError card_error(flow::Objects const& objects) const;
+
+private:
+    ledger::DocumentReader const& reader_;
+};
+
+// A whole number in the API's own minor units. A stored amount always converts.
+std::int64_t wire_amount(std::int64_t minor, std::string const& currency);
+std::string to_body(nlohmann::ordered_json const& json);
+
+}  // namespace florin::api

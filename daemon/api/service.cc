@@ -1,0 +1,353 @@
+#include "daemon/api/service.h"
+
+#include "crypto/hash.h"
+#include "daemon/api/keys.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace florin::api {
+namespace {
+
+namespace asio = boost::asio;
+using flow::Done;
+using nlohmann::ordered_json;
+
+constexpr std::size_t kIdempotencyKeyMax = 255;
+// How long a duplicate waits for the first before it is told to come back.
+constexpr auto kDuplicateWait = std::chrono::seconds{20};
+constexpr auto kDuplicatePoll = std::chrono::milliseconds{10};
+constexpr std::size_t kScanMax = 100'000;
+
+ApiError unauthorised(std::string message) {
+    ApiError error;
+    error.http_status = 401;
+    error.message = std::move(message);
+    return error;
+}
+
+ApiError unknown_url(http::Request const& request) {
+    ApiError error;
+    error.http_status = 404;
+    error.message = "Unrecognized request URL (" + std::string{http::method_name(request.method)} +
+                    ": " + request.path.substr(0, 200) + ").";
+    return error;
+}
+
+// "2026-10-28" or "2026-10-28.endive"
+bool is_api_version(std::string_view text) {
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (text.size() < 10 || text.size() > 40) {
+        return false;
+    }
+    for (std::size_t i = 0; i < 10; ++i) {
+        bool const is_dash = i == 4 || i == 7;
+        if (is_dash ? text[i] != '-' : !is_digit(text[i])) {
+            return false;
+        }
+    }
+    std::string_view const name = text.substr(10);
+    return name.empty() ||
+           (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
+                return (c >= 'a' && c <= 'z') || c == '_';
+            }));
+}
+
+}  // namespace
+
+Service::Service(Services services) : services_{std::move(services)} {
+    add_payment_intents(routes_);
+    add_payment_methods(routes_);
+    add_charges(routes_);
+    add_refunds(routes_);
+    add_balance(routes_);
+}
+
+ApiResult<flow::Caller> Service::authenticate(http::Request const& request) const {
+    auto const header = request.header("Authorization");
+    if (!header) {
+        return std::unexpected{unauthorised(
+            "You did not provide an API key. Provide it in the Authorization header, using Bearer "
+            "auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+        )};
+    }
+    auto const key = key_from_header(*header);
+    if (!key) {
+        return std::unexpected{unauthorised("The Authorization header is neither Bearer nor Basic.")
+        };
+    }
+    auto const found = find_key(services_.ledger.documents(), services_.key_pepper, *key);
+    if (!found) {
+        return std::unexpected{internal_error(found.error().context)};
+    }
+    if (!*found) {
+        return std::unexpected{unauthorised("Invalid API Key provided: " + masked(*key))};
+    }
+    model::ApiKey const& document = **found;
+    bool const may = document.kind == "secret" ||
+                     (document.kind == "publishable" && request.method == http::Method::post &&
+                      request.path == "/v1/payment_methods");
+    auto const account = request.header("Stripe-Account");
+    if (!may || (account && *account != document.merchant)) {
+        ApiError error;
+        error.http_status = 403;
+        error.code = may ? "account_invalid" : "";
+        error.message = may ? "The provided key does not have access to account '" +
+                                  std::string{account->substr(0, 100)} + "'."
+                            : "This API call cannot be made with this kind of API key.";
+        return std::unexpected{error};
+    }
+    model::Mode const mode = document.mode == "live" ? model::Mode::live : model::Mode::test;
+    return flow::Caller{
+        .owner = model::owner_of(document.merchant, mode),
+        .merchant = document.merchant,
+        .mode = mode,
+        .request_id = request.request_id,
+        .idempotency_key = {},
+        .fingerprint = {},
+    };
+}
+
+asio::awaitable<http::Response> Service::handle(http::Request request) {
+    http::Response response;
+    bool replayed = false;
+    std::string original_request;
+    auto const answer = [&](ApiResult<Done> const& result) {
+        if (result) {
+            response.status = result->status;
+            response.body = result->body;
+        } else {
+            response = result.error().response();
+        }
+    };
+    auto const version = request.header("Stripe-Version");
+    auto caller = authenticate(request);
+    auto const match = routes_.find(request.method, request.path);
+    if (!caller) {
+        answer(std::unexpected{caller.error()});
+    } else if (!match) {
+        answer(std::unexpected{unknown_url(request)});
+    } else if (version && !is_api_version(*version)) {
+        answer(std::unexpected{bad_parameter(
+            "", "", "Invalid Stripe API version: " + std::string{version->substr(0, 40)}
+        )});
+    } else {
+        auto const result = co_await run(
+            *match->target,
+            request,
+            std::move(*caller),
+            match->parameters,
+            replayed,
+            original_request
+        );
+        answer(result);
+    }
+    response.headers.emplace_back(
+        "Stripe-Version", version ? std::string{*version} : services_.default_api_version
+    );
+    if (auto const key = request.header("Idempotency-Key");
+        key && request.method == http::Method::post) {
+        response.headers.emplace_back("Idempotency-Key", std::string{*key});
+    }
+    if (auto const account = request.header("Stripe-Account")) {
+        response.headers.emplace_back("Stripe-Account", std::string{*account});
+    }
+    if (replayed) {
+        response.headers.emplace_back("Idempotent-Replayed", "true");
+        response.headers.emplace_back("Original-Request", original_request);
+    }
+    if (response.status == 409 || response.status == 503) {
+        response.headers.emplace_back("Stripe-Should-Retry", "true");
+    } else if (response.status == 402) {
+        response.headers.emplace_back("Stripe-Should-Retry", "false");
+    }
+    co_return response;
+}
+
+asio::awaitable<ApiResult<Done>> Service::run(
+    Endpoint const& endpoint,
+    http::Request const& request,
+    flow::Caller caller,
+    http::PathParameters path,
+    bool& replayed,
+    std::string& original_request
+) {
+    bool const is_post = request.method == http::Method::post;
+    auto const type = request.header("Content-Type");
+    if (is_post && !request.body.empty() && type &&
+        !type->starts_with("application/x-www-form-urlencoded")) {
+        co_return std::unexpected{bad_parameter(
+            "", "", "Invalid content type: expected application/x-www-form-urlencoded."
+        )};
+    }
+    auto const form = http::parse_form(is_post ? request.body : request.query);
+    if (!form) {
+        co_return std::unexpected{bad_parameter("", "", "Invalid request: " + form.error().context)
+        };
+    }
+    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
+    if (key && (key->empty() || key->size() > kIdempotencyKeyMax || !http::is_utf8(*key))) {
+        co_return std::unexpected{
+            bad_parameter("", "", "Idempotency-Key: expected 1 to 255 characters.")
+        };
+    }
+    if (key) {
+        caller.idempotency_key = *key;
+        caller.fingerprint = crypto::hex(crypto::sha256(
+            std::string{http::method_name(request.method)} + " " + request.path + "\n" +
+            http::canonical_form(*form)
+        ));
+    }
+    auto const give_up = std::chrono::steady_clock::now() + kDuplicateWait;
+    for (;;) {
+        if (key) {
+            auto const stored = flow::load<model::IdempotencyKey>(
+                services_.ledger.documents(), caller.owner, caller.idempotency_key
+            );
+            if (!stored) {
+                co_return std::unexpected{internal_error(stored.error().context)};
+            }
+            if (*stored && (*stored)->value.fingerprint != caller.fingerprint) {
+                ApiError error;
+                error.type = ErrorType::idempotency_error;
+                error.message =
+                    "Keys for idempotent requests can only be used with the same endpoint and "
+                    "parameters they were first used with.";
+                co_return std::unexpected{error};
+            }
+            if (*stored && (*stored)->value.done) {
+                replayed = true;
+                original_request = (*stored)->value.request_id;
+                co_return Done{static_cast<int>((*stored)->value.status), (*stored)->value.body};
+            }
+            if (*stored && std::chrono::steady_clock::now() > give_up) {
+                ApiError error;
+                error.http_status = 409;
+                error.type = ErrorType::idempotency_error;
+                error.code = "idempotency_key_in_use";
+                error.message = "There is another request in progress with this idempotency key.";
+                co_return std::unexpected{error};
+            }
+            if (*stored) {
+                asio::steady_timer pause{co_await asio::this_coro::executor, kDuplicatePoll};
+                boost::system::error_code ignored;
+                auto token = asio::redirect_error(asio::use_awaitable, ignored);
+                co_await pause.async_wait(token);
+                continue;
+            }
+        }
+        Parameters parameters{*form};
+        Call call{.services = services_, .caller = caller, .path = path, .parameters = parameters};
+        auto result = co_await endpoint(call);
+        // Somebody else claimed the key in between: wait for them.
+        if (!result && result.error().code == "idempotency_key_in_use") {
+            continue;
+        }
+        co_return result;
+    }
+}
+
+Page take_page(Parameters& parameters) {
+    constexpr std::int64_t kLimitMax = 100;
+    Page page;
+    page.limit =
+        static_cast<std::size_t>(parameters.take_integer("limit", 1, kLimitMax).value_or(10));
+    page.starting_after = parameters.take_string("starting_after").value_or("");
+    page.ending_before = parameters.take_string("ending_before").value_or("");
+    if (!page.starting_after.empty() && !page.ending_before.empty()) {
+        parameters.refuse(bad_parameter(
+            "parameters_exclusive",
+            "ending_before",
+            "Received both starting_after and ending_before; only one may be used."
+        ));
+    }
+    return page;
+}
+
+CreatedFilter take_created(Parameters& parameters) {
+    CreatedFilter filter;
+    constexpr std::int64_t kMost = 1'000'000'000'000;
+    if (!parameters.has("created")) {
+        return filter;
+    }
+    // A hash of bounds, or one second.
+    if (parameters.is_hash("created")) {
+        Parameters* const bounds = parameters.take_hash("created");
+        filter.least = bounds->take_integer("gte", 0, kMost);
+        filter.most = bounds->take_integer("lte", 0, kMost);
+        if (auto const above = bounds->take_integer("gt", 0, kMost)) {
+            filter.least = std::max(filter.least.value_or(0), *above + 1);
+        }
+        if (auto const below = bounds->take_integer("lt", 0, kMost)) {
+            filter.most = std::min(filter.most.value_or(kMost), *below - 1);
+        }
+        return filter;
+    }
+    filter.least = filter.most = parameters.take_integer("created", 0, kMost);
+    return filter;
+}
+
+ApiResult<Done> list_page(
+    Call& call,
+    model::Kind kind,
+    Page const& page,
+    std::string const& url,
+    std::function<std::optional<ordered_json>(ledger::Document const&)> const& render
+) {
+    bool const backwards = !page.ending_before.empty();
+    std::string cursor = backwards ? page.ending_before : page.starting_after;
+    if (!cursor.empty()) {
+        auto const known = call.documents().get(model::key_of(kind, call.owner(), cursor));
+        if (!known) {
+            return std::unexpected{internal_error(known.error().context)};
+        }
+        if (!*known) {
+            return std::unexpected{
+                missing_resource("object", cursor, backwards ? "ending_before" : "starting_after")
+            };
+        }
+    }
+    std::vector<ordered_json> found;
+    bool has_more = false;
+    std::size_t scanned = 0;
+    for (bool at_end = false; !at_end && !has_more && scanned < kScanMax;) {
+        auto const batch = call.documents().list(
+            {.kind = static_cast<std::uint16_t>(kind),
+             .owner = call.owner(),
+             .after = cursor,
+             .newest_first = !backwards,
+             .limit = page.limit + 1}
+        );
+        if (!batch) {
+            return std::unexpected{internal_error(batch.error().context)};
+        }
+        at_end = batch->size() <= page.limit;
+        for (ledger::Document const& document : *batch) {
+            ++scanned;
+            cursor = document.key.id;
+            auto json = render(document);
+            if (!json) {
+                continue;
+            }
+            if (found.size() == page.limit) {
+                has_more = true;
+                break;
+            }
+            found.push_back(std::move(*json));
+        }
+    }
+    if (backwards) {
+        std::ranges::reverse(found);
+    }
+    ordered_json const list = {
+        {"object", "list"}, {"data", found}, {"has_more", has_more}, {"url", url}
+    };
+    return Done{200, to_body(list)};
+}
+
+}  // namespace florin::api

@@ -1,0 +1,101 @@
+// The merchant API as one handler: route, authenticate, parse, make idempotent, answer.
+//
+// One file per resource holds its endpoints; each adds its rows to the route table.
+// Thread rule: handle() on any io thread; everything else at the start.
+#pragma once
+
+#include "daemon/api/parameters.h"
+#include "daemon/api/render.h"
+#include "daemon/flow/payments.h"
+#include "daemon/http/router.h"
+
+#include <functional>
+#include <memory>
+
+namespace florin::api {
+
+// What endpoints work with. Everything outlives the service.
+struct Services {
+    LedgerClient& ledger;
+    vault::Vault& vault;
+    flow::Payments& payments;
+    model::IdMaker& ids;
+    ObjectRenderer const& renderer;
+    KeyBytes const& key_pepper;
+    std::string default_api_version;
+};
+
+// One authenticated request.
+struct Call {
+    Services& services;
+    flow::Caller caller;
+    http::PathParameters path;
+    Parameters& parameters;
+
+    std::string const& owner() const { return caller.owner; }
+    ledger::DocumentReader const& documents() const { return services.ledger.documents(); }
+    std::string const& id() const { return path.find("id")->second; }
+};
+
+// Answers status and body; an ApiError that was not stored leaves the idempotency key free.
+using Endpoint = std::function<boost::asio::awaitable<ApiResult<flow::Done>>(Call& call)>;
+using Routes = http::Router<Endpoint>;
+
+void add_payment_intents(Routes& routes);
+void add_payment_methods(Routes& routes);
+void add_charges(Routes& routes);
+void add_refunds(Routes& routes);
+void add_balance(Routes& routes);
+
+class Service {
+public:
+    explicit Service(Services services);
+    // Everything under /v1/.
+    boost::asio::awaitable<http::Response> handle(http::Request request);
+
+private:
+    ApiResult<flow::Caller> authenticate(http::Request const& request) const;
+    boost::asio::awaitable<ApiResult<flow::Done>> run(
+        Endpoint const& endpoint,
+        http::Request const& request,
+        flow::Caller caller,
+        http::PathParameters path,
+        bool& replayed,
+        std::string& original_request
+    );
+    Services services_;
+    Routes routes_;
+};
+
+// A page of a list: the cursor parameters, and which ids they select.
+struct Page {
+    std::size_t limit = 10;
+    std::string starting_after, ending_before;
+};
+Page take_page(Parameters& parameters);
+// `created`: an integer, or gt, gte, lt, lte.
+struct CreatedFilter {
+    std::optional<std::int64_t> least, most;
+    bool matches(std::int64_t created) const {
+        return (!least || created >= *least) && (!most || created <= *most);
+    }
+};
+CreatedFilter take_created(Parameters& parameters);
+
+// Documents of one kind, newest first, that pass the filter; `render` gives each one's JSON.
+ApiResult<flow::Done> list_page(
+    Call& call,
+    model::Kind kind,
+    Page const& page,
+    std::string const& url,
+    std::function<std::optional<nlohmann::ordered_json>(ledger::Document const&)> const& render
+);
+
+// Shared by payment_intents and payment_methods: a card that came by number or by test token.
+boost::asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
+    Call& call, Parameters* data, std::string const& test_token
+);
+model::BillingDetails take_billing_details(Parameters* parameters);
+model::Address take_address(Parameters* parameters);
+
+}  // namespace florin::api
