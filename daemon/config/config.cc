@@ -1,0 +1,369 @@
+#include "daemon/config/config.h"
+
+#include "ledger/base/currency.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace florin::config {
+namespace {
+
+// One setting of a section: where it goes and what it may be.
+struct Setting {
+    std::string name;
+    std::function<std::string(toml::node const&)> set;  // "": fine; else what would be right
+    bool is_required = false;
+};
+
+Setting integer(char const* name, std::int64_t& into, std::int64_t least, std::int64_t most) {
+    auto const set = [&into, least, most](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<std::int64_t>();
+        if (!value || *value < least || *value > most) {
+            return "expected an integer from " + std::to_string(least) + " to " +
+                   std::to_string(most);
+        }
+        into = *value;
+        return {};
+    };
+    return {name, set};
+}
+
+Setting text(char const* name, std::string& into, bool required = false) {
+    auto const set = [&into](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<std::string>();
+        if (!value || value->empty()) {
+            return "expected a text in quotes, not empty";
+        }
+        into = *value;
+        return {};
+    };
+    return {name, set, required};
+}
+
+Setting choice(char const* name, std::string& into, std::vector<std::string> allowed) {
+    auto const set = [&into, allowed](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<std::string>();
+        if (!value || std::ranges::find(allowed, *value) == allowed.end()) {
+            std::string list;
+            for (std::string const& each : allowed) {
+                list += (list.empty() ? "" : ", ") + ("\"" + each + "\"");
+            }
+            return "expected one of " + list;
+        }
+        into = *value;
+        return {};
+    };
+    return {name, set};
+}
+
+Setting listen(char const* name, Listen& into) {
+    auto const set = [&into](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<std::string>();
+        auto const parsed = parse_listen(value.value_or(""));
+        if (!parsed) {
+            return "expected \"ADDRESS:PORT\", for example \"127.0.0.1:8443\"";
+        }
+        into = *parsed;
+        return {};
+    };
+    return {name, set};
+}
+
+Setting currency(char const* name, std::string& into) {
+    auto const set = [&into](toml::node const& node) -> std::string {
+        auto const value = Currency::from_alphabetic(node.value_exact<std::string>().value_or(""));
+        if (!value) {
+            return "expected an ISO 4217 code, for example \"EUR\"";
+        }
+        into = value->alphabetic();
+        return {};
+    };
+    return {name, set};
+}
+
+constexpr std::int64_t kPortMax = 65'535;
+constexpr std::int64_t kDayMs = 86'400'000;
+
+std::vector<Setting> settings(Server& s) {
+    return {
+        listen("listen", s.listen),
+        listen("admin_listen", s.admin_listen),
+        text("tls_certificate", s.tls_certificate, true),
+        text("tls_key", s.tls_key, true),
+        integer("io_threads", s.io_threads, 1, 256),
+        integer("connections_max", s.connections_max, 1, 1'000'000),
+        integer("header_bytes_max", s.header_bytes_max, 1'024, 1'048'576),
+        integer("body_bytes_max", s.body_bytes_max, 1'024, 16'777'216),
+        integer("handshake_ms", s.handshake_ms, 100, kDayMs),
+        integer("request_ms", s.request_ms, 100, kDayMs),
+        integer("idle_ms", s.idle_ms, 100, kDayMs),
+    };
+}
+std::vector<Setting> settings(Ledger& s) {
+    return {
+        integer("queue_requests_max", s.queue_requests_max, 1, 1'000'000),
+        integer("cache_bytes", s.cache_bytes, 1'048'576, std::int64_t{1} << 40),
+        integer("run_transfers", s.run_transfers, 1'000, 100'000'000),
+    };
+}
+std::vector<Setting> settings(VaultSettings& s) {
+    return {text("key_file", s.key_file, true)};
+}
+std::vector<Setting> settings(Log& s) {
+    return {choice("level", s.level, {"debug", "info", "warn", "error"})};
+}
+std::vector<Setting> settings(Flow& s) {
+    return {
+        integer("retry_first_ms", s.retry_first_ms, 10, kDayMs),
+        integer("retry_most_ms", s.retry_most_ms, 10, kDayMs),
+        integer("authorisation_days", s.authorisation_days, 1, 365),
+    };
+}
+std::vector<Setting> settings(Connector& s) {
+    Setting rail = choice("rail", s.rail, {"sandbox", "iso8583"});
+    rail.is_required = true;
+    return {
+        text("name", s.name, true),
+        rail,
+        choice("mode", s.mode, {"test", "live"}),
+        integer("priority", s.priority, 0, 1'000'000),
+        text("host", s.host),
+        integer("port", s.port, 1, kPortMax),
+        integer("timeout_ms", s.timeout_ms, 10, 600'000),
+        text("acquirer_id", s.acquirer_id),
+    };
+}
+std::vector<Setting> settings(Merchant& s) {
+    return {
+        text("id", s.id, true),
+        text("name", s.name, true),
+        text("country", s.country),
+        currency("default_currency", s.default_currency),
+        integer("fee_basis_points", s.fee_basis_points, 0, 10'000),
+        integer("fee_fixed_minor", s.fee_fixed_minor, 0, 1'000'000),
+        integer("availability_days", s.availability_days, 0, 365),
+        text("category_code", s.category_code),
+        text("acceptor_id", s.acceptor_id),
+        text("terminal_id", s.terminal_id),
+        text("iban", s.iban),
+        text("account_holder", s.account_holder),
+    };
+}
+
+// Insertions, deletions and exchanges that turn one word into the other.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+        row[j] = j;
+    }
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            std::size_t const above = row[j];
+            row[j] =
+                std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+            diagonal = above;
+        }
+    }
+    return row[b.size()];
+}
+
+std::string did_you_mean(std::string_view name, std::vector<std::string> const& known) {
+    auto const nearest = std::ranges::min_element(known, {}, [&](std::string const& each) {
+        return distance(name, each);
+    });
+    if (nearest != known.end() && distance(name, *nearest) <= 3) {
+        return "did you mean " + *nearest + "?";
+    }
+    std::string list;
+    for (std::string const& each : known) {
+        list += (list.empty() ? "" : ", ") + each;
+    }
+    return "known are: " + list;
+}
+
+std::unexpected<Error> wrong(
+    std::string const& file, toml::source_region const& where, std::string const& what
+) {
+    return fail(Errc::malformed, file + ":" + std::to_string(where.begin.line) + ": " + what);
+}
+
+Result<void> read_section(
+    std::string const& file,
+    std::string const& section,
+    toml::table const& table,
+    std::vector<Setting> const& known
+) {
+    std::vector<std::string> names;
+    for (Setting const& setting : known) {
+        names.push_back(setting.name);
+    }
+    for (auto const& [key, node] : table) {
+        std::string const name{key.str()};
+        auto const setting = std::ranges::find(known, name, &Setting::name);
+        if (setting == known.end()) {
+            return wrong(
+                file,
+                key.source(),
+                "[" + section + "] " + name + ": unknown setting; " + did_you_mean(name, names)
+            );
+        }
+        if (std::string const right = setting->set(node); !right.empty()) {
+            return wrong(file, node.source(), "[" + section + "] " + name + ": " + right);
+        }
+    }
+    for (Setting const& setting : known) {
+        if (setting.is_required && !table.contains(setting.name)) {
+            return wrong(
+                file, table.source(), "[" + section + "] " + setting.name + ": is missing"
+            );
+        }
+    }
+    return {};
+}
+
+template <class Item>
+Result<void> read_list(
+    std::string const& file,
+    std::string const& section,
+    toml::node const& node,
+    std::vector<Item>& into
+) {
+    auto const* const array = node.as_array();
+    if (array == nullptr) {
+        return wrong(file, node.source(), section + ": expected [[" + section + "]]");
+    }
+    for (auto const& each : *array) {
+        auto const* const table = each.as_table();
+        if (table == nullptr) {
+            return wrong(file, each.source(), section + ": expected [[" + section + "]]");
+        }
+        Item item;
+        FLORIN_TRY_VOID(read_section(file, "[" + section + "]", *table, settings(item)));
+        into.push_back(std::move(item));
+    }
+    return {};
+}
+
+Result<Config> read(toml::table const& root, std::string const& file) {
+    Config config;
+    std::vector<std::string> const known{
+        "data_dir", "server", "ledger", "vault", "log", "flow", "connector", "merchant"
+    };
+    for (auto const& [key, node] : root) {
+        std::string const name{key.str()};
+        if (std::ranges::find(known, name) == known.end()) {
+            return wrong(
+                file, key.source(), name + ": unknown section; " + did_you_mean(name, known)
+            );
+        }
+        if (name == "data_dir") {
+            config.data_dir = node.value_exact<std::string>().value_or("");
+            continue;
+        }
+        if (name == "connector") {
+            FLORIN_TRY_VOID(read_list(file, name, node, config.connectors));
+            continue;
+        }
+        if (name == "merchant") {
+            FLORIN_TRY_VOID(read_list(file, name, node, config.merchants));
+            continue;
+        }
+        auto const* const table = node.as_table();
+        if (table == nullptr) {
+            return wrong(file, node.source(), name + ": expected a section [" + name + "]");
+        }
+        auto const list = name == "server"   ? settings(config.server)
+                          : name == "ledger" ? settings(config.ledger)
+                          : name == "vault"  ? settings(config.vault)
+                          : name == "log"    ? settings(config.log)
+                                             : settings(config.flow);
+        FLORIN_TRY_VOID(read_section(file, name, *table, list));
+    }
+    if (config.data_dir.empty()) {
+        return fail(
+            Errc::malformed, file + ":1: data_dir: expected the path of the data directory"
+        );
+    }
+    for (Connector const& connector : config.connectors) {
+        if (connector.rail == "iso8583" && connector.port == 0) {
+            return fail(
+                Errc::malformed, file + ": [[connector]] " + connector.name + ": port: is missing"
+            );
+        }
+        if (connector.rail == "sandbox" && connector.mode != "test") {
+            return fail(
+                Errc::malformed,
+                file + ": [[connector]] " + connector.name +
+                    ": the sandbox is for mode \"test\" only"
+            );
+        }
+    }
+    return config;
+}
+
+}  // namespace
+
+Result<Listen> parse_listen(std::string_view text) {
+    auto const colon = text.rfind(':');
+    if (colon == std::string_view::npos || colon == 0) {
+        return fail(Errc::malformed, "'" + std::string{text} + "' is not ADDRESS:PORT");
+    }
+    std::string_view address = text.substr(0, colon);
+    if (address.starts_with('[') && address.ends_with(']')) {
+        address = address.substr(1, address.size() - 2);
+    }
+    std::string_view const digits = text.substr(colon + 1);
+    std::uint16_t port = 0;
+    auto const [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error != std::errc{} || end != digits.data() + digits.size()) {
+        return fail(Errc::malformed, "'" + std::string{text} + "': the port is not a number");
+    }
+    return Listen{std::string{address}, port};
+}
+
+Result<Config> parse(std::string_view text, std::string const& name) {
+    try {
+        return read(toml::parse(text, name), name);
+    } catch (toml::parse_error const& error) {
+        return wrong(name, error.source(), std::string{error.description()});
+    }
+}
+
+Result<Config> load(std::filesystem::path const& file) {
+    std::ifstream in{file};
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) {
+        return fail(Errc::not_found, file.string() + ": cannot read the configuration");
+    }
+    return parse(text.str(), file.string());
+}
+
+std::vector<std::string> setting_names() {
+    Config config;
+    Connector connector;
+    Merchant merchant;
+    std::vector<std::string> names{"data_dir"};
+    auto const add = [&](std::string const& section, std::vector<Setting> const& list) {
+        for (Setting const& setting : list) {
+            names.push_back(section + "." + setting.name);
+        }
+    };
+    add("server", settings(config.server));
+    add("ledger", settings(config.ledger));
+    add("vault", settings(config.vault));
+    add("log", settings(config.log));
+    add("flow", settings(config.flow));
+    add("connector", settings(connector));
+    add("merchant", settings(merchant));
+    return names;
+}
+
+}  // namespace florin::config

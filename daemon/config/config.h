@@ -1,0 +1,85 @@
+// The configuration of florind: one struct, one TOML file, every wrong or unknown setting refused
+// with its file and line and what would be right. conf/florin.example.toml documents each setting.
+// Thread rule: made at the start, then read only.
+#pragma once
+
+#include "ledger/base/result.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace florin::config {
+
+struct Listen {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 0;
+};
+// "127.0.0.1:8443", "[::1]:0"
+Result<Listen> parse_listen(std::string_view text);
+
+struct Server {
+    Listen listen{.address = "127.0.0.1", .port = 8443};
+    Listen admin_listen{.address = "127.0.0.1", .port = 9443};
+    std::string tls_certificate;  // file, PEM chain
+    std::string tls_key;          // file, PEM
+    std::int64_t io_threads = 2;
+    std::int64_t connections_max = 12'000;
+    std::int64_t header_bytes_max = 32'768;
+    std::int64_t body_bytes_max = 1'048'576;
+    std::int64_t handshake_ms = 10'000;
+    std::int64_t request_ms = 30'000;
+    std::int64_t idle_ms = 120'000;
+};
+struct Ledger {
+    std::int64_t queue_requests_max = 16'384;
+    std::int64_t cache_bytes = 67'108'864;
+    std::int64_t run_transfers = 1'000'000;
+};
+struct VaultSettings {
+    std::string key_file;
+};
+struct Log {
+    std::string level = "info";
+};
+struct Flow {
+    std::int64_t retry_first_ms = 1'000;
+    std::int64_t retry_most_ms = 300'000;
+    std::int64_t authorisation_days = 7;
+};
+struct Connector {
+    std::string name;
+    std::string rail;  // sandbox, iso8583
+    std::string mode = "test";
+    std::int64_t priority = 100;  // lower is tried first
+    std::string host = "127.0.0.1";
+    std::int64_t port = 0;
+    std::int64_t timeout_ms = 10'000;
+    std::string acquirer_id;
+};
+struct Merchant {
+    std::string id, name, country = "DE", default_currency = "EUR";
+    std::int64_t fee_basis_points = 0, fee_fixed_minor = 0, availability_days = 2;
+    std::string category_code = "5999", acceptor_id, terminal_id = "TERM0001", iban, account_holder;
+};
+
+struct Config {
+    std::string data_dir;
+    Server server;
+    Ledger ledger;
+    VaultSettings vault;
+    Log log;
+    Flow flow;
+    std::vector<Connector> connectors;
+    std::vector<Merchant> merchants;
+};
+
+// Errc::malformed: "florin.toml:12: [server] io_treads: unknown setting; did you mean io_threads?"
+Result<Config> load(std::filesystem::path const& file);
+Result<Config> parse(std::string_view text, std::string const& name);
+
+// "section.name" of everything that can be set; what the example must document.
+std::vector<std::string> setting_names();
+
+}  // namespace florin::config
