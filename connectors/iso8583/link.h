@@ -75,7 +75,7 @@ public:
         Clock const& clock,  // field 7 of network messages; outlives the link
         Unmatched unmatched
     );
-    // After stop(), or after the home executor has ended.
+    // After stop(), and before the execution context of the home executor is destroyed.
     ~Link();
     Link(Link const&) = delete;
     Link& operator=(Link const&) = delete;

@@ -10,6 +10,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
 
@@ -38,6 +39,15 @@ public:
         thread_.join();
     }
     boost::asio::any_io_executor executor() { return context_.get_executor(); }
+    boost::asio::io_context& context() { return context_; }
+    // Runs a function on the loop's thread and waits for what it returns.
+    template <class Function>
+    auto call(Function function) {
+        std::packaged_task<decltype(function())()> task{std::move(function)};
+        auto result = task.get_future();
+        boost::asio::post(context_, [&task] { task(); });
+        return result.get();
+    }
     template <class T>
     std::future<T> spawn(boost::asio::awaitable<T> work) {
         return boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future);
