@@ -1,7 +1,7 @@
 // Drives the ISO 8583 connector through one conversation with a bank, for tests that look at the
 // bytes from outside. Prints one line for each reply: operation, outcome, field 39, field 38.
 //
-//   iso8583_conversation PORT
+//   iso8583_conversation PORT PACKAGING_FILE
 #include "tests/connectors/iso8583_rig.h"
 
 #include <iostream>
@@ -18,7 +18,12 @@ void print(char const* operation, Reply const& reply) {
               << ' ' << reply.authorization_code << std::endl;
 }
 
-int converse(std::string const& port) {
+int converse(std::string const& port, std::string const& packaging_file) {
+    auto const packaging = load_packaging(packaging_file);
+    if (!packaging) {
+        std::cerr << to_string(packaging.error()) << std::endl;
+        return 2;
+    }
     SystemClock const clock;
     CollectingSink sink;
     Loop callers;
@@ -26,6 +31,7 @@ int converse(std::string const& port) {
     Iso8583Options options{.id = ConnectorId{"bank"}};
     options.link.host = "127.0.0.1";
     options.link.port = port;
+    options.link.packaging = *packaging;
     options.acquirer_id = "123456";
     Iso8583Connector connector{home.executor(), options, sink, clock};
     connector.start();
@@ -81,9 +87,9 @@ int converse(std::string const& port) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::cerr << "iso8583_conversation PORT" << std::endl;
+    if (argc != 3) {
+        std::cerr << "iso8583_conversation PORT PACKAGING_FILE" << std::endl;
         return 2;
     }
-    return converse(argv[1]);
+    return converse(argv[1], argv[2]);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Wireshark's dissector, which we did not write, reads a conversation between connector and bank.
 
-  iso8583_tshark_test.py CONVERSATION_PROGRAM FLORIN_BANKSIM
+  iso8583_tshark_test.py CONVERSATION_PROGRAM FLORIN_BANKSIM PACKAGINGS_FOLDER
 
 A recording proxy stands between the two programs. The bytes become a capture file; tshark decodes
 it. Checked: no message is malformed or draws a complaint, every message is there, and the fields
@@ -17,7 +17,7 @@ import tempfile
 import threading
 import unittest
 
-CONVERSATION, BANKSIM = sys.argv[1:3]
+CONVERSATION, BANKSIM, PACKAGINGS = sys.argv[1:4]
 PORT = 8583  # of the host, in the capture file only
 # Broken messages, and anything that tshark warns of (severity 0x600000) or calls an error.
 COMPLAINTS = "_ws.malformed or iso8583.MALFORMED or _ws.expert.severity >= 6291456"
@@ -98,15 +98,18 @@ def write_capture(path, seen):
             out.write(struct.pack("<IIII", 1795525445, number, len(each), len(each)) + each)
 
 
-def converse(folder):
+def converse(folder, packaging):
     bank = subprocess.Popen(
-        [BANKSIM, "--data-dir", os.path.join(folder, "bank"), "--listen", "127.0.0.1:0"],
+        [BANKSIM, "--data-dir", os.path.join(folder, "bank"), "--listen", "127.0.0.1:0",
+         "--packaging", packaging],
         stdout=subprocess.PIPE, text=True,
     )
     try:
         host, port = json.loads(bank.stdout.readline())["address"].rsplit(":", 1)
         proxy = RecordingProxy((host, int(port)))
-        said = subprocess.run([CONVERSATION, str(proxy.port)], capture_output=True, text=True, timeout=60)
+        said = subprocess.run(
+            [CONVERSATION, str(proxy.port), packaging], capture_output=True, text=True, timeout=60
+        )
         proxy.thread.join(10)
         return said, proxy.seen
     finally:
@@ -115,20 +118,14 @@ def converse(folder):
         bank.stdout.close()
 
 
-def tshark(path, *flags):
-    return subprocess.run(
-        ["tshark", "-n", "-r", path, "-d", f"tcp.port=={PORT},iso8583",
-         "-o", "iso8583.len_endian:Big endian", "-o", "iso8583.binencode:Bin data not encoded",
-         "-o", "iso8583.charset:Digits represented as ASCII Characters", *flags],
-        capture_output=True, text=True, check=True,
-    ).stdout
+class Ascii(unittest.TestCase):
+    PACKAGING = "1987_ascii.toml"
+    CHARSET = "Digits represented as ASCII Characters"
 
-
-class TsharkReadsUs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="florin-tshark-")
-        cls.said, cls.seen = converse(cls.folder.name)
+        cls.said, cls.seen = converse(cls.folder.name, os.path.join(PACKAGINGS, cls.PACKAGING))
         cls.capture = os.path.join(cls.folder.name, "conversation.pcap")
         write_capture(cls.capture, cls.seen)
         cls.messages = cls.decode(cls.capture)
@@ -136,6 +133,15 @@ class TsharkReadsUs(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.folder.cleanup()
+
+    @classmethod
+    def tshark(cls, path, *flags):
+        return subprocess.run(
+            ["tshark", "-n", "-r", path, "-d", f"tcp.port=={PORT},iso8583",
+             "-o", "iso8583.len_endian:Big endian", "-o", "iso8583.binencode:Bin data not encoded",
+             "-o", f"iso8583.charset:{cls.CHARSET}", *flags],
+            capture_output=True, text=True, check=True,
+        ).stdout
 
     FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 32, 37, 38, 39, 41, 42, 43, 48, 49, 70, 90, 95)]
 
@@ -145,7 +151,7 @@ class TsharkReadsUs(unittest.TestCase):
                  "-E", "aggregator=|"]
         for field in cls.FIELDS:
             flags += ["-e", f"iso8583.{field}"]
-        rows = [line.split("\t") for line in tshark(capture, *flags).splitlines()]
+        rows = [line.split("\t") for line in cls.tshark(capture, *flags).splitlines()]
         return [dict(zip(cls.FIELDS, row)) for row in rows]
 
     def one(self, mti, stan):
@@ -165,7 +171,7 @@ class TsharkReadsUs(unittest.TestCase):
              ["reverse-unknown", "unknown", "25"]])
 
     def test_nothing_is_malformed_and_nothing_draws_a_complaint(self):
-        complaints = tshark(self.capture, "-Y", COMPLAINTS + " or tcp.analysis.flags")
+        complaints = self.tshark(self.capture, "-Y", COMPLAINTS + " or tcp.analysis.flags")
         self.assertEqual(complaints, "")
 
     def test_every_message_is_read(self):
@@ -204,7 +210,14 @@ class TsharkReadsUs(unittest.TestCase):
         from_client, data = self.seen[0]
         # A length that claims one byte less than field 70 needs.
         write_capture(broken, [(from_client, struct.pack(">H", len(data) - 3) + data[2:-1])])
-        self.assertNotEqual(tshark(broken, "-Y", COMPLAINTS), "")
+        self.assertNotEqual(self.tshark(broken, "-Y", COMPLAINTS), "")
+
+
+class Packed(Ascii):
+    """The same conversation with two digits a byte."""
+
+    PACKAGING = "1987_bcd.toml"
+    CHARSET = "Digits represented in nibbles"
 
 
 if __name__ == "__main__":
