@@ -1,0 +1,295 @@
+#include "connectors/iso8583/connector.h"
+
+#include "connectors/iso8583/response_codes.h"
+#include "ledger/base/check.h"
+
+#include <charconv>
+#include <utility>
+
+namespace florin::connectors::iso8583 {
+namespace {
+
+constexpr std::string_view kPurchase = "000000";  // field 3
+constexpr std::string_view kRefund = "200000";
+
+std::string two_digits(int value) {
+    std::string const text = std::to_string(value % 100);
+    return text.size() == 1 ? "0" + text : text;
+}
+
+std::string six_digits(std::uint32_t value) {
+    auto const text = std::to_string(value);
+    return std::string(text.size() < 6 ? 6 - text.size() : 0, '0') + text;
+}
+
+// What all four have. The time and date of the terminal are those of the transmission, so that a
+// repeat has the same bytes as the first message but for the MTI.
+Result<Message> message_of(
+    std::string_view mti,
+    std::string_view processing_code,
+    Identity const& identity,
+    Money amount,
+    Card const& card,
+    Terminal const& terminal,
+    Iso8583Options const& options
+) {
+    FLORIN_CHECK(
+        identity.stan >= 1 && identity.stan <= 999'999 && identity.transmission_time.size() == 10,
+        "an ISO 8583 message has an identity from its intent"
+    );
+    Message message{std::string{mti}};
+    FLORIN_TRY_VOID(message.set_amount(amount));
+    if (!card.pan.empty()) {
+        message.set_pan(card.pan);
+    }
+    message.set(3, processing_code);
+    message.set(7, identity.transmission_time);
+    message.set_stan(identity.stan);
+    message.set(12, identity.transmission_time.substr(4));
+    message.set(13, identity.transmission_time.substr(0, 4));
+    if (card.exp_month != 0) {
+        message.set(14, two_digits(card.exp_year) + two_digits(card.exp_month));
+    }
+    auto const set_present = [&message](int field, std::string const& value) {
+        if (!value.empty()) {
+            message.set(field, value);
+        }
+    };
+    set_present(18, terminal.category_code);
+    message.set(22, options.pos_entry_mode);
+    message.set(25, options.pos_condition_code);
+    set_present(32, options.acquirer_id);
+    set_present(33, options.forwarder_id);
+    message.set(37, identity.rrn);
+    message.set(41, terminal.terminal_id);
+    message.set(42, terminal.acceptor_id);
+    set_present(43, terminal.name_location);
+    return message;
+}
+
+void set_original(
+    Message& message, OriginalReference const& original, Iso8583Options const& options
+) {
+    if (!original.authorization_code.empty()) {
+        message.set(38, original.authorization_code);
+    }
+    message.set(
+        90,
+        original_data_text(
+            {.mti = original.mti,
+             .stan = six_digits(original.stan),
+             .transmission_time = original.transmission_time,
+             .acquirer = options.acquirer_id,
+             .forwarder = options.forwarder_id}
+        )
+    );
+}
+
+// Field 39 in a reversal says why (ISO 8583:1987 table A.13): 17 customer cancellation, 68 the
+// answer came too late or never.
+std::string_view reason_code(ReversalReason reason) {
+    switch (reason) {
+        case ReversalReason::cancelled: return "17";
+        case ReversalReason::no_answer:
+        case ReversalReason::late_approval: break;
+    }
+    return "68";
+}
+
+}  // namespace
+
+Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Options const& options) {
+    FLORIN_TRY(
+        auto message,
+        message_of(
+            "0100",
+            kPurchase,
+            request.identity,
+            request.amount,
+            request.card,
+            request.terminal,
+            options
+        )
+    );
+    if (!request.card.cvv.empty()) {
+        auto const digits = request.card.cvv.reveal();
+        using SubElement = Secret<struct SubElementTag>;
+        SubElement const element{
+            "92" + two_digits(static_cast<int>(digits.size())) + std::string{digits}
+        };
+        message.set(48, element.reveal());
+    }
+    return message;
+}
+
+Result<Message> capture_message(CaptureRequest const& request, Iso8583Options const& options) {
+    FLORIN_TRY(
+        auto message,
+        message_of(
+            request.repeat ? "0221" : "0220",
+            kPurchase,
+            request.identity,
+            request.amount,
+            request.card,
+            request.terminal,
+            options
+        )
+    );
+    set_original(message, request.original, options);
+    return message;
+}
+
+Result<Message> reverse_message(ReverseRequest const& request, Iso8583Options const& options) {
+    FLORIN_TRY(
+        auto message,
+        message_of(
+            request.repeat ? "0421" : "0420",
+            request.original.mti.starts_with("020") ? kRefund : kPurchase,
+            request.identity,
+            request.amount,
+            request.card,
+            request.terminal,
+            options
+        )
+    );
+    message.set(39, reason_code(request.reason));
+    set_original(message, request.original, options);
+    if (request.remaining) {
+        // Field 95: actual amounts of transaction and settlement (12 digits each), then the fees.
+        Message amount;
+        FLORIN_TRY_VOID(amount.set_amount(*request.remaining));
+        message.set(95, std::string{amount.get(4)} + "000000000000C00000000C00000000");
+    }
+    return message;
+}
+
+Result<Message> refund_message(RefundRequest const& request, Iso8583Options const& options) {
+    FLORIN_TRY(
+        auto message,
+        message_of(
+            request.repeat ? "0201" : "0200",
+            kRefund,
+            request.identity,
+            request.amount,
+            request.card,
+            request.terminal,
+            options
+        )
+    );
+    set_original(message, request.original, options);
+    return message;
+}
+
+Reply reply_of(Message const& answer, std::optional<Money> asked) {
+    auto const& meaning = meaning_of(answer.get(39));
+    Reply reply{
+        .outcome = meaning.outcome,
+        .approved = std::nullopt,
+        .response_code = std::string{answer.get(39)},
+        .authorization_code = std::string{answer.trimmed(38)},
+        .detail = describe(answer),
+    };
+    if (meaning.outcome != Outcome::approved) {
+        return reply;
+    }
+    auto const unclear = [&reply](std::string_view why) {
+        reply.outcome = Outcome::unknown;
+        reply.detail += ": " + std::string{why};
+        return reply;
+    };
+    bool const says_amount = answer.has(4);
+    auto const amount = answer.amount();
+    if (says_amount && !amount && amount.error().code == Errc::malformed) {
+        return unclear("its amount cannot be read");
+    }
+    if (!asked) {
+        if (amount) {
+            reply.approved = *amount;
+        }
+        return reply;
+    }
+    // An answer may leave out field 49: the currency is then that of the request.
+    auto approved = amount ? *amount : *asked;
+    if (says_amount && !amount) {
+        auto const digits = answer.get(4);
+        std::from_chars(digits.data(), digits.data() + digits.size(), approved.minor);
+    }
+    if (approved.currency != asked->currency) {
+        return unclear("approved in another currency");
+    }
+    if (meaning.is_partial ? !says_amount || approved.minor <= 0 || approved.minor > asked->minor
+                           : approved.minor != asked->minor) {
+        return unclear("approved another amount than was asked for");
+    }
+    reply.approved = approved;
+    return reply;
+}
+
+Iso8583Connector::Iso8583Connector(
+    boost::asio::any_io_executor home,
+    Iso8583Options options,
+    EvidenceSink& sink,
+    Clock const& clock
+)
+    : options_{std::move(options)},
+      link_{
+          std::move(home),
+          options_.link,
+          clock,
+          [&sink, id = options_.id](Message const& answer) {
+              std::uint32_t stan = 0;
+              auto const digits = answer.get(11);
+              std::from_chars(digits.data(), digits.data() + digits.size(), stan);
+              sink.late_reply(LateReply{
+                  .connector = id,
+                  .mti = answer.mti(),
+                  .stan = stan,
+                  .transmission_time = std::string{answer.get(7)},
+                  .rrn = std::string{answer.trimmed(37)},
+                  .terminal_id = std::string{answer.trimmed(41)},
+                  .reply = reply_of(answer, std::nullopt),
+              });
+          }
+      } {}
+
+boost::asio::awaitable<void> Iso8583Connector::stop() {
+    co_await link_.stop();
+}
+
+boost::asio::awaitable<Reply> Iso8583Connector::ask(
+    Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
+) {
+    Reply reply;
+    if (!request) {
+        reply.outcome = Outcome::not_sent;
+        reply.detail = to_string(request.error());
+        co_return reply;
+    }
+    auto running = link_.exchange(std::move(*request), timeout_ms);
+    auto const exchange = co_await std::move(running);
+    switch (exchange.end) {
+        case Exchange::End::not_sent: reply.outcome = Outcome::not_sent; break;
+        case Exchange::End::unanswered: reply.outcome = Outcome::unknown; break;
+        case Exchange::End::answered: co_return reply_of(exchange.answer, asked);
+    }
+    reply.detail = exchange.detail;
+    co_return reply;
+}
+
+boost::asio::awaitable<Reply> Iso8583Connector::authorise(AuthoriseRequest request) {
+    return ask(authorise_message(request, options_), options_.authorise_timeout_ms, request.amount);
+}
+
+boost::asio::awaitable<Reply> Iso8583Connector::capture(CaptureRequest request) {
+    return ask(capture_message(request, options_), options_.capture_timeout_ms, request.amount);
+}
+
+boost::asio::awaitable<Reply> Iso8583Connector::reverse(ReverseRequest request) {
+    return ask(reverse_message(request, options_), options_.reverse_timeout_ms, std::nullopt);
+}
+
+boost::asio::awaitable<Reply> Iso8583Connector::refund(RefundRequest request) {
+    return ask(refund_message(request, options_), options_.refund_timeout_ms, request.amount);
+}
+
+}  // namespace florin::connectors::iso8583

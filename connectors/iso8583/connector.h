@@ -1,0 +1,83 @@
+// The ISO 8583 rail: the four operations as messages of ISO 8583:1987, answers as outcomes.
+//
+//   authorise  0100/0110, processing code 000000
+//   capture    0220/0230 (repeat 0221), field 38 and 90 of the authorisation
+//   refund     0200/0210 (repeat 0201), processing code 200000, field 90 of the capture
+//   reverse    0420/0430 (repeat 0421), field 90 of the original, field 95 where only a part goes;
+//              `approved` means found and reversed; response code 25 (not found) is `unknown`
+// The CVC goes in field 48 as the sub-element 92 (tag 2, length 2, digits), and in nothing but an
+// authorisation. Repeats are the caller's: the same identity again with `repeat` set. For a repeat
+// `not_sent` speaks about this message alone, not about the earlier ones.
+// Thread rule: as in connectors/connector.h.
+#pragma once
+
+#include "connectors/connector.h"
+#include "connectors/iso8583/link.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <optional>
+#include <string>
+
+namespace florin::connectors::iso8583 {
+
+struct Iso8583Options {
+    ConnectorId id;
+    LinkOptions link;
+    std::string acquirer_id;                // field 32, 1 to 11 digits; empty: not sent
+    std::string forwarder_id;               // field 33
+    std::string pos_entry_mode = "012";     // field 22: typed in, no PIN
+    std::string pos_condition_code = "59";  // field 25: electronic commerce
+    unsigned authorise_timeout_ms = 15'000;
+    unsigned capture_timeout_ms = 15'000;
+    unsigned reverse_timeout_ms = 15'000;
+    unsigned refund_timeout_ms = 15'000;
+};
+
+// The messages that the operations send; pure, so that tests and tools can look at them.
+// Errc::out_of_range for an amount that field 4 cannot hold.
+Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Options const& options);
+Result<Message> capture_message(CaptureRequest const& request, Iso8583Options const& options);
+Result<Message> reverse_message(ReverseRequest const& request, Iso8583Options const& options);
+Result<Message> refund_message(RefundRequest const& request, Iso8583Options const& options);
+
+// What an answer means. `asked` is the amount of the request, or nothing where it is not known
+// (late answers) or does not matter (reversals). An approval of another amount than was asked for
+// is unknown, unless it is a partial approval of less.
+Reply reply_of(Message const& answer, std::optional<Money> asked);
+
+class Iso8583Connector final : public Connector {
+public:
+    // `home` is one thread's executor; sink and clock outlive the connector.
+    Iso8583Connector(
+        boost::asio::any_io_executor home,
+        Iso8583Options options,
+        EvidenceSink& sink,
+        Clock const& clock
+    );
+
+    ConnectorId const& id() const override { return options_.id; }
+    std::string_view name() const override { return "iso8583"; }
+    bool needs_link_identity() const override { return true; }
+    Health health() const override { return link_.health(); }
+    LinkCounters counters() const { return link_.counters(); }  // any thread
+
+    void start() override { link_.start(); }
+    boost::asio::awaitable<void> stop() override;
+
+    boost::asio::awaitable<Reply> authorise(AuthoriseRequest request) override;
+    boost::asio::awaitable<Reply> capture(CaptureRequest request) override;
+    boost::asio::awaitable<Reply> reverse(ReverseRequest request) override;
+    boost::asio::awaitable<Reply> refund(RefundRequest request) override;
+
+private:
+    boost::asio::awaitable<Reply> ask(
+        Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
+    );
+
+    Iso8583Options const options_;
+    Link link_;
+};
+
+}  // namespace florin::connectors::iso8583

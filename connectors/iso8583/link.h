@@ -1,0 +1,99 @@
+// One TCP connection to an ISO 8583 host, shared by many requests.
+//
+// The link connects, signs on (0800, field 70 = 001), asks for an echo (301) when it heard nothing
+// for a while, connects again with growing pauses, and signs off (002) when it is stopped. Answers
+// come in any order: they are matched by MTI pair and fields 7, 11, 37 and 41, and 32 where both
+// sides have it. It keeps no durable state: who must repeat, calls again.
+// What it promises about an exchange:
+//   not_sent    decided at the write: the connection took no byte of this message
+//   answered    the matching answer came within the timeout
+//   unanswered  at least one byte was taken, and then the timeout passed or the connection ended
+// Thread rule: everything inside runs on the home executor, which must be one thread's. exchange()
+// and stop() may be awaited on any executor; counters() and health() may be called by any thread.
+#pragma once
+
+#include "connectors/connector.h"
+#include "connectors/iso8583/codec.h"
+#include "ledger/base/clock.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace florin::connectors::iso8583 {
+
+struct LinkOptions {
+    std::string host;
+    std::string port;
+    Packaging packaging = default_packaging();
+    unsigned connect_timeout_ms = 3'000;
+    unsigned network_timeout_ms = 5'000;  // answers to sign-on, echo and sign-off
+    unsigned idle_echo_ms = 30'000;       // silence after which an echo is asked for
+    unsigned reconnect_min_ms = 100;      // the first pause; each further one doubles
+    unsigned reconnect_max_ms = 10'000;
+    unsigned stop_drain_ms = 3'000;       // how long stop() waits for outstanding answers
+    std::size_t outstanding_max = 4'096;  // more requests at once end as not_sent
+};
+
+struct Exchange {
+    enum class End { not_sent, answered, unanswered };
+    End end = End::not_sent;
+    Message answer;      // where answered
+    std::string detail;  // why not, for people
+};
+
+// Since the link was made. A snapshot: the numbers are read one by one.
+struct LinkCounters {
+    std::uint64_t connected = 0;
+    std::uint64_t signed_on = 0;
+    std::uint64_t disconnected = 0;
+    std::uint64_t sent = 0;  // messages written in full, network management included
+    std::uint64_t answered = 0;
+    std::uint64_t not_sent = 0;
+    std::uint64_t timed_out = 0;
+    std::uint64_t cut_off = 0;  // the connection ended before the answer
+    std::uint64_t late = 0;     // answers that nobody waits for, handed on as evidence
+    std::uint64_t duplicate = 0;
+    std::uint64_t foreign = 0;    // requests and answers that do not belong here
+    std::uint64_t malformed = 0;  // messages that do not decode
+    std::uint64_t outstanding = 0;
+};
+
+class Link {
+public:
+    // Gets every answer of a financial message that nobody waits for, but for exact duplicates of
+    // an answer that was taken. Called on the home thread; must not block.
+    using Unmatched = std::function<void(Message const& answer)>;
+
+    Link(
+        boost::asio::any_io_executor home,
+        LinkOptions options,
+        Clock const& clock,  // field 7 of network messages; outlives the link
+        Unmatched unmatched
+    );
+    // After stop(), and before the execution context of the home executor is destroyed.
+    ~Link();
+    Link(Link const&) = delete;
+    Link& operator=(Link const&) = delete;
+
+    void start();
+    // Refuses new exchanges, waits up to stop_drain_ms for outstanding answers, signs off, closes.
+    boost::asio::awaitable<void> stop();
+
+    // The request has fields 7, 11, 41 and 37; its identity must not be outstanding (else
+    // not_sent).
+    boost::asio::awaitable<Exchange> exchange(Message request, unsigned timeout_ms);
+
+    LinkCounters counters() const;
+    Health health() const;
+
+private:
+    class State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace florin::connectors::iso8583

@@ -1,0 +1,95 @@
+// Drives the ISO 8583 connector through one conversation with a bank, for tests that look at the
+// bytes from outside. Prints one line for each reply: operation, outcome, field 39, field 38.
+//
+//   iso8583_conversation PORT PACKAGING_FILE
+#include "tests/connectors/iso8583_rig.h"
+
+#include <iostream>
+
+using namespace florin;
+using namespace florin::connectors;
+using namespace florin::connectors::iso8583;
+using namespace florin::connectors::iso8583::test;
+
+namespace {
+
+void print(char const* operation, Reply const& reply) {
+    std::cout << operation << ' ' << outcome_name(reply.outcome) << ' ' << reply.response_code
+              << ' ' << reply.authorization_code << std::endl;
+}
+
+int converse(std::string const& port, std::string const& packaging_file) {
+    auto const packaging = load_packaging(packaging_file);
+    if (!packaging) {
+        std::cerr << to_string(packaging.error()) << std::endl;
+        return 2;
+    }
+    SystemClock const clock;
+    CollectingSink sink;
+    Loop callers;
+    Loop home;
+    Iso8583Options options{.id = ConnectorId{"bank"}};
+    options.link.host = "127.0.0.1";
+    options.link.port = port;
+    options.link.packaging = *packaging;
+    options.acquirer_id = "123456";
+    Iso8583Connector connector{home.executor(), options, sink, clock};
+    connector.start();
+    if (!eventually([&] { return connector.health().ready; })) {
+        std::cerr << "iso8583_conversation: " << connector.health().detail << std::endl;
+        return 1;
+    }
+    auto const authorised = callers.spawn(connector.authorise(authorise_request(1))).get();
+    print("authorise", authorised);
+    CaptureRequest capture{
+        .identity = identity(2),
+        .amount = eur(4000),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(1, "0100", authorised.authorization_code),
+    };
+    print("capture", callers.spawn(connector.capture(capture)).get());
+    capture.repeat = true;
+    print("capture-again", callers.spawn(connector.capture(capture)).get());
+    RefundRequest const refund{
+        .identity = identity(3),
+        .amount = eur(1000),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(2, "0220", authorised.authorization_code),
+    };
+    print("refund", callers.spawn(connector.refund(refund)).get());
+    auto declined = authorise_request(4);
+    declined.card = card("4000000000000002");
+    print("decline", callers.spawn(connector.authorise(declined)).get());
+    print("authorise", callers.spawn(connector.authorise(authorise_request(5))).get());
+    ReverseRequest reverse{
+        .identity = identity(6),
+        .amount = eur(4500),
+        .remaining = eur(500),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(5, "0100"),
+        .reason = ReversalReason::cancelled,
+    };
+    print("reverse-part", callers.spawn(connector.reverse(reverse)).get());
+    reverse.identity = identity(7);
+    reverse.remaining.reset();
+    reverse.repeat = true;
+    print("reverse", callers.spawn(connector.reverse(reverse)).get());
+    reverse.identity = identity(8);
+    reverse.original = original(99, "0100");
+    print("reverse-unknown", callers.spawn(connector.reverse(reverse)).get());
+    callers.spawn(connector.stop()).get();
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) {
+        std::cerr << "iso8583_conversation PORT PACKAGING_FILE" << std::endl;
+        return 2;
+    }
+    return converse(argv[1], argv[2]);
+}

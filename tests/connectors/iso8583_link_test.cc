@@ -1,0 +1,528 @@
+#include "tests/connectors/iso8583_rig.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace florin;
+using namespace florin::connectors;
+using namespace florin::connectors::iso8583;
+using namespace florin::connectors::iso8583::test;
+
+namespace {
+
+Iso8583Options options_for(ScriptedHost const& host) {
+    Iso8583Options options{.id = ConnectorId{"bank"}};
+    options.link.host = "127.0.0.1";
+    options.link.port = host.port();
+    options.link.reconnect_min_ms = 5;
+    options.link.reconnect_max_ms = 20;
+    options.acquirer_id = "123456";
+    return options;
+}
+
+// The link has its own thread; operations are awaited on another one, as sessions do.
+struct Rig {
+    explicit Rig(Iso8583Options options)
+        : connector{home.executor(), std::move(options), sink, clock} {
+        connector.start();
+    }
+    ~Rig() {
+        if (!stopped) {
+            callers.spawn(connector.stop()).get();
+        }
+    }
+    bool is_ready() {
+        return eventually([&] { return connector.health().ready; });
+    }
+    std::future<Reply> authorise(std::uint32_t stan, Money amount = eur(4500)) {
+        return callers.spawn(connector.authorise(authorise_request(stan, amount)));
+    }
+
+    SystemClock clock;
+    CollectingSink sink;
+    Loop callers;
+    Loop home;
+    Iso8583Connector connector;
+    bool stopped = false;
+};
+
+// Quick to stop where the host does not answer the sign-off.
+Iso8583Options impatient(ScriptedHost const& host) {
+    auto options = options_for(host);
+    options.link.stop_drain_ms = 10;
+    options.link.network_timeout_ms = 100;
+    options.authorise_timeout_ms = 50;
+    options.capture_timeout_ms = 50;
+    return options;
+}
+
+}  // namespace
+
+TEST_CASE("the link signs on, and an authorisation carries what the request says") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    REQUIRE(request);
+    CHECK(request->mti() == "0100");
+    CHECK(request->get(2) == "4242424242424242");
+    CHECK(request->get(3) == "000000");
+    CHECK(request->get(4) == "000000004500");
+    CHECK(request->get(7) == "1124130405");
+    CHECK(request->get(11) == "000017");
+    CHECK(request->get(12) == "130405");
+    CHECK(request->get(13) == "1124");
+    CHECK(request->get(14) == "2912");
+    CHECK(request->get(18) == "5999");
+    CHECK(request->get(32) == "123456");
+    CHECK(request->get(37) == "632913000017");
+    CHECK(request->get(41) == "TERM0001");
+    CHECK(request->get(42) == "ACCEPTOR0000001");
+    CHECK(request->get(48) == "9203123");
+    CHECK(request->get(49) == "978");
+    auto answer = ScriptedHost::answer_to(*request, "00");
+    answer.set(38, "A1B2C3");
+    host.send(answer);
+    auto const result = reply.get();
+    CHECK(result.outcome == Outcome::approved);
+    CHECK(result.approved == eur(4500));
+    CHECK(result.response_code == "00");
+    CHECK(result.authorization_code == "A1B2C3");
+    CHECK(result.detail.find("4242424242424242") == std::string::npos);
+}
+
+TEST_CASE("captures, reversals and refunds name their original and mark repeats") {
+    auto const options = [] {
+        Iso8583Options made{.id = ConnectorId{"bank"}};
+        made.acquirer_id = "123456";
+        return made;
+    }();
+    CaptureRequest capture{
+        .identity = identity(18),
+        .amount = eur(4000),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(17, "0100", "A1B2C3"),
+    };
+    auto const first = capture_message(capture, options);
+    capture.repeat = true;
+    auto repeat = capture_message(capture, options);
+    REQUIRE(first);
+    REQUIRE(repeat);
+    CHECK(first->mti() == "0220");
+    CHECK(repeat->mti() == "0221");
+    CHECK(first->get(38) == "A1B2C3");
+    CHECK(first->get(90) == "010000001711241304050000012345600000000000");
+    CHECK_FALSE(first->has(48));
+    repeat->set_mti("0220");
+    CHECK(*repeat == *first);
+
+    ReverseRequest reverse{
+        .identity = identity(19),
+        .amount = eur(4500),
+        .remaining = eur(1000),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(17, "0100"),
+        .reason = ReversalReason::cancelled,
+        .repeat = true,
+    };
+    auto const reversal = reverse_message(reverse, options);
+    REQUIRE(reversal);
+    CHECK(reversal->mti() == "0421");
+    CHECK(reversal->get(39) == "17");
+    CHECK(reversal->get(95) == "000000001000000000000000C00000000C00000000");
+    CHECK(reversal->get(90).substr(0, 10) == "0100000017");
+    CHECK_FALSE(reversal->has(38));
+    reverse.reason = ReversalReason::no_answer;
+    reverse.original.mti = "0200";
+    CHECK(reverse_message(reverse, options)->get(39) == "68");
+    CHECK(reverse_message(reverse, options)->get(3) == "200000");
+
+    RefundRequest const refund{
+        .identity = identity(20),
+        .amount = eur(100),
+        .card = card(),
+        .terminal = terminal(),
+        .original = original(18, "0220", "A1B2C3"),
+    };
+    auto const refunding = refund_message(refund, options);
+    REQUIRE(refunding);
+    CHECK(refunding->mti() == "0200");
+    CHECK(refunding->get(3) == "200000");
+    CHECK(refunding->get(90).substr(0, 10) == "0220000018");
+}
+
+TEST_CASE("an amount that field 4 cannot hold is not sent") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto const reply = rig.authorise(1, eur(1'000'000'000'000)).get();
+    CHECK(reply.outcome == Outcome::not_sent);
+}
+
+TEST_CASE("answers out of order reach the requests that they belong to") {
+    ScriptedHost host;
+    auto options = options_for(host);
+    options.link.network_timeout_ms = 100;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    constexpr std::uint32_t kMany = 64;
+    std::vector<std::future<Reply>> replies;
+    std::vector<Message> requests;
+    for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
+        replies.push_back(rig.authorise(stan, eur(stan)));
+    }
+    for (std::uint32_t i = 0; i < kMany; ++i) {
+        requests.push_back(*host.receive());
+    }
+    std::reverse(requests.begin(), requests.end());
+    for (auto const& request : requests) {
+        auto answer = ScriptedHost::answer_to(request, "00");
+        answer.set(38, request.get(11));
+        host.send(answer);
+    }
+    for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
+        auto const reply = replies[stan - 1].get();
+        CHECK(reply.approved == eur(stan));
+        CHECK(std::stoul(reply.authorization_code) == stan);
+    }
+    CHECK(rig.connector.counters().answered == kMany + 1);
+    CHECK(rig.connector.counters().outstanding == 0);
+}
+
+TEST_CASE("a timeout is unknown, and the answer that comes later is evidence, once") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto const reply = rig.authorise(17);
+    auto const request = host.receive();
+    reply.wait();
+    auto answer = ScriptedHost::answer_to(*request, "00");
+    answer.set(38, "A1B2C3");
+    host.send(answer);
+    host.send(answer);
+    REQUIRE(eventually([&] { return rig.connector.counters().duplicate == 1; }));
+    auto const late = rig.sink.replies();
+    REQUIRE(late.size() == 1);
+    CHECK(late[0].connector == ConnectorId{"bank"});
+    CHECK(late[0].mti == "0110");
+    CHECK(late[0].stan == 17);
+    CHECK(late[0].rrn == "632913000017");
+    CHECK(late[0].transmission_time == "1124130405");
+    CHECK(late[0].terminal_id == "TERM0001");
+    CHECK(late[0].reply.outcome == Outcome::approved);
+    CHECK(late[0].reply.approved == eur(4500));
+    CHECK(late[0].reply.authorization_code == "A1B2C3");
+    CHECK(rig.connector.counters().timed_out == 1);
+    // The same number with another content is news: evidence again.
+    host.send(ScriptedHost::answer_to(*request, "05"));
+    REQUIRE(eventually([&] { return rig.sink.replies().size() == 2; }));
+    CHECK(rig.sink.replies()[1].reply.outcome == Outcome::declined);
+}
+
+TEST_CASE("a timed out request is unknown") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    CHECK(rig.authorise(17).get().outcome == Outcome::unknown);
+    CHECK(rig.connector.counters().timed_out == 1);
+}
+
+TEST_CASE("a duplicate of an answer that was taken is counted and nothing else") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    host.answer(*request, "05");
+    host.answer(*request, "05");
+    CHECK(reply.get().outcome == Outcome::declined);
+    REQUIRE(eventually([&] { return rig.connector.counters().duplicate == 1; }));
+    CHECK(rig.sink.replies().empty());
+}
+
+TEST_CASE("no connection, no sign-on and a refused sign-on are not sent") {
+    ScriptedHost host;
+    {
+        Rig rig{impatient(host)};
+        host.accept();
+        CHECK(rig.authorise(1).get().outcome == Outcome::not_sent);
+        auto const sign_on = host.receive();
+        host.answer(*sign_on, "91");
+        CHECK_FALSE(host.receive());
+        CHECK(rig.authorise(2).get().outcome == Outcome::not_sent);
+        CHECK(rig.connector.counters().sent == 1);
+    }
+    host.close_listener();
+    auto options = options_for(ScriptedHost{});  // a port where nobody listens any more
+    Rig rig{options};
+    REQUIRE(eventually([&] {
+        return rig.connector.health().detail.find("refused") != std::string::npos;
+    }));
+    auto const reply = rig.authorise(3).get();
+    CHECK(reply.outcome == Outcome::not_sent);
+    CHECK(rig.connector.counters().connected == 0);
+    CHECK(rig.connector.counters().not_sent == 1);
+}
+
+TEST_CASE("a connection that ends after the write is unknown, and the link comes back") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+
+    SUBCASE("by a reset before the answer") {
+        auto reply = rig.authorise(1);
+        REQUIRE(host.receive());
+        host.reset();
+        CHECK(reply.get().outcome == Outcome::unknown);
+    }
+    SUBCASE("in the middle of the answer") {
+        auto reply = rig.authorise(1);
+        auto const bytes = ScriptedHost::bytes_of(ScriptedHost::answer_to(*host.receive(), "00"));
+        host.send_bytes(ByteView{bytes}.substr(0, bytes.size() - 1));
+        host.reset();
+        CHECK(reply.get().outcome == Outcome::unknown);
+    }
+    SUBCASE("by a length that cannot be") {
+        auto reply = rig.authorise(1);
+        REQUIRE(host.receive());
+        host.send_bytes("\xff\xff");
+        CHECK(reply.get().outcome == Outcome::unknown);
+    }
+    CHECK(rig.connector.counters().cut_off == 1);
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto again = rig.authorise(2);
+    host.answer(*host.receive(), "00");
+    CHECK(again.get().outcome == Outcome::approved);
+    CHECK(rig.connector.counters().signed_on == 2);
+}
+
+TEST_CASE("what was not written when the peer stopped reading is not sent, exactly") {
+    ScriptedHost host;
+    host.acceptor().set_option(boost::asio::socket_base::receive_buffer_size{4096});
+    auto options = impatient(host);
+    SystemClock const clock;
+    Loop callers;
+    Loop home;
+    Link link{home.executor(), options.link, clock, [](Message const&) {}};
+    link.start();
+    host.sign_on();
+    REQUIRE(eventually([&] { return link.health().ready; }));
+    // 1,500 messages of 7 KiB are more than the buffers between the two take.
+    constexpr std::uint32_t kMany = 1'500;
+    std::vector<std::future<Exchange>> exchanges;
+    for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
+        Message message{"0220"};
+        message.set(7, "1124130405");
+        message.set_stan(stan);
+        for (int field = 105; field <= 111; ++field) {
+            message.set(field, std::string(999, 'x'));
+        }
+        exchanges.push_back(callers.spawn(link.exchange(message, 300)));
+    }
+    std::vector<std::uint32_t> unanswered;
+    for (std::uint32_t i = 0; i < kMany; ++i) {
+        auto const exchange = exchanges[i].get();
+        CHECK(exchange.end != Exchange::End::answered);
+        if (exchange.end == Exchange::End::unanswered) {
+            unanswered.push_back(i + 1);
+        }
+    }
+    CHECK_FALSE(unanswered.empty());
+    CHECK(unanswered.size() < kMany);
+    auto stopped = callers.spawn(link.stop());
+    std::vector<std::uint32_t> received;
+    while (auto const message = host.receive()) {
+        if (message->mti() == "0220") {
+            received.push_back(static_cast<std::uint32_t>(std::stoul(std::string{message->get(11)}))
+            );
+        }
+    }
+    CHECK(received == unanswered);
+    stopped.get();
+}
+
+TEST_CASE("an answer outside the table or with another amount is unknown") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    struct Row {
+        char const* code;
+        char const* amount;  // field 4 of the answer; empty: none
+        char const* currency;
+        Outcome outcome;
+    };
+    constexpr Row kRows[] = {
+        {"00", "000000004500", "978", Outcome::approved},
+        {"00", "", "", Outcome::approved},
+        {"00", "000000004500", "", Outcome::approved},
+        {"00", "000000004499", "978", Outcome::unknown},
+        {"00", "000000004501", "978", Outcome::unknown},
+        {"00", "000000004500", "840", Outcome::unknown},
+        {"00", "000000004500", "000", Outcome::unknown},
+        {"10", "000000003000", "978", Outcome::approved},
+        {"10", "000000004501", "978", Outcome::unknown},
+        {"10", "000000000000", "978", Outcome::unknown},
+        {"10", "", "", Outcome::unknown},
+        {"05", "000000004500", "978", Outcome::declined},
+        {"25", "", "", Outcome::unknown},
+        {"09", "", "", Outcome::unknown},
+        {"ZZ", "", "", Outcome::unknown},
+    };
+    std::uint32_t stan = 0;
+    for (auto const& row : kRows) {
+        CAPTURE(row.code);
+        CAPTURE(row.amount);
+        auto reply = rig.authorise(++stan);
+        auto answer = ScriptedHost::answer_to(*host.receive(), row.code);
+        answer.erase(4);
+        answer.erase(49);
+        if (*row.amount != '\0') {
+            answer.set(4, row.amount);
+        }
+        if (*row.currency != '\0') {
+            answer.set(49, row.currency);
+        }
+        host.send(answer);
+        auto const result = reply.get();
+        CHECK(result.outcome == row.outcome);
+        CHECK(result.response_code == row.code);
+        CHECK(result.approved.has_value() == (row.outcome == Outcome::approved));
+    }
+    // Without field 39 at all.
+    auto reply = rig.authorise(++stan);
+    auto answer = ScriptedHost::answer_to(*host.receive(), "00");
+    answer.erase(39);
+    host.send(answer);
+    CHECK(reply.get().outcome == Outcome::unknown);
+}
+
+TEST_CASE("answers of others and nonsense are counted and answer nothing") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    auto const good = ScriptedHost::answer_to(*request, "05");
+    for (int const field : {7, 11, 32, 37, 41}) {
+        auto other = good;
+        other.set(field, field == 41 ? "TERM0002" : field == 32 ? "654321" : "1");
+        host.send(other);
+    }
+    auto capture = good;
+    capture.set_mti("0230");
+    host.send(capture);
+    host.send_bytes(*frame("nonsense", default_packaging()));
+    Message stray{"0810"};
+    stray.set_stan(999);
+    host.send(stray);
+    Message request_of_host{"0200"};
+    request_of_host.set_stan(1);
+    host.send(request_of_host);
+    host.send(good);
+    CHECK(reply.get().outcome == Outcome::declined);
+    auto const counters = rig.connector.counters();
+    CHECK(counters.late == 6);
+    CHECK(counters.malformed == 1);
+    CHECK(counters.foreign == 2);
+    CHECK(rig.sink.replies().size() == 6);
+}
+
+TEST_CASE("a full link and an identity in use refuse before the write") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.link.outstanding_max = 2;
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto first = rig.authorise(1);
+    auto const first_request = host.receive();
+    CHECK(rig.authorise(1).get().outcome == Outcome::not_sent);
+    auto second = rig.authorise(2);
+    auto const second_request = host.receive();
+    CHECK(rig.authorise(3).get().outcome == Outcome::not_sent);
+    host.answer(*first_request, "00");
+    host.answer(*second_request, "00");
+    CHECK(first.get().outcome == Outcome::approved);
+    CHECK(second.get().outcome == Outcome::approved);
+}
+
+TEST_CASE("a silent link asks for an echo, and connects again where none comes") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.link.idle_echo_ms = 20;
+    Rig rig{options};
+    host.sign_on();
+    auto const first = host.receive();
+    REQUIRE(first);
+    CHECK(first->mti() == "0800");
+    CHECK(first->get(70) == "301");
+    host.answer(*first, "00");
+    auto const second = host.receive();
+    REQUIRE(second);
+    CHECK(second->get(70) == "301");
+    CHECK_FALSE(host.receive());  // no answer: the link closes
+    host.sign_on();
+    CHECK(rig.is_ready());
+}
+
+TEST_CASE("the host's own echo is answered") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    Message echo{"0800"};
+    echo.set(7, "1124130405");
+    echo.set_stan(5);
+    echo.set(70, "301");
+    host.send(echo);
+    auto const answer = host.receive();
+    REQUIRE(answer);
+    CHECK(answer->mti() == "0810");
+    CHECK(answer->get(11) == "000005");
+    CHECK(answer->get(39) == "00");
+}
+
+TEST_CASE("stopping waits for what is outstanding, refuses what is new, and signs off") {
+    ScriptedHost host;
+    auto options = options_for(host);
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(1);
+    auto const request = host.receive();
+    auto stopped = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    REQUIRE(eventually([&] { return !rig.connector.health().ready; }));
+    CHECK(rig.authorise(2).get().outcome == Outcome::not_sent);
+    host.answer(*request, "00");
+    CHECK(reply.get().outcome == Outcome::approved);
+    auto const sign_off = host.receive();
+    REQUIRE(sign_off);
+    CHECK(sign_off->get(70) == "002");
+    host.answer(*sign_off, "00");
+    CHECK_FALSE(host.receive());
+    stopped.get();
+}

@@ -1,0 +1,206 @@
+// A link with a home thread of its own, and the host at its other end played by the test: blocking
+// sockets, so that a test reads as a conversation.
+#pragma once
+
+#include "connectors/iso8583/codec_framing.h"
+#include "connectors/iso8583/connector.h"
+#include "ledger/base/check.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/asio/write.hpp>
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <sys/socket.h>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace florin::connectors::iso8583::test {
+
+inline constexpr int kPatienceSeconds = 20;  // after that a test is wrong, not slow
+
+// An io_context with its thread.
+class Loop {
+public:
+    Loop() : guard_{context_.get_executor()}, thread_{[this] { context_.run(); }} {}
+    ~Loop() {
+        guard_.reset();
+        context_.stop();
+        thread_.join();
+    }
+    boost::asio::any_io_executor executor() { return context_.get_executor(); }
+    boost::asio::io_context& context() { return context_; }
+    // Runs a function on the loop's thread and waits for what it returns.
+    template <class Function>
+    auto call(Function function) {
+        std::packaged_task<decltype(function())()> task{std::move(function)};
+        auto result = task.get_future();
+        boost::asio::post(context_, [&task] { task(); });
+        return result.get();
+    }
+    template <class T>
+    std::future<T> spawn(boost::asio::awaitable<T> work) {
+        return boost::asio::co_spawn(context_, std::move(work), boost::asio::use_future);
+    }
+
+private:
+    boost::asio::io_context context_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> guard_;
+    std::thread thread_;
+};
+
+// True as soon as the condition holds; polls.
+inline bool eventually(std::function<bool()> const& condition) {
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{kPatienceSeconds};
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
+}
+
+// The host's end, on a port of 127.0.0.1 that the system chooses.
+class ScriptedHost {
+public:
+    ScriptedHost() : acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}} {}
+
+    std::string port() const { return std::to_string(acceptor_.local_endpoint().port()); }
+    void accept() {
+        socket_.emplace(context_);
+        acceptor_.accept(*socket_);
+        timeval const patience{.tv_sec = kPatienceSeconds, .tv_usec = 0};
+        ::setsockopt(socket_->native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        frames_.emplace(default_packaging());
+    }
+    // Accepts and answers the sign-on.
+    void sign_on() {
+        accept();
+        auto const request = receive();
+        FLORIN_CHECK(request && request->get(70) == "001", "the link did not sign on");
+        answer(*request, "00");
+    }
+    // The next message; nullopt where the link closed.
+    std::optional<Message> receive() {
+        while (true) {
+            auto const bytes = frames_->next();
+            FLORIN_CHECK(bytes, "the link sent a broken frame");
+            if (*bytes) {
+                auto message = decode(**bytes, default_packaging());
+                FLORIN_CHECK(message, "the link sent a malformed message");
+                return std::move(*message);
+            }
+            char buffer[4096];
+            auto const count = ::recv(socket_->native_handle(), buffer, sizeof buffer, 0);
+            FLORIN_CHECK(count >= 0, "nothing came from the link");
+            if (count == 0) {
+                return std::nullopt;
+            }
+            frames_->feed(ByteView{buffer, static_cast<std::size_t>(count)});
+        }
+    }
+    void send_bytes(ByteView bytes) {
+        boost::asio::write(*socket_, boost::asio::buffer(bytes.data(), bytes.size()));
+    }
+    void send(Message const& message) { send_bytes(bytes_of(message)); }
+    static std::string bytes_of(Message const& message) {
+        return *frame(*encode(message, default_packaging()), default_packaging());
+    }
+    // The request as its answer, with this field 39.
+    static Message answer_to(Message const& request, std::string_view code) {
+        auto answer = request;
+        answer.set_mti(answer_mti(request.mti()));
+        answer.set(39, code);
+        for (int const field : {2, 14, 48}) {
+            answer.erase(field);
+        }
+        return answer;
+    }
+    void answer(Message const& request, std::string_view code) { send(answer_to(request, code)); }
+    // Ends the connection with a reset: what the link sends from now on is lost.
+    void reset() {
+        socket_->set_option(boost::asio::socket_base::linger{true, 0});
+        socket_->close();
+    }
+    void close_listener() { acceptor_.close(); }
+    boost::asio::ip::tcp::acceptor& acceptor() { return acceptor_; }
+
+private:
+    boost::asio::io_context context_;
+    boost::asio::ip::tcp::acceptor acceptor_;
+    std::optional<boost::asio::ip::tcp::socket> socket_;
+    std::optional<FrameReader> frames_;
+};
+
+class CollectingSink final : public EvidenceSink {
+public:
+    void late_reply(LateReply reply) override {
+        std::lock_guard const lock{mutex_};
+        replies_.push_back(std::move(reply));
+    }
+    std::vector<LateReply> replies() const {
+        std::lock_guard const lock{mutex_};
+        return replies_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<LateReply> replies_;
+};
+
+inline Money eur(std::int64_t minor) {
+    return Money{minor, *Currency::from_alphabetic("EUR")};
+}
+
+inline Identity identity(std::uint32_t stan) {
+    return Identity{
+        .attempt = AttemptId{"at_" + std::to_string(stan)},
+        .stan = stan,
+        .rrn = "632913" + std::to_string(1'000'000 + stan).substr(1),
+        .transmission_time = "1124130405",
+    };
+}
+
+inline Card card(std::string_view pan = "4242424242424242") {
+    return Card{.pan = Pan{pan}, .exp_month = 12, .exp_year = 2029, .cvv = {}};
+}
+
+inline Terminal terminal() {
+    return Terminal{
+        .terminal_id = "TERM0001",
+        .acceptor_id = "ACCEPTOR0000001",
+        .name_location = "Florin Shop              Berlin       DE",
+        .category_code = "5999",
+    };
+}
+
+inline AuthoriseRequest authorise_request(std::uint32_t stan, Money amount = eur(4500)) {
+    AuthoriseRequest request{
+        .identity = identity(stan), .amount = amount, .card = card(), .terminal = terminal()
+    };
+    request.card.cvv = Cvv{std::string_view{"123"}};
+    return request;
+}
+
+inline OriginalReference original(std::uint32_t stan, char const* mti, std::string code = {}) {
+    return OriginalReference{
+        .mti = mti,
+        .stan = stan,
+        .transmission_time = identity(stan).transmission_time,
+        .rrn = identity(stan).rrn,
+        .authorization_code = std::move(code),
+    };
+}
+
+}  // namespace florin::connectors::iso8583::test

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Wireshark's dissector, which we did not write, reads a conversation between connector and bank.
+
+  iso8583_tshark_test.py CONVERSATION_PROGRAM FLORIN_BANKSIM PACKAGINGS_FOLDER
+
+A recording proxy stands between the two programs. The bytes become a capture file; tshark decodes
+it. Checked: no message is malformed or draws a complaint, every message is there, and the fields
+are those that were sent. Needs tshark.
+"""
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+CONVERSATION, BANKSIM, PACKAGINGS = sys.argv[1:4]
+PORT = 8583  # of the host, in the capture file only
+# Broken messages, and anything that tshark warns of (severity 0x600000) or calls an error.
+COMPLAINTS = "_ws.malformed or iso8583.MALFORMED or _ws.expert.severity >= 6291456"
+
+
+class RecordingProxy:
+    """One connection through; keeps (from_client, bytes) in the order seen."""
+
+    def __init__(self, target):
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.seen = []
+        self.lock = threading.Lock()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self):
+        client, _ = self.listener.accept()
+        bank = socket.create_connection(self.target)
+        back = threading.Thread(target=self.pump, args=(bank, client, False))
+        back.start()
+        self.pump(client, bank, True)
+        back.join()
+        for each in (client, bank, self.listener):
+            each.close()
+
+    def pump(self, source, sink, from_client):
+        while data := source.recv(65536):
+            with self.lock:
+                self.seen.append((from_client, data))
+            sink.sendall(data)
+        try:
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def packet(from_client, payload, sequence, acknowledged, flags):
+    ports = (40000, PORT) if from_client else (PORT, 40000)
+    ends = (b"\x7f\0\0\2", b"\x7f\0\0\1") if from_client else (b"\x7f\0\0\1", b"\x7f\0\0\2")
+
+    def tcp(check):
+        return struct.pack(">HHIIBBHHH", *ports, sequence, acknowledged, 0x50, flags, 65535, check, 0)
+
+    pseudo = ends[0] + ends[1] + struct.pack(">BBH", 0, 6, 20 + len(payload))
+    segment = tcp(checksum(pseudo + tcp(0) + payload)) + payload
+
+    def ip(check):
+        return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0, 64, 6, check) + ends[0] + ends[1]
+
+    return ip(checksum(ip(0))) + segment
+
+
+def write_capture(path, seen):
+    """A classic pcap file of raw IP packets: a handshake, then the pieces as they were seen."""
+    at = {True: 1000, False: 5000}
+    packets = [
+        packet(True, b"", at[True], 0, 0x02),
+        packet(False, b"", at[False], at[True] + 1, 0x12),
+        packet(True, b"", at[True] + 1, at[False] + 1, 0x10),
+    ]
+    at = {side: value + 1 for side, value in at.items()}
+    for from_client, data in seen:
+        packets.append(packet(from_client, data, at[from_client], at[not from_client], 0x18))
+        at[from_client] += len(data)
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        for number, each in enumerate(packets):
+            out.write(struct.pack("<IIII", 1795525445, number, len(each), len(each)) + each)
+
+
+def converse(folder, packaging):
+    bank = subprocess.Popen(
+        [BANKSIM, "--data-dir", os.path.join(folder, "bank"), "--listen", "127.0.0.1:0",
+         "--packaging", packaging],
+        stdout=subprocess.PIPE, text=True,
+    )
+    try:
+        host, port = json.loads(bank.stdout.readline())["address"].rsplit(":", 1)
+        proxy = RecordingProxy((host, int(port)))
+        said = subprocess.run(
+            [CONVERSATION, str(proxy.port), packaging], capture_output=True, text=True, timeout=60
+        )
+        proxy.thread.join(10)
+        return said, proxy.seen
+    finally:
+        bank.terminate()
+        bank.wait()
+        bank.stdout.close()
+
+
+class Ascii(unittest.TestCase):
+    PACKAGING = "1987_ascii.toml"
+    CHARSET = "Digits represented as ASCII Characters"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="florin-tshark-")
+        cls.said, cls.seen = converse(cls.folder.name, os.path.join(PACKAGINGS, cls.PACKAGING))
+        cls.capture = os.path.join(cls.folder.name, "conversation.pcap")
+        write_capture(cls.capture, cls.seen)
+        cls.messages = cls.decode(cls.capture)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def tshark(cls, path, *flags):
+        return subprocess.run(
+            ["tshark", "-n", "-r", path, "-d", f"tcp.port=={PORT},iso8583",
+             "-o", "iso8583.len_endian:Big endian", "-o", "iso8583.binencode:Bin data not encoded",
+             "-o", f"iso8583.charset:{cls.CHARSET}", *flags],
+            capture_output=True, text=True, check=True,
+        ).stdout
+
+    FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 32, 37, 38, 39, 41, 42, 43, 48, 49, 70, 90, 95)]
+
+    @classmethod
+    def decode(cls, capture):
+        flags = ["-Y", "iso8583", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a",
+                 "-E", "aggregator=|"]
+        for field in cls.FIELDS:
+            flags += ["-e", f"iso8583.{field}"]
+        rows = [line.split("\t") for line in cls.tshark(capture, *flags).splitlines()]
+        return [dict(zip(cls.FIELDS, row)) for row in rows]
+
+    def one(self, mti, stan):
+        found = [m for m in self.messages if m["mti"] == mti and m["bit11"] == stan]
+        self.assertEqual(len(found), 1, f"{mti} {stan} in {self.messages}")
+        return found[0]
+
+    def test_the_conversation_went_as_meant(self):
+        self.assertEqual(self.said.returncode, 0, self.said.stderr)
+        words = [line.split() for line in self.said.stdout.splitlines()]
+        self.assertEqual(
+            [row[:3] for row in words],
+            [["authorise", "approved", "00"], ["capture", "approved", "00"],
+             ["capture-again", "approved", "00"], ["refund", "approved", "00"],
+             ["decline", "declined", "05"], ["authorise", "approved", "00"],
+             ["reverse-part", "approved", "00"], ["reverse", "approved", "00"],
+             ["reverse-unknown", "unknown", "25"]])
+
+    def test_nothing_is_malformed_and_nothing_draws_a_complaint(self):
+        complaints = self.tshark(self.capture, "-Y", COMPLAINTS + " or tcp.analysis.flags")
+        self.assertEqual(complaints, "")
+
+    def test_every_message_is_read(self):
+        kinds = sorted(message["mti"] for message in self.messages)
+        self.assertEqual(
+            kinds,
+            sorted(["0800", "0810"] * 2 + ["0100", "0110"] * 3 + ["0220", "0221"] + ["0230"] * 2
+                   + ["0200", "0210", "0420", "0421", "0421"] + ["0430"] * 3))
+
+    def test_the_fields_are_those_that_were_sent(self):
+        request = self.one("0100", "000001")
+        self.assertEqual(request["bit2"], "4242424242424242")
+        self.assertEqual(request["bit3"], "000000")
+        self.assertEqual(request["bit4"], "000000004500")
+        self.assertEqual(request["bit7"], "1124130405")
+        self.assertEqual(request["bit32"], "123456")
+        self.assertEqual(request["bit37"], "632913000001")
+        self.assertEqual(request["bit41"], "TERM0001")
+        self.assertEqual(request["bit42"], "ACCEPTOR0000001")
+        self.assertEqual(request["bit43"], "Florin Shop              Berlin       DE")
+        self.assertEqual(request["bit48"], "9203123")
+        self.assertEqual(request["bit49"], "978")
+        answer = self.one("0110", "000001")
+        self.assertEqual((answer["bit39"], answer["bit2"]), ("00", ""))
+        capture = self.one("0221", "000002")
+        self.assertEqual(capture["bit38"], answer["bit38"])
+        self.assertEqual(capture["bit90"], "010000000111241304050000012345600000000000")
+        self.assertEqual(self.one("0200", "000003")["bit3"], "200000")
+        self.assertEqual(self.one("0110", "000004")["bit39"], "05")
+        self.assertEqual(self.one("0420", "000006")["bit95"], "000000000500000000000000C00000000C00000000")
+        self.assertEqual(self.one("0430", "000008")["bit39"], "25")
+        self.assertEqual([m["bit70"] for m in self.messages if m["mti"] == "0800"], ["001", "002"])
+
+    def test_the_check_itself_sees_a_broken_message(self):
+        broken = os.path.join(self.folder.name, "broken.pcap")
+        from_client, data = self.seen[0]
+        # A length that claims one byte less than field 70 needs.
+        write_capture(broken, [(from_client, struct.pack(">H", len(data) - 3) + data[2:-1])])
+        self.assertNotEqual(self.tshark(broken, "-Y", COMPLAINTS), "")
+
+
+class Packed(Ascii):
+    """The same conversation with two digits a byte."""
+
+    PACKAGING = "1987_bcd.toml"
+    CHARSET = "Digits represented in nibbles"
+
+
+if __name__ == "__main__":
+    result = unittest.main(argv=sys.argv[:1], verbosity=2, exit=False).result
+    broken = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - broken} passed, {broken} failed")
+    sys.exit(1 if broken else 0)

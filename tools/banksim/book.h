@@ -1,0 +1,120 @@
+// The simulated bank's own book: authorisations, captures, refunds, reversals, and what it
+// answered.
+//
+// It shares no posting code with the daemon: that both agree means something. Every message is
+// known by (MTI class, STAN, field 7, field 37); a repeat or duplicate gets the answer of the first
+// one and books nothing. Nothing may be answered before commit() has returned.
+// Only masked card numbers are kept.
+// Thread rule: one thread.
+#pragma once
+
+#include "connectors/iso8583/codec.h"
+#include "ledger/base/clock.h"
+#include "ledger/base/money.h"
+#include "ledger/base/result.h"
+#include "tools/banksim/database.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace florin::banksim {
+
+using connectors::iso8583::Message;
+
+// What a fault rule makes the bank say instead of its own decision.
+struct Forced {
+    std::string decline;                        // field 39; empty: no
+    std::optional<std::int64_t> partial_minor;  // approve this much with 10
+};
+
+// A line of the acquirer's report.
+struct Entry {
+    std::string type;  // "capture", "refund", "chargeback", "fee"
+    Money amount;
+    Money fee;  // withheld from a capture; zero elsewhere
+    std::string stan;
+    std::string rrn;
+    std::string authorization_code;
+    std::string masked_pan;
+    std::string transmission_time;
+    std::string business_date;  // YYYY-MM-DD, UTC
+    std::string terminal;
+};
+
+// What the merchant side gets for one business date and currency. May be negative.
+struct Payout {
+    std::string reference;  // <acquirer>-<business date>-<currency>
+    std::string business_date;
+    Money net;  // captures - refunds - chargebacks - fees
+};
+
+struct BookOptions {
+    std::string acquirer = "banksim";  // letters, digits and hyphens
+    unsigned fee_basis_points = 50;    // of each capture, half-even
+};
+
+class Book {
+public:
+    // Makes `data_dir` where it is missing. The options count when the book is new; an existing
+    // book keeps its own.
+    static Result<Book> open(
+        std::string const& data_dir, BookOptions const& options, Clock const& clock
+    );
+
+    // One group of messages, made durable together.
+    Result<void> begin();
+    Result<void> commit();
+
+    // Decides one message and records it. An answer for every request, 0800 included; an error is
+    // the book's own failure.
+    Result<Message> answer(Message const& request, Forced const& forced);
+
+    // Errc::not_found where no capture has this RRN, Errc::out_of_range above what it has left.
+    Result<void> charge_back(std::string const& rrn, std::int64_t minor);
+    // A fee of the acquirer that belongs to no transaction.
+    Result<void> charge_fee(Money amount);
+
+    std::string const& acquirer() const { return acquirer_; }
+    std::string business_date() const;  // today
+    Result<std::vector<Entry>> entries(std::string const& date);
+    // In the order of currencies. With `before`: the sums of all earlier dates instead, one per
+    // currency, with an empty reference.
+    Result<std::vector<Payout>> payouts(std::string const& date, bool before = false);
+
+    struct Counts {
+        std::int64_t authorisations = 0;  // approved and not reversed
+        std::int64_t captures = 0;
+        std::int64_t refunds = 0;
+        std::int64_t reversals = 0;  // found or not
+        std::int64_t refused_after_reversal = 0;
+    };
+    Result<Counts> counts();
+
+private:
+    Book(Database database, Clock const& clock) : database_{std::move(database)}, clock_{clock} {}
+
+    struct Authorisation;
+
+    Result<std::string> decide(Message const& request, Forced const& forced, Message& answer);
+    Result<std::string> authorise(Message const& request, Forced const& forced, Message& answer);
+    Result<std::string> capture(Message const& request, Message& answer);
+    Result<std::string> refund(Message const& request, Message& answer);
+    Result<std::string> reverse(Message const& request);
+    Result<std::optional<Authorisation>> find_authorisation(Message const& request);
+    Result<void> book_entry(
+        std::string_view type,
+        Money amount,
+        std::int64_t fee,
+        std::int64_t authorisation,
+        Message const& request
+    );
+
+    Database database_;
+    Clock const& clock_;
+    std::string acquirer_;
+    std::int64_t fee_basis_points_ = 0;
+};
+
+}  // namespace florin::banksim

@@ -1,0 +1,102 @@
+#include "tools/banksim/control.h"
+
+#include "tools/banksim/reports.h"
+
+#include <nlohmann/json.hpp>
+
+namespace florin::banksim {
+namespace {
+
+using Json = nlohmann::json;
+
+Json refused(std::string const& why) {
+    return Json{{"ok", false}, {"error", why}};
+}
+
+std::string text_of(Json const& object, char const* key, std::string otherwise = {}) {
+    auto const found = object.find(key);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
+}
+
+std::int64_t number_of(Json const& object, char const* key) {
+    auto const found = object.find(key);
+    return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
+template <class T>
+Json done(Result<T> const& result) {
+    return result ? Json{{"ok", true}} : refused(to_string(result.error()));
+}
+
+Json make_report(Json const& request, Book& book) {
+    auto const path = text_of(request, "path");
+    if (path.empty()) {
+        return refused("path is missing");
+    }
+    auto const date = text_of(request, "date", book.business_date());
+    auto const bytes = report(book, text_of(request, "report"), date);
+    if (!bytes) {
+        return refused(to_string(bytes.error()));
+    }
+    auto answer = done(write_report(path, *bytes));
+    answer["date"] = date;
+    return answer;
+}
+
+Json counts(Book& book) {
+    auto const counts = book.counts();
+    if (!counts) {
+        return refused(to_string(counts.error()));
+    }
+    return Json{
+        {"ok", true},
+        {"authorisations", counts->authorisations},
+        {"captures", counts->captures},
+        {"refunds", counts->refunds},
+        {"reversals", counts->reversals},
+        {"refused_after_reversal", counts->refused_after_reversal},
+    };
+}
+
+Json charge_fee(Json const& fee, Book& book) {
+    auto const currency = Currency::from_alphabetic(text_of(fee, "currency"));
+    if (!currency) {
+        return refused("currency must be an ISO 4217 code");
+    }
+    return done(book.charge_fee(Money{number_of(fee, "amount_minor"), *currency}));
+}
+
+Json decide(std::string_view line, Book& book, Faults& faults) {
+    auto const request = Json::parse(line, nullptr, false);
+    if (!request.is_object()) {
+        return refused("a request is one JSON object");
+    }
+    if (request.contains("clear")) {
+        faults.clear();
+        return Json{{"ok", true}, {"rules", 0}};
+    }
+    if (request.contains("report")) {
+        return make_report(request, book);
+    }
+    if (request.contains("counts")) {
+        return counts(book);
+    }
+    if (auto const found = request.find("chargeback"); found != request.end()) {
+        return done(book.charge_back(text_of(*found, "rrn"), number_of(*found, "amount_minor")));
+    }
+    if (auto const found = request.find("fee"); found != request.end()) {
+        return charge_fee(*found, book);
+    }
+    auto answer = done(faults.add(line));
+    answer["rules"] = faults.size();
+    return answer;
+}
+
+}  // namespace
+
+std::string control(std::string_view line, Book& book, Faults& faults) {
+    // What is not UTF-8 in an error text is replaced rather than thrown at.
+    return decide(line, book, faults).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace florin::banksim

@@ -1,0 +1,23 @@
+// The control port of the simulated bank: one JSON object a line in, one a line out.
+//
+//   {"clear": true}                          forgets all fault rules
+//   {"report": "transactions" | "camt053", "date": "YYYY-MM-DD", "path": "…"}   date: default today
+//   {"chargeback": {"rrn": "…", "amount_minor": 100}}
+//   {"fee": {"amount_minor": 100, "currency": "EUR"}}
+//   {"counts": true}                         what the book holds
+//   anything else                            a fault rule (faults.h)
+// Answers: {"ok": true, …} or {"ok": false, "error": "…"}.
+// Thread rule: as the book.
+#pragma once
+
+#include "tools/banksim/book.h"
+#include "tools/banksim/faults.h"
+
+#include <string>
+#include <string_view>
+
+namespace florin::banksim {
+
+std::string control(std::string_view line, Book& book, Faults& faults);
+
+}  // namespace florin::banksim

@@ -1,0 +1,53 @@
+// SQLite as the bank simulator uses it: one connection, every commit durable before it returns.
+// Thread rule: one thread.
+#pragma once
+
+#include "ledger/base/result.h"
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+struct sqlite3;
+
+namespace florin::banksim {
+
+using Value = std::variant<std::int64_t, std::string>;
+using Row = std::vector<Value>;
+
+inline std::int64_t number(Value const& value) {
+    return std::get<std::int64_t>(value);
+}
+inline std::string const& text(Value const& value) {
+    return std::get<std::string>(value);
+}
+
+class Database {
+public:
+    // Creates the file where there is none. WAL with synchronous=FULL: a commit survives kill -9
+    // and power loss.
+    static Result<Database> open(std::string const& path);
+
+    // Runs one statement with its parameters in order and collects its rows. NULL reads as "".
+    Result<std::vector<Row>> run(
+        std::string_view sql, std::initializer_list<Value> parameters = {}
+    );
+    // Several statements without parameters, such as a schema.
+    Result<void> run_all(std::string const& sql);
+    std::int64_t last_insert_id() const;
+
+private:
+    struct Closer {
+        void operator()(sqlite3* handle) const noexcept;
+    };
+    explicit Database(sqlite3* handle) : handle_{handle} {}
+    std::unexpected<Error> failed() const;
+
+    std::unique_ptr<sqlite3, Closer> handle_;
+};
+
+}  // namespace florin::banksim

@@ -1,0 +1,328 @@
+#include "tools/banksim/host.h"
+
+#include "connectors/iso8583/codec_framing.h"
+#include "ledger/base/check.h"
+#include "tools/banksim/control.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <deque>
+#include <iostream>
+#include <set>
+#include <utility>
+
+namespace florin::banksim {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using connectors::iso8583::decode;
+using connectors::iso8583::encode;
+using connectors::iso8583::frame;
+using connectors::iso8583::FrameReader;
+using connectors::iso8583::Packaging;
+using connectors::iso8583::wants_answer;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kControlLineBytesMax = 64 * 1024;
+
+// A connection's outgoing bytes: one writer, in order.
+struct Connection {
+    explicit Connection(tcp::socket taken, Packaging const& packaging)
+        : socket{std::move(taken)}, wake{socket.get_executor()}, frames{packaging} {}
+
+    void send(std::string bytes) {
+        out.push_back(std::move(bytes));
+        wake.cancel();
+    }
+    void close() {
+        open = false;
+        boost::system::error_code ignored;
+        socket.close(ignored);
+        wake.cancel();
+    }
+
+    tcp::socket socket;
+    asio::steady_timer wake;
+    FrameReader frames;
+    std::deque<std::string> out;
+    bool open = true;
+};
+
+// host:port, both numeric.
+Result<tcp::endpoint> parse_address(std::string const& text) {
+    auto const colon = text.rfind(':');
+    std::uint16_t port = 0;
+    boost::system::error_code error;
+    if (colon == std::string::npos) {
+        return fail(Errc::malformed, "not an address with a port: " + text);
+    }
+    auto const address = asio::ip::make_address(text.substr(0, colon), error);
+    auto const* const last = text.data() + text.size();
+    auto const [end, status] = std::from_chars(text.data() + colon + 1, last, port);
+    if (error || status != std::errc{} || end != last) {
+        return fail(Errc::malformed, "not an address with a port: " + text);
+    }
+    return tcp::endpoint{address, port};
+}
+
+}  // namespace
+
+class Host::State : public std::enable_shared_from_this<State> {
+public:
+    State(asio::io_context& context, Book& book, Faults& faults, Packaging packaging)
+        : context_{context},
+          book_{book},
+          faults_{faults},
+          packaging_{std::move(packaging)},
+          bank_{context},
+          control_{context} {}
+
+    Result<std::string> listen(std::string const& address, bool is_control) {
+        FLORIN_TRY(auto const endpoint, parse_address(address));
+        auto& acceptor = is_control ? control_ : bank_;
+        boost::system::error_code error;
+        acceptor.open(endpoint.protocol(), error);
+        if (!error) {
+            acceptor.set_option(asio::socket_base::reuse_address{true}, error);
+            acceptor.bind(endpoint, error);
+        }
+        if (!error) {
+            acceptor.listen(asio::socket_base::max_listen_connections, error);
+        }
+        if (error) {
+            return fail(Errc::io, "cannot listen on " + address + ": " + error.message());
+        }
+        spawn(accept_loop(shared_from_this(), is_control));
+        auto const bound = acceptor.local_endpoint();
+        return bound.address().to_string() + ":" + std::to_string(bound.port());
+    }
+
+    void stop() {
+        boost::system::error_code ignored;
+        bank_.close(ignored);
+        control_.close(ignored);
+        auto const connections = connections_;
+        for (auto const& connection : connections) {
+            connection->close();
+        }
+    }
+
+private:
+    using ConnectionPtr = std::shared_ptr<Connection>;
+
+    // A message whose answer waits for the group's commit.
+    struct Booked {
+        Fate fate;
+        std::string bytes;  // the answer, framed
+    };
+
+    void spawn(asio::awaitable<void> work) {
+        asio::co_spawn(context_, std::move(work), [](std::exception_ptr thrown) {
+            FLORIN_CHECK(!thrown, "the bank's coroutine let an exception out");
+        });
+    }
+
+    static asio::awaitable<void> accept_loop(std::shared_ptr<State> self, bool is_control) {
+        auto& acceptor = is_control ? self->control_ : self->bank_;
+        while (acceptor.is_open()) {
+            auto [error, socket] = co_await acceptor.async_accept(kAwait);
+            if (error) {
+                continue;
+            }
+            auto const connection =
+                std::make_shared<Connection>(std::move(socket), self->packaging_);
+            self->connections_.insert(connection);
+            self->spawn(write_loop(connection));
+            if (is_control) {
+                self->spawn(control_loop(self, connection));
+            } else {
+                self->spawn(read_loop(self, connection));
+            }
+        }
+    }
+
+    static asio::awaitable<void> write_loop(ConnectionPtr connection) {
+        while (connection->open) {
+            if (connection->out.empty()) {
+                connection->wake.expires_at(std::chrono::steady_clock::time_point::max());
+                co_await connection->wake.async_wait(kAwait);
+                continue;
+            }
+            auto const bytes = std::move(connection->out.front());
+            connection->out.pop_front();
+            auto const buffer = asio::buffer(bytes);
+            auto [error, count] = co_await asio::async_write(connection->socket, buffer, kAwait);
+            if (error) {
+                connection->close();
+            }
+        }
+    }
+
+    static asio::awaitable<void> control_loop(
+        std::shared_ptr<State> self, ConnectionPtr connection
+    ) {
+        std::string buffer;
+        while (connection->open) {
+            auto const space = asio::dynamic_buffer(buffer, kControlLineBytesMax);
+            auto [error, count] =
+                co_await asio::async_read_until(connection->socket, space, '\n', kAwait);
+            if (error) {
+                break;
+            }
+            connection->send(
+                control(std::string_view{buffer}.substr(0, count), self->book_, self->faults_)
+            );
+            buffer.erase(0, count);
+        }
+        connection->close();
+        self->connections_.erase(connection);
+    }
+
+    static asio::awaitable<void> read_loop(std::shared_ptr<State> self, ConnectionPtr connection) {
+        std::array<char, 16 * 1024> buffer{};
+        while (connection->open) {
+            auto const space = asio::buffer(buffer);
+            auto [error, count] = co_await connection->socket.async_read_some(space, kAwait);
+            if (error) {
+                break;
+            }
+            connection->frames.feed(ByteView{buffer.data(), count});
+            explicit_bzero(buffer.data(), count);
+            if (auto const taken = self->take_frames(connection); !taken) {
+                std::cerr << "florin-banksim: " << to_string(taken.error()) << std::endl;
+                break;
+            }
+        }
+        connection->close();
+        self->connections_.erase(connection);
+    }
+
+    // Books what has arrived whole, in one group, and sends the answers.
+    Result<void> take_frames(ConnectionPtr const& connection) {
+        std::vector<std::pair<Message, Fate>> requests;
+        while (true) {
+            FLORIN_TRY(auto const bytes, connection->frames.next());
+            if (!bytes) {
+                break;
+            }
+            FLORIN_TRY(auto message, decode(*bytes, packaging_));
+            if (!wants_answer(message.mti())) {
+                continue;
+            }
+            auto const fate = faults_.fate_of(message);
+            if (fate.is_lost) {
+                continue;
+            }
+            if (fate.delay_ms > 0) {
+                spawn(delayed(shared_from_this(), connection, std::move(message), fate));
+                continue;
+            }
+            requests.emplace_back(std::move(message), fate);
+        }
+        return book_and_answer(connection, requests);
+    }
+
+    static asio::awaitable<void> delayed(
+        std::shared_ptr<State> self, ConnectionPtr connection, Message message, Fate fate
+    ) {
+        asio::steady_timer timer{self->context_, std::chrono::milliseconds{fate.delay_ms}};
+        co_await timer.async_wait(kAwait);
+        std::vector<std::pair<Message, Fate>> requests;
+        requests.emplace_back(std::move(message), fate);
+        if (auto const booked = self->book_and_answer(connection, requests); !booked) {
+            std::cerr << "florin-banksim: " << to_string(booked.error()) << std::endl;
+            connection->close();
+        }
+    }
+
+    static asio::awaitable<void> send_late(
+        std::shared_ptr<State> self, ConnectionPtr connection, Booked booked
+    ) {
+        asio::steady_timer timer{self->context_, std::chrono::milliseconds{booked.fate.late_ms}};
+        co_await timer.async_wait(kAwait);
+        send(connection, booked);
+    }
+
+    static void send(ConnectionPtr const& connection, Booked const& booked) {
+        connection->send(booked.bytes);
+        if (booked.fate.is_duplicated) {
+            connection->send(booked.bytes);
+        }
+    }
+
+    Result<void> book_and_answer(
+        ConnectionPtr const& connection, std::vector<std::pair<Message, Fate>> const& requests
+    ) {
+        if (requests.empty()) {
+            return {};
+        }
+        std::vector<Booked> answers;
+        FLORIN_TRY_VOID(book_.begin());
+        for (auto const& [request, fate] : requests) {
+            FLORIN_TRY(
+                auto const answer,
+                book_.answer(
+                    request, Forced{.decline = fate.decline, .partial_minor = fate.partial_minor}
+                )
+            );
+            FLORIN_TRY(auto const bytes, encode(answer, packaging_));
+            FLORIN_TRY(auto framed, frame(bytes, packaging_));
+            answers.push_back(Booked{.fate = fate, .bytes = std::move(framed)});
+        }
+        // Durable before the first answer leaves.
+        FLORIN_TRY_VOID(book_.commit());
+        for (auto const& booked : answers) {
+            if (booked.fate.disconnects) {
+                connection->close();
+                return {};
+            }
+            if (booked.fate.is_silent) {
+                continue;
+            }
+            if (booked.fate.late_ms > 0) {
+                spawn(send_late(shared_from_this(), connection, booked));
+            } else {
+                send(connection, booked);
+            }
+        }
+        return {};
+    }
+
+    asio::io_context& context_;
+    Book& book_;
+    Faults& faults_;
+    Packaging packaging_;
+    tcp::acceptor bank_;
+    tcp::acceptor control_;
+    std::set<ConnectionPtr> connections_;
+};
+
+Host::Host(asio::io_context& context, Book& book, Faults& faults, Packaging packaging)
+    : state_{std::make_shared<State>(context, book, faults, std::move(packaging))} {}
+
+Host::~Host() = default;
+
+Result<std::string> Host::listen(std::string const& address) {
+    return state_->listen(address, false);
+}
+
+Result<std::string> Host::listen_control(std::string const& address) {
+    return state_->listen(address, true);
+}
+
+void Host::stop() {
+    state_->stop();
+}
+
+}  // namespace florin::banksim

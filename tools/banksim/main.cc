@@ -1,0 +1,125 @@
+// florin-banksim: a bank for tests and the demo, on ISO 8583 (1987 ASCII unless told otherwise).
+//
+// It is not a bank: it keeps test data only and listens to whoever connects. When it serves it
+// prints one JSON line with its addresses. Exit: 0 done, 2 wrong use or could not run.
+#include "connectors/iso8583/codec.h"
+#include "tools/banksim/host.h"
+#include "tools/banksim/reports.h"
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include <csignal>
+#include <iostream>
+
+namespace florin::banksim {
+namespace {
+
+struct Arguments {
+    std::string data_dir;
+    std::string listen;
+    std::string control;
+    std::string faults;
+    std::string packaging;
+    BookOptions book;
+    std::string report_kind;
+    std::string report_date;
+    std::string report_out;
+};
+
+int complain(Error const& error) {
+    std::cerr << "florin-banksim: " << to_string(error) << std::endl;
+    return 2;
+}
+
+int print_report(Arguments const& arguments, Book& book) {
+    auto const date = arguments.report_date.empty() ? book.business_date() : arguments.report_date;
+    auto const bytes = report(book, arguments.report_kind, date);
+    if (!bytes) {
+        return complain(bytes.error());
+    }
+    if (arguments.report_out.empty()) {
+        std::cout << *bytes << std::flush;
+        return 0;
+    }
+    auto const written = write_report(arguments.report_out, *bytes);
+    return written ? 0 : complain(written.error());
+}
+
+int serve(Arguments const& arguments, Book& book) {
+    auto packaging = arguments.packaging.empty()
+                         ? connectors::iso8583::default_packaging()
+                         : connectors::iso8583::load_packaging(arguments.packaging);
+    if (!packaging) {
+        return complain(packaging.error());
+    }
+    Faults faults;
+    if (!arguments.faults.empty()) {
+        if (auto const loaded = faults.load(arguments.faults); !loaded) {
+            return complain(loaded.error());
+        }
+    }
+    boost::asio::io_context context{1};
+    Host host{context, book, faults, std::move(*packaging)};
+    auto const address = host.listen(arguments.listen);
+    if (!address) {
+        return complain(address.error());
+    }
+    std::string ready = R"({"event":"ready","address":")" + *address + "\"";
+    if (!arguments.control.empty()) {
+        auto const control = host.listen_control(arguments.control);
+        if (!control) {
+            return complain(control.error());
+        }
+        ready += R"(,"control":")" + *control + "\"";
+    }
+    boost::asio::signal_set signals{context, SIGINT, SIGTERM};
+    signals.async_wait([&context](boost::system::error_code, int) { context.stop(); });
+    std::cout << ready << "}" << std::endl;
+    context.run();
+    host.stop();
+    return 0;
+}
+
+int run(int argc, char** argv) {
+    Arguments arguments;
+    CLI::App app{"A simulated bank on ISO 8583, with its own book, faults and reports."};
+    app.add_option("--data-dir", arguments.data_dir, "Where the bank keeps its book")->required();
+    app.add_option("--listen", arguments.listen, "ADDRESS:PORT for ISO 8583; port 0 chooses one");
+    app.add_option("--control", arguments.control, "ADDRESS:PORT for faults and reports");
+    app.add_option("--faults", arguments.faults, "Fault rules, one JSON object a line");
+    app.add_option("--packaging", arguments.packaging, "A file like conf/iso8583/1987_bcd.toml");
+    app.add_option("--acquirer", arguments.book.acquirer, "Name in payout references (new book)");
+    app.add_option(
+           "--fee-basis-points", arguments.book.fee_basis_points, "Fee of a capture (new book)"
+    )
+        ->check(CLI::Range(0, 10'000));
+    auto* const reporting = app.add_subcommand("report", "Writes a report and ends");
+    reporting->fallthrough();
+    reporting->add_option("kind", arguments.report_kind, "transactions or camt053")->required();
+    reporting->add_option("--date", arguments.report_date, "Business date, default today");
+    reporting->add_option("--out", arguments.report_out, "File, default standard output");
+    try {
+        app.parse(argc, argv);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    if (!*reporting && arguments.listen.empty()) {
+        std::cerr << "florin-banksim: --listen is missing" << std::endl;
+        return 2;
+    }
+    SystemClock const clock;
+    auto book = Book::open(arguments.data_dir, arguments.book, clock);
+    if (!book) {
+        return complain(book.error());
+    }
+    return *reporting ? print_report(arguments, *book) : serve(arguments, *book);
+}
+
+}  // namespace
+}  // namespace florin::banksim
+
+int main(int argc, char** argv) {
+    return florin::banksim::run(argc, argv);
+}

@@ -1,0 +1,182 @@
+#include "tools/banksim/reports.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+namespace florin::banksim {
+namespace {
+
+constexpr std::string_view kIban = "DE02120300000000202051";  // a published test number
+
+struct Sums {
+    std::int64_t count = 0;
+    Money captures, refunds, chargebacks, fees;
+};
+
+// The amount without its sign, and the sign as the standard writes it (CdtDbtInd).
+std::string absolute(Money money) {
+    money.minor = money.minor < 0 ? -money.minor : money.minor;
+    return decimal_text(money);
+}
+std::string_view sign(Money money) {
+    return money.minor < 0 ? "DBIT" : "CRDT";
+}
+
+std::string balance(std::string_view code, Money money, std::string const& date) {
+    auto const currency = std::string{money.currency.alphabetic()};
+    return "      <Bal><Tp><CdOrPrtry><Cd>" + std::string{code} +
+           "</Cd></CdOrPrtry></Tp><Amt Ccy=\"" + currency + "\">" + absolute(money) +
+           "</Amt><CdtDbtInd>" + std::string{sign(money)} + "</CdtDbtInd><Dt><Dt>" + date +
+           "</Dt></Dt></Bal>\n";
+}
+
+std::string net_line(Payout const& payout) {
+    auto const currency = std::string{payout.net.currency.alphabetic()};
+    auto const amount = "<Amt Ccy=\"" + currency + "\">" + absolute(payout.net) + "</Amt>";
+    auto const direction = "<CdtDbtInd>" + std::string{sign(payout.net)} + "</CdtDbtInd>";
+    auto const& date = payout.business_date;
+    return "      <Ntry><NtryRef>" + payout.reference + "</NtryRef>" + amount + direction +
+           "<Sts>BOOK</Sts><BookgDt><Dt>" + date + "</Dt></BookgDt><ValDt><Dt>" + date +
+           "</Dt></ValDt><AcctSvcrRef>" + payout.reference +
+           "</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>MCRD</Cd><SubFmlyCd>"
+           "POSP</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>" +
+           payout.reference + "</EndToEndId></Refs>" + amount + direction + "<RmtInf><Ustrd>" +
+           payout.reference + "</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>\n";
+}
+
+}  // namespace
+
+bool is_date(std::string const& text) {
+    if (text.size() != 10 || text[4] != '-' || text[7] != '-') {
+        return false;
+    }
+    int parts[3] = {0, 0, 0};
+    std::size_t const starts[3] = {0, 5, 8};
+    std::size_t const lengths[3] = {4, 2, 2};
+    for (int i = 0; i < 3; ++i) {
+        auto const* const first = text.data() + starts[i];
+        auto const [end, status] = std::from_chars(first, first + lengths[i], parts[i]);
+        if (status != std::errc{} || end != first + lengths[i]) {
+            return false;
+        }
+    }
+    return std::chrono::year_month_day{
+        std::chrono::year{parts[0]},
+        std::chrono::month{static_cast<unsigned>(parts[1])},
+        std::chrono::day{static_cast<unsigned>(parts[2])}
+    }.ok();
+}
+
+Result<std::string> transaction_report(Book& book, std::string const& date) {
+    FLORIN_TRY(auto const entries, book.entries(date));
+    FLORIN_TRY(auto const payouts, book.payouts(date));
+    std::string out = "H,florin-acquirer-report,1," + book.acquirer() + "," + date +
+                      "\n"
+                      "C,payout_reference,type,amount_minor,amount,fee_minor,fee,currency,stan,rrn,"
+                      "authorization_code,pan,transmission_time,business_date,terminal\n";
+    std::map<std::string, Sums> sums;
+    for (auto const& entry : entries) {
+        auto const currency = std::string{entry.amount.currency.alphabetic()};
+        auto const zero = Money{0, entry.amount.currency};
+        auto& sum = sums.try_emplace(currency, Sums{0, zero, zero, zero, zero}).first->second;
+        auto& of_type = entry.type == "capture"  ? sum.captures
+                        : entry.type == "refund" ? sum.refunds
+                        : entry.type == "fee"    ? sum.fees
+                                                 : sum.chargebacks;
+        ++sum.count;
+        FLORIN_TRY(of_type, checked_add(of_type, entry.amount));
+        FLORIN_TRY(sum.fees, checked_add(sum.fees, entry.fee));
+        out += "D," + book.acquirer() + "-" + date + "-" + currency + "," + entry.type + "," +
+               std::to_string(entry.amount.minor) + "," + decimal_text(entry.amount) + "," +
+               std::to_string(entry.fee.minor) + "," + decimal_text(entry.fee) + "," + currency +
+               "," + entry.stan + "," + entry.rrn + "," + entry.authorization_code + "," +
+               entry.masked_pan + "," + entry.transmission_time + "," + entry.business_date + "," +
+               entry.terminal + "\n";
+    }
+    for (auto const& payout : payouts) {
+        auto const& sum = sums.at(std::string{payout.net.currency.alphabetic()});
+        out += "S," + payout.reference + "," + std::string{payout.net.currency.alphabetic()} + "," +
+               std::to_string(sum.count) + "," + std::to_string(sum.captures.minor) + "," +
+               std::to_string(sum.refunds.minor) + "," + std::to_string(sum.chargebacks.minor) +
+               "," + std::to_string(sum.fees.minor) + "," + std::to_string(payout.net.minor) + "\n";
+    }
+    out += "T," + std::to_string(entries.size()) + "," + std::to_string(payouts.size()) + "\n";
+    return out;
+}
+
+Result<std::string> camt053(Book& book, std::string const& date) {
+    FLORIN_TRY(auto const earlier, book.payouts(date, true));
+    FLORIN_TRY(auto const today, book.payouts(date));
+    // By currency: what was there before, and the payout of the day where there is one.
+    std::map<std::string, std::pair<Money, Payout const*>> accounts;
+    for (auto const& payout : earlier) {
+        accounts.try_emplace(std::string{payout.net.currency.alphabetic()}, payout.net, nullptr);
+    }
+    for (auto const& payout : today) {
+        accounts
+            .try_emplace(
+                std::string{payout.net.currency.alphabetic()},
+                Money{0, payout.net.currency},
+                nullptr
+            )
+            .first->second.second = &payout;
+    }
+    auto const created = date + "T23:59:59Z";
+    std::string out =
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.053.001.04\">\n"
+        "  <BkToCstmrStmt>\n    <GrpHdr><MsgId>" +
+        book.acquirer() + "-" + date + "</MsgId><CreDtTm>" + created + "</CreDtTm></GrpHdr>\n";
+    for (auto const& [currency, account] : accounts) {
+        auto const& [opening, payout] = account;
+        auto const zero = Money{0, opening.currency};
+        FLORIN_TRY(
+            auto const closing, checked_add(opening, payout == nullptr ? zero : payout->net)
+        );
+        out += "    <Stmt>\n      <Id>" + book.acquirer() + "-" + date + "-" + currency +
+               "</Id><CreDtTm>" + created + "</CreDtTm>\n      <FrToDt><FrDtTm>" + date +
+               "T00:00:00Z</FrDtTm><ToDtTm>" + created +
+               "</ToDtTm></FrToDt>\n      <Acct><Id><IBAN>" + std::string{kIban} +
+               "</IBAN></Id><Ccy>" + currency + "</Ccy></Acct>\n" + balance("OPBD", opening, date) +
+               balance("CLBD", closing, date);
+        if (payout != nullptr && payout->net.minor != 0) {
+            out += net_line(*payout);
+        }
+        out += "    </Stmt>\n";
+    }
+    // The schema wants a statement even where nothing ever happened.
+    if (accounts.empty()) {
+        return fail(Errc::not_found, "the book has no account on " + date);
+    }
+    return out + "  </BkToCstmrStmt>\n</Document>\n";
+}
+
+Result<std::string> report(Book& book, std::string const& kind, std::string const& date) {
+    if (!is_date(date)) {
+        return fail(Errc::malformed, "date must be YYYY-MM-DD");
+    }
+    if (kind == "transactions") {
+        return transaction_report(book, date);
+    }
+    if (kind == "camt053") {
+        return camt053(book, date);
+    }
+    return fail(Errc::malformed, "a report is \"transactions\" or \"camt053\"");
+}
+
+Result<void> write_report(std::string const& path, std::string const& bytes) {
+    auto const beside = path + ".part";
+    std::ofstream file{beside, std::ios::binary | std::ios::trunc};
+    file << bytes;
+    file.close();
+    if (!file || std::rename(beside.c_str(), path.c_str()) != 0) {
+        return fail(Errc::io, "cannot write " + path);
+    }
+    return {};
+}
+
+}  // namespace florin::banksim
