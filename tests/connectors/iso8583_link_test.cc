@@ -526,3 +526,27 @@ TEST_CASE("stopping waits for what is outstanding, refuses what is new, and sign
     CHECK_FALSE(host.receive());
     stopped.get();
 }
+
+TEST_CASE("a link that never got through stops at once, and stopping twice is stopping once") {
+    ScriptedHost host;
+    auto options = options_for(host);
+    options.link.network_timeout_ms = 60'000;
+    options.link.reconnect_min_ms = 60'000;
+    Rig rig{options};
+    SUBCASE("while it waits for the answer to its sign-on") {
+        host.accept();
+        REQUIRE(host.receive());
+    }
+    SUBCASE("while it pauses before the next try") {
+        host.accept();
+        host.reset();
+        REQUIRE(eventually([&] { return rig.connector.counters().disconnected == 1; }));
+    }
+    auto first = rig.callers.spawn(rig.connector.stop());
+    auto second = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    auto const patience = std::chrono::seconds{kPatienceSeconds};
+    CHECK(first.wait_for(patience) == std::future_status::ready);
+    CHECK(second.wait_for(patience) == std::future_status::ready);
+    CHECK(rig.authorise(1).get().outcome == Outcome::not_sent);
+}

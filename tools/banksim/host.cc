@@ -261,12 +261,7 @@ private:
         }
     }
 
-    Result<void> book_and_answer(
-        ConnectionPtr const& connection, std::vector<std::pair<Message, Fate>> const& requests
-    ) {
-        if (requests.empty()) {
-            return {};
-        }
+    Result<std::vector<Booked>> book(std::vector<std::pair<Message, Fate>> const& requests) {
         std::vector<Booked> answers;
         FLORIN_TRY_VOID(book_.begin());
         for (auto const& [request, fate] : requests) {
@@ -282,6 +277,21 @@ private:
         }
         // Durable before the first answer leaves.
         FLORIN_TRY_VOID(book_.commit());
+        return answers;
+    }
+
+    Result<void> book_and_answer(
+        ConnectionPtr const& connection, std::vector<std::pair<Message, Fate>> const& requests
+    ) {
+        if (requests.empty()) {
+            return {};
+        }
+        auto const booking = book(requests);
+        if (!booking) {
+            book_.roll_back();
+            return std::unexpected{booking.error()};
+        }
+        auto const& answers = *booking;
         for (auto const& booked : answers) {
             if (booked.fate.disconnects) {
                 connection->close();
