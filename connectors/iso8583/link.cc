@@ -191,7 +191,7 @@ private:
             resolver.cancel();
             deadline.cancel();
             boost::system::error_code ignored;
-            socket.close(ignored);
+            ignored = socket.close(ignored);
         }
 
         tcp::resolver resolver;
@@ -228,7 +228,7 @@ private:
     }
 
     void spawn(asio::awaitable<void> loop) {
-        asio::co_spawn(home_, std::move(loop), [](std::exception_ptr thrown) {
+        asio::co_spawn(home_, std::move(loop), [](std::exception_ptr const& thrown) {
             FLORIN_CHECK(!thrown, "a link's coroutine let an exception out");
         });
     }
@@ -319,7 +319,7 @@ private:
         ++disconnected_;
         set_trouble(why);
         boost::system::error_code ignored;
-        connection.socket.close(ignored);
+        ignored = connection.socket.close(ignored);
         connection.wake.cancel();
         connection.idle.cancel();
         to_write_.clear();
@@ -417,7 +417,7 @@ private:
             co_return false;
         }
         boost::system::error_code ignored;
-        connection->socket.set_option(tcp::no_delay{true}, ignored);
+        ignored = connection->socket.set_option(tcp::no_delay{true}, ignored);
         ++self->connected_;
         co_return true;
     }
@@ -480,7 +480,7 @@ private:
     static asio::awaitable<void> read_loop(
         std::shared_ptr<State> self, std::shared_ptr<Connection> connection
     ) {
-        std::array<char, 8 * 1024> buffer{};
+        std::array<char, 8'192> buffer{};
         while (connection->open) {
             auto const space = asio::buffer(buffer);
             auto [error, count] = co_await connection->socket.async_read_some(space, kAwait);

@@ -175,6 +175,8 @@ TEST_CASE("answers out of order reach the requests that they belong to") {
     constexpr std::uint32_t kMany = 64;
     std::vector<std::future<Reply>> replies;
     std::vector<Message> requests;
+    replies.reserve(kMany);
+    requests.reserve(kMany);
     for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
         replies.push_back(rig.authorise(stan, eur(stan)));
     }
@@ -326,6 +328,7 @@ TEST_CASE("what was not written when the peer stopped reading is not sent, exact
     // 1,500 messages of 7 KiB are more than the buffers between the two take.
     constexpr std::uint32_t kMany = 1'500;
     std::vector<std::future<Exchange>> exchanges;
+    exchanges.reserve(kMany);
     for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
         Message message{"0220"};
         message.set(7, "1124130405");
