@@ -5,7 +5,7 @@
 namespace florin::connectors::iso8583 {
 namespace {
 
-constexpr std::size_t kFeedUsual = 16 * 1024;  // more than a socket's reader feeds at once
+constexpr std::size_t kFeedUsual = 16'384;  // more than a socket's reader feeds at once
 
 std::size_t prefix_bytes(FrameLength form) {
     return form == FrameLength::ascii4 ? 4 : 2;
@@ -28,7 +28,7 @@ std::optional<std::size_t> length_of(ByteView prefix, FrameLength form) {
                 if (byte >> 4 > 9 || (byte & 0xF) > 9) {
                     return std::nullopt;
                 }
-                length = length * 100 + (byte >> 4) * 10U + (byte & 0xF);
+                length = (length * 10 + (byte >> 4)) * 10 + (byte & 0xF);
                 break;
         }
     }

@@ -89,7 +89,7 @@ public:
           unmatched_{std::move(unmatched)},
           pause_{home_},
           drained_{home_},
-          finished_{home_} {}
+          finished_{home_, steady_clock::time_point::max()} {}
 
     asio::any_io_executor const& home() const { return home_; }
 
@@ -99,27 +99,16 @@ public:
     }
 
     static asio::awaitable<void> stop(std::shared_ptr<State> self) {
-        if (!self->started_ || self->has_finished_) {
+        if (!self->started_) {
             co_return;
         }
-        self->stopping_ = true;
-        self->ready_ = false;
-        if (!self->outstanding_.empty()) {
-            self->drained_.expires_after(milliseconds{self->options_.stop_drain_ms});
-            co_await self->drained_.async_wait(kAwait);
+        if (!self->stopping_) {
+            self->stopping_ = true;
+            self->ready_ = false;
+            auto leaving = sign_off(self);
+            co_await std::move(leaving);
         }
-        if (auto const connection = self->connection_; connection && connection->open) {
-            if (connection->signed_on) {
-                auto request = self->network_request(kSignOff);
-                auto sign_off =
-                    run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
-                co_await std::move(sign_off);
-            }
-            self->close(*connection, "the link was stopped");
-        }
-        self->pause_.cancel();
         while (!self->has_finished_) {
-            self->finished_.expires_after(std::chrono::hours{1});
             co_await self->finished_.async_wait(kAwait);
         }
     }
@@ -188,13 +177,24 @@ private:
 
     struct Connection {
         Connection(asio::any_io_executor const& home, Packaging const& packaging)
-            : socket{home},
+            : resolver{home},
+              socket{home},
               deadline{home},
               wake{home},
               idle{home},
               ended{home},
               frames{packaging} {}
 
+        // Ends connecting, at whichever step it is.
+        void give_up() {
+            is_given_up = true;
+            resolver.cancel();
+            deadline.cancel();
+            boost::system::error_code ignored;
+            ignored = socket.close(ignored);
+        }
+
+        tcp::resolver resolver;
         tcp::socket socket;
         asio::steady_timer deadline;  // of connecting
         asio::steady_timer wake;      // cancelled when there is something to write
@@ -202,13 +202,33 @@ private:
         asio::steady_timer ended;     // cancelled when a loop ends
         FrameReader frames;
         steady_clock::time_point heard = steady_clock::now();
-        bool open = false;
+        bool is_given_up = false;
+        bool open = false;  // connected, and not closed yet
         bool signed_on = false;
         int loops = 0;
     };
 
+    static asio::awaitable<void> sign_off(std::shared_ptr<State> self) {
+        auto const& leaving = self->connection_;
+        if (leaving && leaving->signed_on && !self->outstanding_.empty()) {
+            self->drained_.expires_after(milliseconds{self->options_.stop_drain_ms});
+            co_await self->drained_.async_wait(kAwait);
+        }
+        if (auto const connection = self->connection_; connection) {
+            if (connection->open && connection->signed_on) {
+                auto request = self->network_request(kSignOff);
+                auto asking =
+                    run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
+                co_await std::move(asking);
+            }
+            connection->give_up();
+            self->close(*connection, "the link was stopped");
+        }
+        self->pause_.cancel();
+    }
+
     void spawn(asio::awaitable<void> loop) {
-        asio::co_spawn(home_, std::move(loop), [](std::exception_ptr thrown) {
+        asio::co_spawn(home_, std::move(loop), [](std::exception_ptr const& thrown) {
             FLORIN_CHECK(!thrown, "a link's coroutine let an exception out");
         });
     }
@@ -299,7 +319,7 @@ private:
         ++disconnected_;
         set_trouble(why);
         boost::system::error_code ignored;
-        connection.socket.close(ignored);
+        ignored = connection.socket.close(ignored);
         connection.wake.cancel();
         connection.idle.cancel();
         to_write_.clear();
@@ -335,12 +355,13 @@ private:
     // From connect to close. True where it was signed on in between.
     static asio::awaitable<bool> run_session(std::shared_ptr<State> self) {
         auto const connection = std::make_shared<Connection>(self->home_, self->options_.packaging);
+        self->connection_ = connection;
         auto connecting = connect(self, connection);
         bool const is_connected = co_await std::move(connecting);
         if (!is_connected) {
+            self->connection_.reset();
             co_return false;
         }
-        self->connection_ = connection;
         connection->open = true;
         connection->loops = 2;
         self->spawn(read_loop(self, connection));
@@ -376,27 +397,27 @@ private:
         self->set_trouble("connecting");
         auto const on_deadline = [connection](boost::system::error_code error) {
             if (!error) {
-                connection->socket.close(error);
+                connection->give_up();
             }
         };
         connection->deadline.expires_after(milliseconds{self->options_.connect_timeout_ms});
         connection->deadline.async_wait(on_deadline);
-        tcp::resolver resolver{self->home_};
-        auto [resolve_error, found] =
-            co_await resolver.async_resolve(self->options_.host, self->options_.port, kAwait);
-        if (resolve_error) {
+        auto [resolve_error, found] = co_await connection->resolver.async_resolve(
+            self->options_.host, self->options_.port, kAwait
+        );
+        if (resolve_error || connection->is_given_up) {
             connection->deadline.cancel();
             self->set_trouble("resolve: " + resolve_error.message());
             co_return false;
         }
         auto [error, endpoint] = co_await asio::async_connect(connection->socket, found, kAwait);
         connection->deadline.cancel();
-        if (error || !connection->socket.is_open()) {
+        if (error || connection->is_given_up) {
             self->set_trouble("connect: " + error.message());
             co_return false;
         }
         boost::system::error_code ignored;
-        connection->socket.set_option(tcp::no_delay{true}, ignored);
+        ignored = connection->socket.set_option(tcp::no_delay{true}, ignored);
         ++self->connected_;
         co_return true;
     }
@@ -459,7 +480,7 @@ private:
     static asio::awaitable<void> read_loop(
         std::shared_ptr<State> self, std::shared_ptr<Connection> connection
     ) {
-        std::array<char, 8 * 1024> buffer{};
+        std::array<char, 8'192> buffer{};
         while (connection->open) {
             auto const space = asio::buffer(buffer);
             auto [error, count] = co_await connection->socket.async_read_some(space, kAwait);

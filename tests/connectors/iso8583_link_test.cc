@@ -175,6 +175,8 @@ TEST_CASE("answers out of order reach the requests that they belong to") {
     constexpr std::uint32_t kMany = 64;
     std::vector<std::future<Reply>> replies;
     std::vector<Message> requests;
+    replies.reserve(kMany);
+    requests.reserve(kMany);
     for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
         replies.push_back(rig.authorise(stan, eur(stan)));
     }
@@ -326,6 +328,7 @@ TEST_CASE("what was not written when the peer stopped reading is not sent, exact
     // 1,500 messages of 7 KiB are more than the buffers between the two take.
     constexpr std::uint32_t kMany = 1'500;
     std::vector<std::future<Exchange>> exchanges;
+    exchanges.reserve(kMany);
     for (std::uint32_t stan = 1; stan <= kMany; ++stan) {
         Message message{"0220"};
         message.set(7, "1124130405");
@@ -525,4 +528,29 @@ TEST_CASE("stopping waits for what is outstanding, refuses what is new, and sign
     host.answer(*sign_off, "00");
     CHECK_FALSE(host.receive());
     stopped.get();
+}
+
+TEST_CASE("a link that never got through stops at once, and stopping twice is stopping once") {
+    ScriptedHost host;
+    auto options = options_for(host);
+    options.link.network_timeout_ms = 60'000;
+    options.link.reconnect_min_ms = 60'000;
+    Rig rig{options};
+    SUBCASE("while it waits for the answer to its sign-on") {
+        host.accept();
+        REQUIRE(host.receive());
+    }
+    SUBCASE("while it pauses before the next try") {
+        host.accept();
+        REQUIRE(host.receive());
+        host.reset();
+        REQUIRE(eventually([&] { return rig.connector.counters().disconnected == 1; }));
+    }
+    auto first = rig.callers.spawn(rig.connector.stop());
+    auto second = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    auto const patience = std::chrono::seconds{kPatienceSeconds};
+    CHECK(first.wait_for(patience) == std::future_status::ready);
+    CHECK(second.wait_for(patience) == std::future_status::ready);
+    CHECK(rig.authorise(1).get().outcome == Outcome::not_sent);
 }

@@ -93,6 +93,12 @@ struct Book::Authorisation {
 Result<Book> Book::open(
     std::string const& data_dir, BookOptions const& options, Clock const& clock
 ) {
+    if (options.acquirer.empty() || options.acquirer.size() > 20 ||
+        options.acquirer.find_first_not_of(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+        ) != std::string::npos) {
+        return fail(Errc::malformed, "an acquirer is 1 to 20 letters, digits and hyphens");
+    }
     std::error_code error;
     std::filesystem::create_directories(data_dir, error);
     if (error) {
@@ -122,6 +128,11 @@ Result<void> Book::begin() {
 Result<void> Book::commit() {
     FLORIN_TRY_VOID(database_.run("COMMIT"));
     return {};
+}
+
+void Book::roll_back() {
+    // Nothing to say where there is no group: the error that led here is told.
+    [[maybe_unused]] auto const rolled_back = database_.run("ROLLBACK");
 }
 
 std::string Book::business_date() const {
@@ -182,7 +193,8 @@ Result<Message> Book::answer(Message const& request, Forced const& forced) {
 Result<std::string> Book::decide(Message const& request, Forced const& forced, Message& answer) {
     auto const& mti = request.mti();
     if (request.get(11).empty() || request.get(7).empty() || request.get(37).empty() ||
-        request.get(41).empty() || !request.amount()) {
+        request.get(41).empty() || !request.amount() ||
+        request.get(41).find_first_of(",\"") != std::string_view::npos) {  // reports are CSV
         return str(kFormatError);
     }
     if (mti == "0100" || mti == "0101") {
@@ -439,13 +451,20 @@ Result<void> Book::charge_back(std::string const& rrn, std::int64_t minor) {
     original.set(37, rrn);
     original.set(41, text(row[4]));
     FLORIN_TRY_VOID(begin());
-    FLORIN_TRY_VOID(database_.run(
-        "UPDATE authorisations SET refunded = refunded + ? WHERE id = ?", {minor, number(row[0])}
-    ));
-    FLORIN_TRY_VOID(
-        book_entry("chargeback", Money{minor, currency_of(row[1])}, 0, number(row[0]), original)
-    );
-    return commit();
+    auto const booked = [&]() -> Result<void> {
+        FLORIN_TRY_VOID(database_.run(
+            "UPDATE authorisations SET refunded = refunded + ? WHERE id = ?",
+            {minor, number(row[0])}
+        ));
+        FLORIN_TRY_VOID(
+            book_entry("chargeback", Money{minor, currency_of(row[1])}, 0, number(row[0]), original)
+        );
+        return commit();
+    }();
+    if (!booked) {
+        roll_back();
+    }
+    return booked;
 }
 
 Result<void> Book::charge_fee(Money amount) {

@@ -57,8 +57,9 @@ struct BookOptions {
 
 class Book {
 public:
-    // Makes `data_dir` where it is missing. The options count when the book is new; an existing
-    // book keeps its own.
+    // Makes `data_dir` where it is missing. Errc::malformed for another acquirer than 1 to 20
+    // letters, digits and hyphens (its payout references are 35 characters at most). The options
+    // count when the book is new; an existing book keeps its own.
     static Result<Book> open(
         std::string const& data_dir, BookOptions const& options, Clock const& clock
     );
@@ -66,6 +67,8 @@ public:
     // One group of messages, made durable together.
     Result<void> begin();
     Result<void> commit();
+    // Forgets the group, after an error in it.
+    void roll_back();
 
     // Decides one message and records it. An answer for every request, 0800 included; an error is
     // the book's own failure.

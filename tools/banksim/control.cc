@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <utility>
+
 namespace florin::banksim {
 namespace {
 
@@ -15,7 +17,8 @@ Json refused(std::string const& why) {
 
 std::string text_of(Json const& object, char const* key, std::string otherwise = {}) {
     auto const found = object.find(key);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
+    return found != object.end() && found->is_string() ? found->get<std::string>()
+                                                       : std::move(otherwise);
 }
 
 std::int64_t number_of(Json const& object, char const* key) {

@@ -34,7 +34,7 @@ using connectors::iso8583::Packaging;
 using connectors::iso8583::wants_answer;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kControlLineBytesMax = 64 * 1024;
+constexpr std::size_t kControlLineBytesMax = 65'536;
 
 // A connection's outgoing bytes: one writer, in order.
 struct Connection {
@@ -48,7 +48,7 @@ struct Connection {
     void close() {
         open = false;
         boost::system::error_code ignored;
-        socket.close(ignored);
+        ignored = socket.close(ignored);
         wake.cancel();
     }
 
@@ -92,13 +92,13 @@ public:
         FLORIN_TRY(auto const endpoint, parse_address(address));
         auto& acceptor = is_control ? control_ : bank_;
         boost::system::error_code error;
-        acceptor.open(endpoint.protocol(), error);
+        error = acceptor.open(endpoint.protocol(), error);
         if (!error) {
-            acceptor.set_option(asio::socket_base::reuse_address{true}, error);
-            acceptor.bind(endpoint, error);
+            error = acceptor.set_option(asio::socket_base::reuse_address{true}, error);
+            error = acceptor.bind(endpoint, error);
         }
         if (!error) {
-            acceptor.listen(asio::socket_base::max_listen_connections, error);
+            error = acceptor.listen(asio::socket_base::max_listen_connections, error);
         }
         if (error) {
             return fail(Errc::io, "cannot listen on " + address + ": " + error.message());
@@ -110,8 +110,8 @@ public:
 
     void stop() {
         boost::system::error_code ignored;
-        bank_.close(ignored);
-        control_.close(ignored);
+        ignored = bank_.close(ignored);
+        ignored = control_.close(ignored);
         auto const connections = connections_;
         for (auto const& connection : connections) {
             connection->close();
@@ -128,7 +128,7 @@ private:
     };
 
     void spawn(asio::awaitable<void> work) {
-        asio::co_spawn(context_, std::move(work), [](std::exception_ptr thrown) {
+        asio::co_spawn(context_, std::move(work), [](std::exception_ptr const& thrown) {
             FLORIN_CHECK(!thrown, "the bank's coroutine let an exception out");
         });
     }
@@ -190,7 +190,7 @@ private:
     }
 
     static asio::awaitable<void> read_loop(std::shared_ptr<State> self, ConnectionPtr connection) {
-        std::array<char, 16 * 1024> buffer{};
+        std::array<char, 16'384> buffer{};
         while (connection->open) {
             auto const space = asio::buffer(buffer);
             auto [error, count] = co_await connection->socket.async_read_some(space, kAwait);
@@ -261,12 +261,7 @@ private:
         }
     }
 
-    Result<void> book_and_answer(
-        ConnectionPtr const& connection, std::vector<std::pair<Message, Fate>> const& requests
-    ) {
-        if (requests.empty()) {
-            return {};
-        }
+    Result<std::vector<Booked>> book(std::vector<std::pair<Message, Fate>> const& requests) {
         std::vector<Booked> answers;
         FLORIN_TRY_VOID(book_.begin());
         for (auto const& [request, fate] : requests) {
@@ -282,6 +277,21 @@ private:
         }
         // Durable before the first answer leaves.
         FLORIN_TRY_VOID(book_.commit());
+        return answers;
+    }
+
+    Result<void> book_and_answer(
+        ConnectionPtr const& connection, std::vector<std::pair<Message, Fate>> const& requests
+    ) {
+        if (requests.empty()) {
+            return {};
+        }
+        auto const booking = book(requests);
+        if (!booking) {
+            book_.roll_back();
+            return std::unexpected{booking.error()};
+        }
+        auto const& answers = *booking;
         for (auto const& booked : answers) {
             if (booked.fate.disconnects) {
                 connection->close();

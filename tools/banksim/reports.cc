@@ -1,5 +1,7 @@
 #include "tools/banksim/reports.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -90,19 +92,39 @@ Result<std::string> transaction_report(Book& book, std::string const& date) {
         ++sum.count;
         FLORIN_TRY(of_type, checked_add(of_type, entry.amount));
         FLORIN_TRY(sum.fees, checked_add(sum.fees, entry.fee));
-        out += "D," + book.acquirer() + "-" + date + "-" + currency + "," + entry.type + "," +
-               std::to_string(entry.amount.minor) + "," + decimal_text(entry.amount) + "," +
-               std::to_string(entry.fee.minor) + "," + decimal_text(entry.fee) + "," + currency +
-               "," + entry.stan + "," + entry.rrn + "," + entry.authorization_code + "," +
-               entry.masked_pan + "," + entry.transmission_time + "," + entry.business_date + "," +
-               entry.terminal + "\n";
+        out += fmt::format(
+            "D,{}-{}-{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+            book.acquirer(),
+            date,
+            currency,
+            entry.type,
+            entry.amount.minor,
+            decimal_text(entry.amount),
+            entry.fee.minor,
+            decimal_text(entry.fee),
+            currency,
+            entry.stan,
+            entry.rrn,
+            entry.authorization_code,
+            entry.masked_pan,
+            entry.transmission_time,
+            entry.business_date,
+            entry.terminal
+        );
     }
     for (auto const& payout : payouts) {
         auto const& sum = sums.at(std::string{payout.net.currency.alphabetic()});
-        out += "S," + payout.reference + "," + std::string{payout.net.currency.alphabetic()} + "," +
-               std::to_string(sum.count) + "," + std::to_string(sum.captures.minor) + "," +
-               std::to_string(sum.refunds.minor) + "," + std::to_string(sum.chargebacks.minor) +
-               "," + std::to_string(sum.fees.minor) + "," + std::to_string(payout.net.minor) + "\n";
+        out += fmt::format(
+            "S,{},{},{},{},{},{},{},{}\n",
+            payout.reference,
+            payout.net.currency.alphabetic(),
+            sum.count,
+            sum.captures.minor,
+            sum.refunds.minor,
+            sum.chargebacks.minor,
+            sum.fees.minor,
+            payout.net.minor
+        );
     }
     out += "T," + std::to_string(entries.size()) + "," + std::to_string(payouts.size()) + "\n";
     return out;
@@ -137,12 +159,21 @@ Result<std::string> camt053(Book& book, std::string const& date) {
         FLORIN_TRY(
             auto const closing, checked_add(opening, payout == nullptr ? zero : payout->net)
         );
-        out += "    <Stmt>\n      <Id>" + book.acquirer() + "-" + date + "-" + currency +
-               "</Id><CreDtTm>" + created + "</CreDtTm>\n      <FrToDt><FrDtTm>" + date +
-               "T00:00:00Z</FrDtTm><ToDtTm>" + created +
-               "</ToDtTm></FrToDt>\n      <Acct><Id><IBAN>" + std::string{kIban} +
-               "</IBAN></Id><Ccy>" + currency + "</Ccy></Acct>\n" + balance("OPBD", opening, date) +
-               balance("CLBD", closing, date);
+        out += fmt::format(
+            "    <Stmt>\n      <Id>{}-{}-{}</Id><CreDtTm>{}</CreDtTm>\n"
+            "      <FrToDt><FrDtTm>{}T00:00:00Z</FrDtTm><ToDtTm>{}</ToDtTm></FrToDt>\n"
+            "      <Acct><Id><IBAN>{}</IBAN></Id><Ccy>{}</Ccy></Acct>\n",
+            book.acquirer(),
+            date,
+            currency,
+            created,
+            date,
+            created,
+            kIban,
+            currency
+        );
+        out += balance("OPBD", opening, date);
+        out += balance("CLBD", closing, date);
         if (payout != nullptr && payout->net.minor != 0) {
             out += net_line(*payout);
         }

@@ -118,5 +118,12 @@ TEST_CASE("a book keeps the settings that it was made with") {
     FixedClock const clock;
     REQUIRE(Book::open(dir.path(), BookOptions{.acquirer = "first"}, clock));
     CHECK(Book::open(dir.path(), BookOptions{.acquirer = "second"}, clock)->acquirer() == "first");
+    for (char const* const acquirer : {"", "a,b", "a<b", "twenty-one-characters"}) {
+        CAPTURE(acquirer);
+        CHECK(
+            Book::open(dir.path(), BookOptions{.acquirer = acquirer}, clock).error().code ==
+            Errc::malformed
+        );
+    }
     CHECK(Book::open("/proc/nonexistent", BookOptions{}, clock).error().code == Errc::io);
 }
