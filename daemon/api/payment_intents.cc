@@ -126,7 +126,8 @@ asio::awaitable<ApiResult<std::optional<model::PaymentMethod>>> find_method(
 ) {
     using Found = std::optional<model::PaymentMethod>;
     if (how.payment_method_data != nullptr) {
-        auto made = co_await make_payment_method(call, how.payment_method_data, {});
+        std::string const by_number;
+        auto made = co_await make_payment_method(call, how.payment_method_data, by_number);
         if (!made) {
             co_return std::unexpected{made.error()};
         }
@@ -167,7 +168,10 @@ asio::awaitable<ApiResult<Done>> store_new_method(Call& call, model::PaymentMeth
     }
     flow::Caller caller = call.caller;
     caller.idempotency_key.clear();
-    co_return co_await call.services.payments.store_method(caller, std::move(method), Done{});
+    Done nothing_to_answer;
+    co_return co_await call.services.payments.store_method(
+        std::move(caller), std::move(method), std::move(nothing_to_answer)
+    );
 }
 
 flow::Render renderer_for(Call& call, Expansions expand) {
@@ -259,8 +263,9 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     intent.created = ids.now_s();
     if (confirm) {
         intent.status = "requires_confirmation";
+        Stored<model::PaymentIntent> unstored{.value = std::move(intent), .version = 0};
         co_return co_await confirm_with(
-            call, {std::move(intent), 0}, std::move(**method), std::move(*expand)
+            call, std::move(unstored), std::move(**method), std::move(*expand)
         );
     }
     intent.status = *method ? "requires_confirmation" : "requires_payment_method";

@@ -116,7 +116,8 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     auto const metadata = parameters.take_metadata();
     parameters.ignore("allow_redisplay");
     auto const expand = parameters.take_strings("expand");
-    auto method = co_await make_payment_method(call, &parameters, {});
+    std::string const by_number;
+    auto method = co_await make_payment_method(call, &parameters, by_number);
     if (!method) {
         co_return std::unexpected{method.error()};
     }

@@ -282,7 +282,8 @@ asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id,
         co_return std::unexpected{api::internal_error(payment.error().context)};
     }
     payment->attempt.value.stan = stan_of(payment->attempt.value);
-    connectors::Reply const reply = co_await send(*payment, Cvv{}, false);
+    Cvv no_cvc;
+    connectors::Reply const reply = co_await send(*payment, std::move(no_cvc), false);
     model::Evidence const evidence = said(reply, 1);
     auto const next = co_await note(owner, attempt_id, evidence, reply, &waiter);
     if (!next) {

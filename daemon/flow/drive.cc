@@ -218,9 +218,10 @@ asio::awaitable<void> Payments::drive(std::string owner, std::string attempt_id,
     }
     attempt.stan = stan_of(attempt);
     bool const repeat = recovered || attempt.sends > 0;
-    Reply const reply = co_await send(*payment, Cvv{}, repeat);
-    auto const next =
-        co_await note(owner, attempt_id, said(reply, attempt.sends + 1), reply, nullptr);
+    Cvv no_cvc;
+    Reply const reply = co_await send(*payment, std::move(no_cvc), repeat);
+    model::Evidence evidence = said(reply, attempt.sends + 1);
+    auto const next = co_await note(owner, attempt_id, std::move(evidence), reply, nullptr);
     if (!next) {
         log::error(
             "attempt.outcome_refused", {{"attempt", attempt_id}, {"what", next.error().context}}

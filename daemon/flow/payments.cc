@@ -391,9 +391,11 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
                 co_return std::unexpected{api::internal_error(capturing.error().context)};
             }
             capturing->attempt.value.stan = stan_of(capturing->attempt.value);
-            connectors::Reply const captured = co_await send(*capturing, Cvv{}, false);
+            Cvv no_cvc;
+            connectors::Reply const captured = co_await send(*capturing, std::move(no_cvc), false);
+            model::Evidence capture_evidence = said(captured, 1);
             auto const noted = co_await note(
-                payment.owner, next->capture_attempt, said(captured, 1), captured, &waiter
+                payment.owner, next->capture_attempt, std::move(capture_evidence), captured, &waiter
             );
             if (!noted) {
                 co_return std::unexpected{api::internal_error(noted.error().context)};

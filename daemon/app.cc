@@ -1,0 +1,631 @@
+#include "daemon/app.h"
+
+#include "connectors/iso8583/connector.h"
+#include "connectors/sandbox/connector.h"
+#include "crypto/tls.h"
+#include "daemon/api/keys.h"
+#include "daemon/api/service.h"
+#include "daemon/dev.h"
+#include "daemon/http/server.h"
+#include "daemon/log/log.h"
+#include "daemon/metrics/metrics.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <signal.h>
+#include <sstream>
+#include <thread>
+#include <unistd.h>
+
+namespace florin {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using model::Mode;
+using nlohmann::ordered_json;
+
+constexpr int kStopped = 0;
+constexpr int kFailed = 1;
+constexpr int kCouldNotStart = 2;
+constexpr char const* kApiVersion = "2026-10-28.endive";
+
+// Everything on standard output is one JSON object a line.
+void print_event(ordered_json const& event) {
+    std::string const line = event.dump() + "\n";
+    std::fwrite(line.data(), 1, line.size(), stdout);
+    std::fflush(stdout);
+}
+
+int could_not_start(Error const& error) {
+    log::error("start.failed", {{"what", error.context}});
+    print_event({{"event", "error"}, {"message", error.context}});
+    return kCouldNotStart;
+}
+
+// Waits for SIGTERM or SIGINT, or for somebody who says that something failed.
+class StopSignal {
+public:
+    // Blocks the signals for every thread made after this.
+    StopSignal() {
+        sigemptyset(&signals_);
+        sigaddset(&signals_, SIGTERM);
+        sigaddset(&signals_, SIGINT);
+        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+        ::signal(SIGPIPE, SIG_IGN);
+    }
+    // True: something failed.
+    bool wait() {
+        int number = 0;
+        sigwait(&signals_, &number);
+        return failed_;
+    }
+    void fail() {
+        failed_ = true;
+        ::kill(::getpid(), SIGTERM);
+    }
+
+private:
+    sigset_t signals_{};
+    std::atomic<bool> failed_ = false;
+};
+
+// A thread with an io_context of its own, for connectors, timers and what nobody waits for.
+class IoThread {
+public:
+    explicit IoThread(char const* name) : work_{asio::make_work_guard(context_)} {
+        thread_ = std::thread{[this] { context_.run(); }};
+        pthread_setname_np(thread_.native_handle(), name);
+    }
+    IoThread(IoThread const&) = delete;
+    IoThread& operator=(IoThread const&) = delete;
+    ~IoThread() { stop(); }
+    asio::any_io_executor executor() { return context_.get_executor(); }
+    void stop() {
+        work_.reset();
+        context_.stop();
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+
+private:
+    asio::io_context context_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    std::thread thread_;
+};
+
+// What both ways of starting have in common.
+struct Plan {
+    fs::path data_dir;
+    http::ServerOptions server;
+    config::Ledger ledger;
+    config::Flow flow;
+    std::vector<config::Connector> connectors;
+    std::vector<config::Merchant> merchants;
+    fs::path vault_key_file;
+    std::optional<config::Listen> admin_listen;  // absent: on the API's port
+    fs::path ca;
+};
+
+class App {
+public:
+    explicit App(StopSignal& stop) : stop_{stop} {}
+
+    Result<void> open(Plan plan) {
+        plan_ = std::move(plan);
+        ledger::LedgerOptions options;
+        options.data_dir = plan_.data_dir;
+        options.queue_requests_max = static_cast<std::size_t>(plan_.ledger.queue_requests_max);
+        options.cache_bytes = static_cast<std::size_t>(plan_.ledger.cache_bytes);
+        options.run_transfers = static_cast<std::uint64_t>(plan_.ledger.run_transfers);
+        FLORIN_TRY(ledger_, ledger::Ledger::open(options, clock_));
+        if (ledger_->kind() != ledger::LedgerKind::full) {
+            return fail(
+                Errc::refused,
+                plan_.data_dir.string() +
+                    ": was made by `florin ledger exec` and holds a kernel only"
+            );
+        }
+        ledger_->on_failure([this](Error const& error) {
+            log::error("ledger.failed", {{"what", error.context}});
+            stop_.fail();
+        });
+        client_ = std::make_unique<LedgerClient>(*ledger_);
+        renderer_ = std::make_unique<api::ObjectRenderer>(ledger_->documents());
+        return {};
+    }
+
+    // After open: what needs files that may be made now.
+    Result<void> connect(crypto::KeyRing keys) {
+        key_pepper_ = keys.derive("api keys");
+        FLORIN_TRY(
+            vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
+        );
+        background_ = std::make_unique<IoThread>("florin-work");
+        FLORIN_TRY_VOID(make_connectors());
+        payments_ = std::make_unique<flow::Payments>(flow::Payments::Parts{
+            .ledger = *client_,
+            .vault = *vault_,
+            .routes = routes_,
+            .connectors = connector_pointers(),
+            .ids = ids_,
+            .renderer = *renderer_,
+            .background = background_->executor(),
+            .options =
+                {.retry_first_ms = static_cast<std::uint64_t>(plan_.flow.retry_first_ms),
+                 .retry_most_ms = static_cast<std::uint64_t>(plan_.flow.retry_most_ms),
+                 .authorisation_days = static_cast<std::uint64_t>(plan_.flow.authorisation_days)},
+        });
+        sink_.payments = payments_.get();
+        for (auto& connector : connectors_) {
+            connector->start();
+        }
+        auto recovered =
+            asio::co_spawn(background_->executor(), payments_->recover(), asio::use_future);
+        FLORIN_TRY_VOID(recovered.get());
+        timers_ =
+            asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
+        return {};
+    }
+
+    void use_tls(std::shared_ptr<asio::ssl::context> tls, fs::path const& ca) {
+        plan_.server.tls = std::move(tls);
+        plan_.ca = ca;
+    }
+    void use_port(std::uint16_t port) { plan_.server.port = port; }
+
+    Result<void> serve() {
+        service_ = std::make_unique<api::Service>(api::Services{
+            .ledger = *client_,
+            .vault = *vault_,
+            .payments = *payments_,
+            .ids = ids_,
+            .renderer = *renderer_,
+            .key_pepper = key_pepper_,
+            .default_api_version = kApiVersion,
+        });
+        bool const shares_port = !plan_.admin_listen;
+        handler_ = [this, shares_port](http::Request request) {
+            return answer(std::move(request), true, shares_port);
+        };
+        FLORIN_TRY(server_, http::Server::start(plan_.server, handler_));
+        add_metrics();
+        if (plan_.admin_listen) {
+            admin_handler_ = [this](http::Request request) {
+                return answer(std::move(request), false, true);
+            };
+            http::ServerOptions options = plan_.server;
+            options.address = plan_.admin_listen->address;
+            options.port = plan_.admin_listen->port;
+            options.threads = 1;
+            FLORIN_TRY(admin_server_, http::Server::start(options, admin_handler_));
+        }
+        return write_run_file();
+    }
+
+    std::string url() const {
+        return "https://" + host(plan_.server.address) + ":" + std::to_string(server_->port());
+    }
+    std::uint16_t port() const { return server_->port(); }
+
+    // Accept, sessions, flow, ledger, io.
+    void close() {
+        std::error_code ignored;
+        fs::remove(plan_.data_dir / "run.json", ignored);
+        if (server_) {
+            server_->stop_accepting();
+        }
+        if (admin_server_) {
+            admin_server_->stop_accepting();
+        }
+        if (payments_) {
+            payments_->stop();
+        }
+        if (timers_.valid()) {
+            timers_.wait();
+        }
+        for (auto& connector : connectors_) {
+            asio::co_spawn(background_->executor(), connector->stop(), asio::use_future).wait();
+        }
+        if (ledger_) {
+            ledger_->stop();
+        }
+        if (server_) {
+            server_->stop();
+        }
+        if (admin_server_) {
+            admin_server_->stop();
+        }
+        if (background_) {
+            background_->stop();
+        }
+    }
+
+    // Puts documents that are not there yet; what is there stays as it is.
+    Result<void> seed(ledger::Command command) {
+        std::erase_if(command.puts, [&](ledger::DocumentPut const& put) {
+            auto const known = ledger_->documents().get(put.key);
+            return known && *known;
+        });
+        if (command.puts.empty()) {
+            return {};
+        }
+        FLORIN_TRY(auto const answer, ledger_->call(std::move(command)));
+        auto const& receipt = std::get<ledger::Receipt>(answer);
+        if (!receipt.committed()) {
+            return fail(
+                Errc::conflict, "seeding was refused: " + std::string{status_name(receipt.status)}
+            );
+        }
+        return {};
+    }
+
+    Result<void> seed_merchants() {
+        for (config::Merchant const& wanted : plan_.merchants) {
+            model::Merchant merchant;
+            merchant.id = wanted.id;
+            merchant.name = wanted.name;
+            merchant.country = wanted.country;
+            merchant.default_currency = wanted.default_currency;
+            merchant.fee_basis_points = wanted.fee_basis_points;
+            merchant.fee_fixed_minor = wanted.fee_fixed_minor;
+            merchant.availability_days = wanted.availability_days;
+            merchant.category_code = wanted.category_code;
+            merchant.acceptor_id = wanted.acceptor_id;
+            merchant.terminal_id = wanted.terminal_id;
+            merchant.iban = wanted.iban;
+            merchant.account_holder = wanted.account_holder;
+            merchant.created = ids_.now_s();
+            for (Mode const mode : {Mode::test, Mode::live}) {
+                flow::Change change{model::owner_of("platform", mode)};
+                change.put(merchant.id, merchant, 0);
+                FLORIN_TRY_VOID(seed(std::move(change.command)));
+            }
+        }
+        return {};
+    }
+
+    Result<std::string> new_key(std::string const& kind, std::string const& merchant) {
+        auto made = api::make_key(ids_, key_pepper_, kind, merchant, Mode::test, "dev");
+        flow::Change change{api::kKeyOwner};
+        change.put(made.document.id, made.document, 0);
+        FLORIN_TRY_VOID(seed(std::move(change.command)));
+        return std::string{made.key.reveal()};
+    }
+
+    model::IdMaker& ids() { return ids_; }
+    crypto::Random& random() { return random_; }
+    Clock const& clock() const { return clock_; }
+
+private:
+    // Connectors are made before the flow that takes their late answers.
+    struct Sink final : connectors::EvidenceSink {
+        void late_reply(connectors::LateReply reply) override {
+            if (payments != nullptr) {
+                payments->late_reply(std::move(reply));
+            }
+        }
+        flow::Payments* payments = nullptr;
+    };
+
+    static std::string host(std::string const& address) {
+        return address.find(':') == std::string::npos ? address : "[" + address + "]";
+    }
+
+    Result<void> make_connectors() {
+        auto wanted = plan_.connectors;
+        std::ranges::stable_sort(wanted, {}, &config::Connector::priority);
+        for (config::Connector const& each : wanted) {
+            if (each.rail == "sandbox") {
+                connectors_.push_back(connectors::sandbox::make_connector(ConnectorId{each.name}));
+            } else {
+                connectors::iso8583::Iso8583Options options;
+                options.id = ConnectorId{each.name};
+                options.link.host = each.host;
+                options.link.port = std::to_string(each.port);
+                options.acquirer_id = each.acquirer_id;
+                auto const timeout = static_cast<unsigned>(each.timeout_ms);
+                options.authorise_timeout_ms = timeout;
+                options.capture_timeout_ms = timeout;
+                options.reverse_timeout_ms = timeout;
+                options.refund_timeout_ms = timeout;
+                connectors_.push_back(std::make_unique<connectors::iso8583::Iso8583Connector>(
+                    background_->executor(), std::move(options), sink_, clock_
+                ));
+            }
+            if (each.priority >= 0) {
+                routes_.push_back(connectors_.back().get());
+            }
+        }
+        return {};
+    }
+
+    std::vector<connectors::Connector*> connector_pointers() const {
+        std::vector<connectors::Connector*> pointers;
+        for (auto const& connector : connectors_) {
+            pointers.push_back(connector.get());
+        }
+        return pointers;
+    }
+
+    void add_metrics() {
+        metrics_.add_gauge("florin_http_connections", "Open connections to the API.", [this] {
+            return static_cast<double>(server_->figures().connections);
+        });
+        metrics_.add_counter("florin_http_requests_total", "Requests that arrived whole.", [this] {
+            return static_cast<double>(server_->figures().requests);
+        });
+        metrics_.add_counter(
+            "florin_http_malformed_total",
+            "Requests that broke HTTP or its limits.",
+            [this] { return static_cast<double>(server_->figures().malformed); }
+        );
+        metrics_.add_gauge(
+            "florin_ledger_queue",
+            "Requests waiting for the ledger thread.",
+            [this] { return static_cast<double>(ledger_->figures().queued); }
+        );
+        metrics_.add_counter(
+            "florin_journal_records_total",
+            "Records appended since the start.",
+            [this] { return static_cast<double>(ledger_->figures().records); }
+        );
+        metrics_.add_counter(
+            "florin_transfers_total",
+            "Transfers created since the start.",
+            [this] { return static_cast<double>(ledger_->figures().transfers); }
+        );
+        metrics_.add_gauge("florin_journal_head", "Sequence of the last record.", [this] {
+            return static_cast<double>(ledger_->head().sequence);
+        });
+        metrics_.add_gauge(
+            "florin_attempts_driving",
+            "Attempts being sent or repeated now.",
+            [this] { return static_cast<double>(payments_->driving()); }
+        );
+    }
+
+    asio::awaitable<http::Response> answer(http::Request request, bool api, bool admin) {
+        if (admin && request.method == http::Method::get && request.path == "/healthz") {
+            http::Response response;
+            response.body = health();
+            co_return response;
+        }
+        if (admin && request.method == http::Method::get && request.path == "/metrics") {
+            http::Response response;
+            response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+            response.body = metrics_.text();
+            co_return response;
+        }
+        if (api) {
+            co_return co_await service_->handle(std::move(request));
+        }
+        http::Response response;
+        response.status = 404;
+        response.body = http::transport_error_json(
+            "invalid_request_error", "Unrecognized request URL (" + request.path + ")."
+        );
+        co_return response;
+    }
+
+    std::string health() const {
+        ordered_json rails = ordered_json::array();
+        for (auto const& connector : connectors_) {
+            auto const health = connector->health();
+            rails.push_back(
+                {{"name", connector->id().text()},
+                 {"rail", connector->name()},
+                 {"ready", health.ready},
+                 {"detail", health.detail}}
+            );
+        }
+        ordered_json const body = {
+            {"status", "ok"},
+            {"journal_head", ledger_->head().sequence},
+            {"connectors", rails},
+        };
+        return body.dump(2);
+    }
+
+    Result<void> write_run_file() {
+        std::string const admin = admin_server_ ? "https://" + host(plan_.admin_listen->address) +
+                                                      ":" + std::to_string(admin_server_->port())
+                                                : url();
+        ordered_json const run = {
+            {"pid", ::getpid()}, {"url", url()}, {"admin_url", admin}, {"ca", plan_.ca.string()}
+        };
+        return replace_file(plan_.data_dir / "run.json", run.dump(2) + "\n", 0644);
+    }
+
+    StopSignal& stop_;
+    SystemClock clock_;
+    crypto::SystemRandom random_;
+    model::IdMaker ids_{clock_, random_};
+    Plan plan_;
+    KeyBytes key_pepper_;
+    metrics::Metrics metrics_;
+    std::unique_ptr<ledger::Ledger> ledger_;
+    std::unique_ptr<LedgerClient> client_;
+    std::unique_ptr<api::ObjectRenderer> renderer_;
+    std::unique_ptr<vault::Vault> vault_;
+    Sink sink_;
+    std::unique_ptr<IoThread> background_;
+    std::vector<std::unique_ptr<connectors::Connector>> connectors_;
+    std::vector<connectors::Connector*> routes_;
+    std::unique_ptr<flow::Payments> payments_;
+    std::future<void> timers_;
+    std::unique_ptr<api::Service> service_;
+    http::Handler handler_;
+    http::Handler admin_handler_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<http::Server> admin_server_;
+};
+
+Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
+    Plan plan;
+    plan.data_dir = options.data_dir;
+    plan.server.address = options.listen.address;
+    plan.server.port = options.listen.port != 0 ? options.listen.port : state.port;
+    plan.server.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+    plan.vault_key_file = plan.data_dir / "vault.key";
+    plan.flow.retry_first_ms = 1'000;
+    plan.flow.retry_most_ms = 30'000;
+    std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
+    config::Connector sandbox;
+    sandbox.name = "sandbox";
+    sandbox.rail = "sandbox";
+    if (!bank.empty()) {
+        FLORIN_TRY(auto const address, config::parse_listen(bank));
+        config::Connector connector;
+        connector.name = "bank";
+        connector.rail = "iso8583";
+        connector.host = address.address;
+        connector.port = address.port;
+        connector.timeout_ms = 3'000;
+        connector.acquirer_id = "400001";
+        connector.priority = 10;
+        plan.connectors.push_back(connector);
+        sandbox.priority = -1;  // only where a payment names it
+    }
+    plan.connectors.push_back(sandbox);
+    config::Merchant merchant;
+    merchant.id = "acct_dev";
+    merchant.name = "Dev shop";
+    merchant.fee_basis_points = 150;
+    merchant.fee_fixed_minor = 25;
+    merchant.availability_days = 0;
+    merchant.acceptor_id = "FLORINDEV000001";
+    merchant.terminal_id = "FLORIN01";
+    merchant.iban = "DE89370400440532013000";
+    merchant.account_holder = "Dev shop";
+    plan.merchants.push_back(merchant);
+    return plan;
+}
+
+Result<void> start_dev(App& app, DevOptions const& options) {
+    FLORIN_TRY(auto known, load_dev_state(options.data_dir));
+    DevState state = known.value_or(DevState{});
+    FLORIN_TRY(Plan plan, dev_plan(options, state));
+    fs::path const data_dir = plan.data_dir;
+    std::uint16_t const wished = plan.server.port;
+    // The ledger takes the directory's lock first: two daemons never write the files beside it.
+    Plan const shared = plan;
+    FLORIN_TRY_VOID(app.open(std::move(plan)));
+    FLORIN_TRY(auto files, ensure_dev_tls(data_dir, app.clock()));
+    FLORIN_TRY(auto keys, ensure_key_file(shared.vault_key_file, app.random()));
+    FLORIN_TRY(auto tls, crypto::make_server_context(files.certificate_pem, files.key_pem));
+    app.use_tls(std::move(tls), files.ca);
+    FLORIN_TRY_VOID(app.connect(std::move(keys)));
+    FLORIN_TRY_VOID(app.seed_merchants());
+    state.merchant = "acct_dev";
+    if (!known) {
+        FLORIN_TRY(state.secret_key, app.new_key("secret", state.merchant));
+        FLORIN_TRY(state.publishable_key, app.new_key("publishable", state.merchant));
+        FLORIN_TRY(state.admin_key, app.new_key("admin", ""));
+    }
+    auto served = app.serve();
+    if (!served && options.listen.port == 0 && wished != 0) {
+        // The port of last time is taken by somebody else: any other one.
+        app.use_port(0);
+        served = app.serve();
+    }
+    FLORIN_TRY_VOID(served);
+    state.port = app.port();
+    state.iso8583 = options.iso8583.empty() ? state.iso8583 : options.iso8583;
+    FLORIN_TRY_VOID(save_dev_state(data_dir, state));
+    print_event(
+        {{"event", "ready"},
+         {"url", app.url()},
+         {"ca", files.ca.string()},
+         {"secret_key", state.secret_key},
+         {"publishable_key", state.publishable_key},
+         {"admin_key", state.admin_key}}
+    );
+    return {};
+}
+
+Result<std::string> read_pem(std::string const& file) {
+    std::ifstream in{file};
+    std::ostringstream text;
+    text << in.rdbuf();
+    if (!in) {
+        return fail(Errc::not_found, file + ": cannot read");
+    }
+    return text.str();
+}
+
+Result<void> start_production(App& app, config::Config const& config) {
+    Plan plan;
+    plan.data_dir = config.data_dir;
+    plan.server.address = config.server.listen.address;
+    plan.server.port = config.server.listen.port;
+    plan.server.threads = static_cast<unsigned>(config.server.io_threads);
+    auto& limits = plan.server.limits;
+    limits.connections_max = static_cast<std::size_t>(config.server.connections_max);
+    limits.header_bytes_max = static_cast<std::size_t>(config.server.header_bytes_max);
+    limits.body_bytes_max = static_cast<std::size_t>(config.server.body_bytes_max);
+    limits.handshake_ms = static_cast<std::uint64_t>(config.server.handshake_ms);
+    limits.request_ms = static_cast<std::uint64_t>(config.server.request_ms);
+    limits.idle_ms = static_cast<std::uint64_t>(config.server.idle_ms);
+    plan.admin_listen = config.server.admin_listen;
+    plan.ledger = config.ledger;
+    plan.flow = config.flow;
+    plan.connectors = config.connectors;
+    plan.merchants = config.merchants;
+    FLORIN_TRY(auto certificate, read_pem(config.server.tls_certificate));
+    FLORIN_TRY(auto key, read_pem(config.server.tls_key));
+    FLORIN_TRY(auto keys, crypto::KeyRing::load(config.vault.key_file));
+    FLORIN_TRY(auto tls, crypto::make_server_context(certificate, KeyBytes{std::move(key)}));
+    FLORIN_TRY_VOID(app.open(std::move(plan)));
+    app.use_tls(std::move(tls), {});
+    FLORIN_TRY_VOID(app.connect(std::move(keys)));
+    FLORIN_TRY_VOID(app.seed_merchants());
+    FLORIN_TRY_VOID(app.serve());
+    print_event({{"event", "ready"}, {"url", app.url()}});
+    return {};
+}
+
+template <class Start>
+int run(Start const& start) {
+    StopSignal stop;
+    App app{stop};
+    if (auto const started = start(app); !started) {
+        app.close();
+        return could_not_start(started.error());
+    }
+    bool const failed = stop.wait();
+    app.close();
+    print_event({{"event", "stopped"}});
+    return failed ? kFailed : kStopped;
+}
+
+}  // namespace
+
+int run_dev(DevOptions const& options) {
+    return run([&](App& app) { return start_dev(app, options); });
+}
+
+int run_production(config::Config const& config) {
+    if (config.log.level == "debug") {
+        log::set_level(log::Level::debug);
+    } else if (config.log.level == "warn") {
+        log::set_level(log::Level::warn);
+    } else if (config.log.level == "error") {
+        log::set_level(log::Level::error);
+    }
+    return run([&](App& app) { return start_production(app, config); });
+}
+
+}  // namespace florin

@@ -1,0 +1,46 @@
+// florind: the payment switch. `--dev` makes what it needs; `--config FILE` is production.
+#include "daemon/app.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+int main(int argc, char** argv) {
+    CLI::App app{"florind: a payment switch with a double-entry ledger inside", "florind"};
+    florin::DevOptions dev;
+    std::string listen = "127.0.0.1:0";
+    std::string config_file;
+    bool is_dev = false;
+    auto* const dev_flag =
+        app.add_flag("--dev", is_dev, "Make certificate, merchant and keys, and serve on loopback");
+    auto* const data_dir =
+        app.add_option("--data-dir", dev.data_dir, "Where --dev keeps everything")->needs(dev_flag);
+    app.add_option("--listen", listen, "ADDRESS:PORT for --dev; port 0 takes any free one")
+        ->needs(dev_flag);
+    app.add_option("--iso8583", dev.iso8583, "HOST:PORT of a bank for --dev")->needs(dev_flag);
+    app.add_option("--config", config_file, "The configuration; see conf/florin.example.toml")
+        ->excludes(dev_flag);
+    try {
+        app.parse(argc, argv);
+        if (is_dev == !config_file.empty() || (is_dev && data_dir->count() == 0)) {
+            throw CLI::RequiredError("either --dev with --data-dir, or --config FILE");
+        }
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    if (is_dev) {
+        auto const address = florin::config::parse_listen(listen);
+        if (!address) {
+            std::fprintf(stderr, "florind: --listen: %s\n", address.error().context.c_str());
+            return 2;
+        }
+        dev.listen = *address;
+        return florin::run_dev(dev);
+    }
+    auto const config = florin::config::load(config_file);
+    if (!config) {
+        std::fprintf(stderr, "florind: %s\n", config.error().context.c_str());
+        return 2;
+    }
+    return florin::run_production(*config);
+}
