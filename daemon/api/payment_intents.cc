@@ -416,9 +416,13 @@ asio::awaitable<ApiResult<Done>> capture(Call& call) {
         }
         amount = *minor;
     }
+    Metadata changes;
+    if (metadata) {
+        changes = metadata->changes;
+    }
     flow::Render render = renderer_for(call, std::move(*expand));
     co_return co_await call.services.payments.capture(
-        call.caller, call.id(), amount, metadata ? metadata->changes : Metadata{}, std::move(render)
+        call.caller, call.id(), amount, std::move(changes), std::move(render)
     );
 }
 

@@ -77,13 +77,12 @@ asio::awaitable<ApiResult<Done>> create_refund(Call& call) {
                            expansions = *expand](Objects const& objects) {
         return Done{200, to_body(renderer.refund_json(owner, *objects.refund, expansions))};
     };
+    Metadata changes;
+    if (metadata) {
+        changes = metadata->changes;
+    }
     co_return co_await call.services.payments.refund(
-        call.caller,
-        intent_id,
-        amount,
-        reason.value_or(""),
-        metadata ? metadata->changes : Metadata{},
-        std::move(render)
+        call.caller, intent_id, amount, reason.value_or(""), std::move(changes), std::move(render)
     );
 }
 

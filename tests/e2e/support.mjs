@@ -1,0 +1,136 @@
+// Starting and ending the programs, and an SDK pointed at them: what the end-to-end tests share.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import readline from 'node:readline';
+
+import Stripe from 'stripe';
+
+const build = process.env.FLORIN_BUILD_DIR;
+export const programs = {
+    florind: path.join(build, 'daemon', 'florind'),
+    florin: path.join(build, 'tools', 'florin'),
+    banksim: path.join(build, 'tools', 'banksim', 'florin-banksim'),
+};
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// A folder that goes with the test.
+export function temporary(t) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'florin-e2e-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    return folder;
+}
+
+// Starts a program and waits for its ready line.
+export async function start(t, program, args) {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const running = { child, log: '', ready: null };
+    child.stderr.on('data', (bytes) => (running.log += bytes));
+    const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+    running.ended = ended;
+    t.after(async () => {
+        if (child.exitCode === null && child.signalCode === null) {
+            child.kill('SIGKILL');
+            await ended;
+        }
+    });
+    const lines = readline.createInterface({ input: child.stdout });
+    running.ready = await new Promise((resolve, reject) => {
+        lines.on('line', (line) => {
+            const event = JSON.parse(line);
+            if (event.event === 'ready') resolve(event);
+        });
+        ended.then(({ code }) => reject(new Error(`${program} ended with ${code}: ${running.log}`)));
+    });
+    return running;
+}
+
+export const startDaemon = (t, folder, more = []) =>
+    start(t, programs.florind, ['--dev', '--data-dir', folder, '--listen', '127.0.0.1:0', ...more]);
+
+export async function startBank(t, folder, listen = '127.0.0.1:0') {
+    const bank = await start(t, programs.banksim, [
+        '--data-dir', folder, '--listen', listen, '--control', '127.0.0.1:0',
+    ]);
+    return bank;
+}
+
+// One JSON line to the bank's control port, one back.
+export function control(bank, request) {
+    const [host, port] = bank.ready.control.split(':');
+    return new Promise((resolve, reject) => {
+        const socket = net.connect(Number(port), host, () => socket.write(JSON.stringify(request) + '\n'));
+        const lines = readline.createInterface({ input: socket });
+        lines.on('line', (line) => {
+            socket.end();
+            resolve(JSON.parse(line));
+        });
+        socket.on('error', reject);
+    });
+}
+
+export async function kill(running, signal) {
+    running.child.kill(signal);
+    return running.ended;
+}
+
+// The official SDK, pointed at a daemon.
+export function sdk(daemon, more = {}) {
+    const url = new URL(daemon.ready.url);
+    return new Stripe(more.key ?? daemon.ready.secret_key, {
+        host: url.hostname,
+        port: Number(url.port),
+        protocol: 'https',
+        httpAgent: new https.Agent({ ca: readFileSync(daemon.ready.ca), keepAlive: true, maxSockets: 32 }),
+        telemetry: false,
+        maxNetworkRetries: more.retries ?? 0,
+        timeout: 30_000,
+    });
+}
+
+// A request without the SDK: answers status, headers and body text.
+export function request(daemon, method, route, { body, headers = {}, key } = {}) {
+    const url = new URL(route, daemon.ready.url);
+    return new Promise((resolve, reject) => {
+        const call = https.request(
+            url,
+            {
+                method,
+                ca: readFileSync(daemon.ready.ca),
+                headers: {
+                    Authorization: `Bearer ${key ?? daemon.ready.secret_key}`,
+                    ...(body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(body) }),
+                    ...headers,
+                },
+            },
+            (response) => {
+                let text = '';
+                response.on('data', (bytes) => (text += bytes));
+                response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
+            },
+        );
+        call.on('error', reject);
+        call.end(body);
+    });
+}
+
+// Runs `florin …` and answers its exit code and output.
+export function florin(...args) {
+    const run = spawnSync(programs.florin, args, { encoding: 'utf8' });
+    return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+// Waits until `probe` answers something true.
+export async function eventually(what, probe, ms = 20_000) {
+    const until = Date.now() + ms;
+    for (;;) {
+        const found = await probe();
+        if (found) return found;
+        if (Date.now() > until) throw new Error(`still not: ${what}`);
+        await pause(50);
+    }
+}
