@@ -10,6 +10,7 @@ import readline from 'node:readline';
 import Stripe from 'stripe';
 
 const build = process.env.FLORIN_BUILD_DIR;
+if (!build) throw new Error('FLORIN_BUILD_DIR names the build folder, for example build/release');
 export const programs = {
     florind: path.join(build, 'daemon', 'florind'),
     florin: path.join(build, 'tools', 'florin'),
