@@ -11,9 +11,12 @@ target_compile_options(
               $<$<BOOL:${FLORIN_WERROR}>:-Werror>
 )
 target_compile_definitions(florin_options INTERFACE _GLIBCXX_ASSERTIONS)
-# g++ 12 at -O2 takes what stands in a std::expected or std::optional for uninitialised.
+# g++ 12 at -O2 takes what stands in a std::expected or std::optional for uninitialised, and the
+# operators new and delete of a coroutine's frame for a mismatch.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(florin_options INTERFACE -Wno-maybe-uninitialized)
+    target_compile_options(
+        florin_options INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete
+    )
 endif()
 # -D_FORTIFY_SOURCE needs optimisation and quarrels with AddressSanitizer.
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT FLORIN_SANITIZE)
