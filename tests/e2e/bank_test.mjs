@@ -123,6 +123,13 @@ test('payments through a bank', async (t) => {
         const verified = florin('ledger', 'verify', '--data-dir', data);
         assert.equal(verified.code, 0, verified.err);
         assert.equal(florin('ledger', 'trial-balance', '--data-dir', data).code, 0);
+        const unknown = florin('attempts', 'list', '--unknown', '--format', 'json', '--data-dir', data);
+        assert.equal(unknown.code, 0, unknown.out);
+        const all = JSON.parse(florin('attempts', 'list', '--format', 'json', '--data-dir', data).out);
+        const recovered = all.find((one) => one.payment === intent.id && one.operation === 'authorise');
+        assert.equal(recovered.state, 'reversed');
+        const shown = florin('attempts', 'show', recovered.attempt, '--data-dir', data);
+        assert.match(shown.out, /reversal_ack +reversed +00/);
     });
 });
 

@@ -1,4 +1,5 @@
 // florin: the operator's tool. Each command says in one line what it reads or changes.
+#include "tools/florin/attempts.h"
 #include "tools/florin/ledger_commands.h"
 
 #include <CLI/CLI.hpp>
@@ -12,7 +13,9 @@ using florin::tools::Format;
 
 struct Options {
     std::string data_dir;
+    std::string id;
     bool manual_clock = false;
+    bool unknown_only = false;
     Format format = Format::table;
 };
 
@@ -75,6 +78,29 @@ int main(int argc, char** argv) {
     add_format(trial, options);
     trial->callback([&] {
         exit_code = florin::tools::ledger_trial_balance(options.data_dir, options.format);
+    });
+
+    CLI::App* const attempts =
+        app.add_subcommand("attempts", "What was tried at banks, and what is known of it");
+    attempts->require_subcommand(1);
+
+    CLI::App* const list = attempts->add_subcommand("list", "Every attempt; changes nothing");
+    add_data_dir(list, options);
+    add_format(list, options);
+    list->add_flag("--unknown", options.unknown_only, "Only those whose outcome is not final");
+    list->callback([&] {
+        exit_code =
+            florin::tools::attempts_list(options.data_dir, options.unknown_only, options.format);
+    });
+
+    CLI::App* const show = attempts->add_subcommand(
+        "show", "One attempt with its identity and evidence; changes nothing"
+    );
+    add_data_dir(show, options);
+    add_format(show, options);
+    show->add_option("attempt", options.id, "The attempt's id, at_…")->required();
+    show->callback([&] {
+        exit_code = florin::tools::attempts_show(options.data_dir, options.id, options.format);
     });
 
     try {

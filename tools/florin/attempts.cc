@@ -1,0 +1,145 @@
+#include "tools/florin/attempts.h"
+
+#include "ledger/reader.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <ctime>
+
+namespace florin::tools {
+namespace {
+
+using nlohmann::json;
+
+// Kinds of documents as the journal numbers them.
+constexpr std::uint16_t kAttempt = 7;
+
+std::string text_of(json const& attempt, char const* name) {
+    auto const found = attempt.find(name);
+    if (found == attempt.end()) {
+        return {};
+    }
+    return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string time_text(std::int64_t seconds) {
+    std::time_t const time = static_cast<std::time_t>(seconds);
+    std::tm utc{};
+    gmtime_r(&time, &utc);
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return text;
+}
+
+bool is_open(json const& attempt) {
+    return attempt.value("closed", std::int64_t{0}) == 0;
+}
+
+Result<json> parse(ledger::Document const& document) {
+    json attempt = json::parse(document.body.value_or(""), nullptr, false);
+    if (attempt.is_discarded() || !attempt.is_object()) {
+        return fail(Errc::corrupt, "attempt " + document.key.id + ": not a JSON object");
+    }
+    return attempt;
+}
+
+}  // namespace
+
+int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Format format) {
+    auto reader = ledger::LedgerReader::open(data_dir);
+    if (!reader) {
+        return report_error(reader.error());
+    }
+    Table table{
+        {"attempt",
+         "operation",
+         "state",
+         ">amount",
+         "currency",
+         "connector",
+         "stan",
+         "code",
+         "created",
+         ">sends",
+         "payment"}
+    };
+    auto const add = [&](ledger::Document const& document) -> Result<bool> {
+        FLORIN_TRY(json const attempt, parse(document));
+        if (unknown_only && !is_open(attempt)) {
+            return true;
+        }
+        table.add(
+            {document.key.id,
+             text_of(attempt, "operation"),
+             text_of(attempt, "state"),
+             text_of(attempt, "amount"),
+             text_of(attempt, "currency"),
+             text_of(attempt, "connector"),
+             text_of(attempt, "stan"),
+             text_of(attempt, "response_code"),
+             time_text(attempt.value("created", std::int64_t{0})),
+             text_of(attempt, "sends"),
+             text_of(attempt, "payment_intent")}
+        );
+        return true;
+    };
+    if (auto const done = (*reader)->documents().each(kAttempt, add); !done) {
+        return report_error(done.error());
+    }
+    table.print(format);
+    return unknown_only && !table.empty() ? kFoundSomething : kDone;
+}
+
+int attempts_show(
+    std::filesystem::path const& data_dir, std::string const& attempt_id, Format format
+) {
+    auto reader = ledger::LedgerReader::open(data_dir);
+    if (!reader) {
+        return report_error(reader.error());
+    }
+    std::optional<json> found;
+    std::string owner;
+    auto const look = [&](ledger::Document const& document) -> Result<bool> {
+        if (document.key.id != attempt_id) {
+            return true;
+        }
+        FLORIN_TRY(found, parse(document));
+        owner = document.key.owner;
+        return false;
+    };
+    if (auto const done = (*reader)->documents().each(kAttempt, look); !done) {
+        return report_error(done.error());
+    }
+    if (!found) {
+        return report_error({Errc::not_found, "no attempt " + attempt_id});
+    }
+    if (format == Format::json) {
+        fmt::print("{}\n", found->dump(2));
+        return kDone;
+    }
+    Table fields{{"field", "value"}};
+    fields.add({"owner", owner});
+    for (auto const& [name, value] : found->items()) {
+        if (name != "evidence") {
+            fields.add({name, text_of(*found, name.c_str())});
+        }
+    }
+    fields.print(format);
+    Table evidence{{"source", "outcome", "code", ">amount", "time", "reference"}};
+    for (json const& each : found->value("evidence", json::array())) {
+        evidence.add(
+            {text_of(each, "source"),
+             text_of(each, "outcome"),
+             text_of(each, "code"),
+             text_of(each, "amount"),
+             time_text(each.value("time_ms", std::int64_t{0}) / 1000),
+             text_of(each, "reference")}
+        );
+    }
+    fmt::print("\nevidence\n");
+    evidence.print(format);
+    return kDone;
+}
+
+}  // namespace florin::tools
