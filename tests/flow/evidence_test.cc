@@ -1,0 +1,139 @@
+#include "daemon/flow/evidence.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace florin;
+using namespace florin::flow;
+using model::Attempt;
+using model::Evidence;
+
+namespace {
+
+Evidence said(char const* source, char const* outcome, char const* reference = "1") {
+    return {
+        .source = source,
+        .outcome = outcome,
+        .code = "",
+        .amount = 0,
+        .time_ms = 0,
+        .reference = reference,
+    };
+}
+
+Verdict verdict(std::vector<Evidence> const& evidence) {
+    Attempt attempt;
+    for (Evidence const& each : evidence) {
+        add_evidence(attempt, each);
+    }
+    return verdict_of(attempt);
+}
+
+struct Row {
+    char const* name;
+    std::vector<Evidence> evidence;
+    Verdict expected;
+};
+
+}  // namespace
+
+TEST_CASE("the verdict follows the precedence of evidence") {
+    Row const rows[] = {
+        {"nothing is known yet", {}, Verdict::open},
+        {"the bank approved", {said("reply", "approved")}, Verdict::approved},
+        {"the bank declined", {said("reply", "declined")}, Verdict::declined},
+        {"nothing was written", {said("reply", "not_sent")}, Verdict::not_sent},
+        {"no answer", {said("reply", "unknown")}, Verdict::unknown},
+        {"a late approval without a reversal",
+         {said("reply", "unknown"), said("late_reply", "approved")},
+         Verdict::approved},
+        {"a reversal is on its way",
+         {said("reply", "unknown"), said("reversal_intent", "")},
+         Verdict::unknown},
+        {"a late approval does not revive what is being reversed",
+         {said("reply", "unknown"), said("reversal_intent", ""), said("late_reply", "approved")},
+         Verdict::unknown},
+        {"found and reversed",
+         {said("reply", "unknown"),
+          said("reversal_intent", ""),
+          said("reversal_ack", "reversed"),
+          said("late_reply", "approved")},
+         Verdict::reversed},
+        {"not found once is not enough",
+         {said("reply", "unknown"),
+          said("reversal_intent", ""),
+          said("reversal_ack", "not_found", "1")},
+         Verdict::unknown},
+        {"the same answer twice is one answer",
+         {said("reply", "unknown"),
+          said("reversal_intent", ""),
+          said("reversal_ack", "not_found", "1"),
+          said("reversal_ack", "not_found", "1")},
+         Verdict::unknown},
+        {"not found on two sends",
+         {said("reply", "unknown"),
+          said("reversal_intent", ""),
+          said("reversal_ack", "not_found", "1"),
+          said("reversal_ack", "not_found", "2")},
+         Verdict::reversed},
+        {"the acquirer's report has it",
+         {said("reply", "unknown"), said("reversal_intent", ""), said("report_line", "approved")},
+         Verdict::approved},
+        {"two persons decided",
+         {said("reply", "unknown"), said("report_line", "approved"), said("operator", "declined")},
+         Verdict::declined},
+    };
+    for (Row const& row : rows) {
+        CAPTURE(row.name);
+        CHECK(verdict_name(verdict(row.evidence)) == verdict_name(row.expected));
+    }
+}
+
+TEST_CASE("every order of the same evidence, with repetitions, gives the same verdict") {
+    std::vector<Evidence> const pieces{
+        said("reply", "unknown"),
+        said("reversal_intent", ""),
+        said("late_reply", "approved"),
+        said("reversal_ack", "not_found", "1"),
+        said("reversal_ack", "not_found", "2"),
+        said("report_line", "approved"),
+    };
+    for (unsigned chosen = 0; chosen < 64; ++chosen) {
+        std::vector<std::size_t> order;
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            if ((chosen & (1U << i)) != 0) {
+                order.push_back(i);
+            }
+        }
+        std::optional<Verdict> first;
+        do {
+            std::vector<Evidence> set;
+            for (std::size_t const i : order) {
+                set.push_back(pieces[i]);
+            }
+            for (std::size_t const i : order) {
+                set.push_back(pieces[i]);
+            }
+            Verdict const now = verdict(set);
+            if (!first) {
+                first = now;
+            }
+            REQUIRE(now == *first);
+        } while (std::ranges::next_permutation(order).found);
+    }
+}
+
+TEST_CASE("a late approval calls for another reversal unless the first found it") {
+    Attempt attempt;
+    add_evidence(attempt, said("reply", "unknown"));
+    add_evidence(attempt, said("reversal_intent", ""));
+    CHECK_FALSE(needs_another_reversal(attempt));
+    add_evidence(attempt, said("late_reply", "approved"));
+    CHECK(needs_another_reversal(attempt));
+    add_evidence(attempt, said("reversal_ack", "reversed"));
+    CHECK_FALSE(needs_another_reversal(attempt));
+}
