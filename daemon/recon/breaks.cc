@@ -109,7 +109,12 @@ Result<void> Reconciliation::find_missing_at_bank(Found& found) const {
     for (auto const& each : references) {
         auto const covered = last_day(all, each.value.currency);
         auto const day = day_number(each.value.business_date);
-        if (!covered || !day || *covered < *day) {
+        // Where the bank shows another amount under the same reference, that is the break.
+        bool const is_shown = std::ranges::any_of(found, [&](auto const& other) {
+            return other.second.type == "net_mismatch" &&
+                   other.second.reference == each.value.reference;
+        });
+        if (!covered || !day || *covered < *day || is_shown) {
             continue;
         }
         Break made = make_break(
