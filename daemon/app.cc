@@ -414,7 +414,12 @@ private:
             made.reconciliation =
                 std::make_unique<recon::Reconciliation>(recon::Reconciliation::Parts{
                     .ledger = *client_,
-                    .payments = *payments_,
+                    .take_evidence =
+                        [this](std::string owner, std::string attempt, model::Evidence evidence) {
+                            return payments_->take_evidence(
+                                std::move(owner), std::move(attempt), std::move(evidence)
+                            );
+                        },
                     .ids = ids_,
                     .mode = mode,
                     .acquirers = std::move(acquirers),
