@@ -539,7 +539,8 @@ Result<Book::Counts> Book::counts() {
                       "(SELECT COUNT(*) FROM entries WHERE type = 'capture'), "
                       "(SELECT COUNT(*) FROM entries WHERE type = 'refund'), "
                       "(SELECT COUNT(*) FROM reversals), "
-                      "(SELECT COUNT(*) FROM authorisations WHERE state = 'refused')")
+                      "(SELECT COUNT(*) FROM authorisations WHERE state = 'refused'), "
+                      "(SELECT COALESCE(SUM(1 + repeats), 0) FROM messages WHERE class = '010')")
     );
     auto const& row = rows.at(0);
     return Counts{
@@ -548,7 +549,27 @@ Result<Book::Counts> Book::counts() {
         .refunds = number(row[2]),
         .reversals = number(row[3]),
         .refused_after_reversal = number(row[4]),
+        .authorisation_messages = number(row[5]),
     };
+}
+
+Result<std::vector<Book::Held>> Book::held() {
+    FLORIN_TRY(
+        auto const rows,
+        database_.run("SELECT minor, currency, rrn, time, captured, refunded FROM authorisations "
+                      "WHERE state = 'approved' ORDER BY id")
+    );
+    std::vector<Held> held;
+    for (auto const& row : rows) {
+        held.push_back(Held{
+            .amount = Money{number(row[0]), currency_of(row[1])},
+            .rrn = text(row[2]),
+            .transmission_time = text(row[3]),
+            .captured = number(row[4]),
+            .refunded = number(row[5]),
+        });
+    }
+    return held;
 }
 
 }  // namespace florin::banksim

@@ -92,8 +92,19 @@ public:
         std::int64_t refunds = 0;
         std::int64_t reversals = 0;  // found or not
         std::int64_t refused_after_reversal = 0;
+        std::int64_t authorisation_messages = 0;  // duplicates and repeats too
     };
     Result<Counts> counts();
+
+    // Approved and not reversed.
+    struct Held {
+        Money amount;
+        std::string rrn;
+        std::string transmission_time;
+        std::int64_t captured = 0;  // minor units
+        std::int64_t refunded = 0;
+    };
+    Result<std::vector<Held>> held();
 
 private:
     Book(Database database, Clock const& clock) : database_{std::move(database)}, clock_{clock} {}
