@@ -242,6 +242,9 @@ public:
         if (ledger_) {
             ledger_->stop();
         }
+        if (payments_) {
+            payments_->wait_idle();
+        }
         if (server_) {
             server_->stop();
         }
