@@ -242,7 +242,8 @@ Result<std::string> Book::authorise(Message const& request, Forced const& forced
             {stan, time, terminal}
         )
     );
-    if (!reversed.empty()) {
+    bool const is_refused = !reversed.empty() && !forced.forgets_reversal;
+    if (is_refused) {
         code = kDuplicate;
     }
     bool const is_approved = code == kApproved || code == kPartial;
@@ -256,9 +257,9 @@ Result<std::string> Book::authorise(Message const& request, Forced const& forced
          amount.minor,
          std::int64_t{amount.currency.numeric()},
          masked(pan),
-         str(!reversed.empty() ? "refused"
-             : is_approved     ? "approved"
-                               : "declined")}
+         str(is_refused    ? "refused"
+             : is_approved ? "approved"
+                           : "declined")}
     ));
     if (!is_approved) {
         return code;

@@ -27,6 +27,7 @@ using connectors::iso8583::Message;
 struct Forced {
     std::string decline;                        // field 39; empty: no
     std::optional<std::int64_t> partial_minor;  // approve this much with 10
+    bool forgets_reversal = false;              // approve what was reversed before it came
 };
 
 // A line of the acquirer's report.
