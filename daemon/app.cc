@@ -264,6 +264,9 @@ public:
         if (admin_) {
             admin_->wait();
         }
+        if (payments_) {
+            payments_->wait_idle();
+        }
         if (server_) {
             server_->stop();
         }

@@ -248,6 +248,16 @@ asio::awaitable<ApiResult<Done>> Service::run(
         if (!result && result.error().code == "idempotency_key_in_use") {
             continue;
         }
+        if (!result && key) {
+            // A duplicate that looked just before the first claimed the key finds the payment
+            // changed by it, and must not say so: it has the answer of the first.
+            auto const stored = flow::load<model::IdempotencyKey>(
+                services_.ledger.documents(), caller.owner, caller.idempotency_key
+            );
+            if (stored && *stored && (*stored)->value.request_id != caller.request_id) {
+                continue;
+            }
+        }
         co_return result;
     }
 }
