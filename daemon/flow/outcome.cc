@@ -262,9 +262,7 @@ asio::awaitable<Result<void>> Payments::take_evidence(
             std::move(owner), std::move(attempt_id), std::move(evidence), std::move(reply), nullptr
         )
     );
-    if (!next.drive_attempt.empty()) {
-        drive_in_background(payment.owner, next.drive_attempt, false);
-    }
+    drive_in_background(payment.owner, next);
     co_return Result<void>{};
 }
 
