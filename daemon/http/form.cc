@@ -111,9 +111,18 @@ Result<void> insert(
             return malformed(name, "both a value and a hash");
         }
         if (next->kind == Form::Kind::array && kind == Form::Kind::hash) {
+            // A hash may have members that look like indices, whichever comes first.
+            bool const appends = std::ranges::any_of(next->items, [](auto const& item) {
+                return item.first.empty();
+            });
+            if (appends) {
+                return malformed(name, "both an array and a hash");
+            }
+            next->kind = Form::Kind::hash;
+        }
+        if (next->kind == Form::Kind::hash && parts[i + 1].empty() && !next->items.empty()) {
             return malformed(name, "both an array and a hash");
         }
-        // A hash may have members that look like indices.
         node = next;
     }
     return {};
