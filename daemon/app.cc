@@ -224,11 +224,17 @@ public:
     void close() {
         std::error_code ignored;
         fs::remove(plan_.data_dir / "run.json", ignored);
+        // Both at once: what they wait for requests in flight must not add up.
+        std::future<void> admin_stopped;
+        if (admin_server_) {
+            auto const stop_admin = [this] { admin_server_->stop_accepting(); };
+            admin_stopped = std::async(std::launch::async, stop_admin);
+        }
         if (server_) {
             server_->stop_accepting();
         }
-        if (admin_server_) {
-            admin_server_->stop_accepting();
+        if (admin_stopped.valid()) {
+            admin_stopped.wait();
         }
         if (payments_) {
             payments_->stop();
@@ -414,9 +420,8 @@ private:
         }
         http::Response response;
         response.status = 404;
-        response.body = http::transport_error_json(
-            "invalid_request_error", "Unrecognized request URL (" + request.path + ")."
-        );
+        response.body =
+            http::transport_error_json("invalid_request_error", "Unrecognized request URL.");
         co_return response;
     }
 

@@ -243,6 +243,15 @@ asio::awaitable<ApiResult<Done>> Payments::create(
     co_return done;
 }
 
+asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, Done done) {
+    complete(change, caller, done);
+    auto const receipt = co_await commit(std::move(change), true);
+    if (!receipt) {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return done;
+}
+
 asio::awaitable<ApiResult<Done>> Payments::store_method(
     Caller caller, model::PaymentMethod method, Done done
 ) {

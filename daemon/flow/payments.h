@@ -119,6 +119,9 @@ public:
         model::Metadata metadata,
         Render render
     );
+    // Makes a change and stores its answer in one commit; `lock_timeout` where a document is at
+    // another version by now.
+    boost::asio::awaitable<api::ApiResult<Done>> store(Caller caller, Change change, Done done);
     // Stores a document and its answer in one commit.
     boost::asio::awaitable<api::ApiResult<Done>> store_method(
         Caller caller, model::PaymentMethod method, Done done
