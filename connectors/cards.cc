@@ -103,16 +103,18 @@ std::optional<std::string_view> find_card_number(std::string_view text) {
         std::string digits;
         std::string groups;
         std::size_t first = 0;
+        bool all_of_four = true;  // but the last
         for (std::size_t at = begin;;) {
             std::size_t const start = at;
             while (at < text.size() && is_digit(text[at])) {
                 digits += text[at++];
             }
-            first = first == 0 ? at - start : first;
-            groups += (groups.empty() ? "" : ",") + std::to_string(at - start);
-            bool const is_printed = at - begin == digits.size() || groups == "4,4,4,4" ||
-                                    groups == "4,6,5" || groups == "4,6,4" ||
-                                    groups == "4,4,4,4,3" || groups == "4,3,3,3";
+            std::size_t const group = at - start;
+            first = first == 0 ? group : first;
+            groups += (groups.empty() ? "" : ",") + std::to_string(group);
+            bool const is_printed = first == digits.size() || (all_of_four && group <= 4) ||
+                                    groups == "4,6,5" || groups == "4,6,4";
+            all_of_four = all_of_four && group == 4;
             if (is_printed && is_card_length(digits) && passes_luhn(digits)) {
                 return text.substr(begin, at - begin);
             }
