@@ -265,6 +265,26 @@ asio::awaitable<ApiResult<Done>> Payments::store_method(
     co_return done;
 }
 
+// A commit of its own: two first payments in a currency must not refuse each other over it.
+asio::awaitable<ApiResult<void>> Payments::remember_currency(
+    std::string owner, std::string currency
+) {
+    auto const known = load<model::MerchantCurrency>(parts_.ledger.documents(), owner, currency);
+    if (!known) {
+        co_return std::unexpected{api::internal_error(known.error().context)};
+    }
+    if (*known) {
+        co_return ApiResult<void>{};
+    }
+    Change change{owner};
+    change.put(currency, model::MerchantCurrency{currency}, 0);
+    auto const receipt = co_await commit(std::move(change), false);
+    if (!receipt && receipt.error().code != "lock_timeout") {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return ApiResult<void>{};
+}
+
 asio::awaitable<ApiResult<Done>> Payments::confirm(
     Caller caller,
     Stored<model::PaymentIntent> intent,
@@ -283,6 +303,11 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     payment.intent = std::move(intent);
     payment.merchant = std::move(*terms);
     payment.method = std::move(method);
+    auto const remembered =
+        co_await remember_currency(payment.owner, payment.intent.value.currency);
+    if (!remembered) {
+        co_return std::unexpected{remembered.error()};
+    }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
     co_return co_await authorise(std::move(payment), 0, std::move(cvc), std::move(waiter));
 }
@@ -348,12 +373,6 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
         change.put(charge.id, charge, 0);
         open_attempt(change, attempt, connector);
         ensure_accounts(change, book, connector.id().text(), payment.merchant.id);
-        auto const known = load<model::MerchantCurrency>(
-            parts_.ledger.documents(), payment.owner, intent.currency
-        );
-        if (known && !*known) {
-            change.put(intent.currency, model::MerchantCurrency{intent.currency}, 0);
-        }
         change.post(model::authorisation(
             book, attempt.id, connector.id().text(), payment.merchant.id, intent.amount
         ));

@@ -185,6 +185,9 @@ private:
         std::string const& merchant
     ) const;
     boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
+    boost::asio::awaitable<api::ApiResult<void>> remember_currency(
+        std::string owner, std::string currency
+    );
     boost::asio::awaitable<api::ApiResult<Done>> authorise(
         Case payment, std::size_t route, Cvv cvc, Waiter waiter
     );
