@@ -222,8 +222,11 @@ public:
 
     // Accept, sessions, flow, ledger, io.
     void close() {
-        std::error_code ignored;
-        fs::remove(plan_.data_dir / "run.json", ignored);
+        // Without the ledger's lock the file is somebody else's.
+        if (ledger_) {
+            std::error_code ignored;
+            fs::remove(plan_.data_dir / "run.json", ignored);
+        }
         // Both at once: what they wait for requests in flight must not add up.
         std::future<void> admin_stopped;
         if (admin_server_) {
