@@ -2,11 +2,12 @@
 // expansion, money. The SDK and the schemas are not ours, so that agreement means something.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 
 import Ajv from 'ajv/dist/2020.js';
 
-import { kill, request, sdk, startDaemon, temporary } from './support.mjs';
+import { control, eventually, kill, request, sdk, startBank, startDaemon, temporary } from './support.mjs';
 
 const ajv = new Ajv({ strict: false, allErrors: true });
 ajv.addSchema(JSON.parse(readFileSync(new URL('schemas/components.json', import.meta.url))));
@@ -563,5 +564,44 @@ test('the wire convention', async (t) => {
     await t.test('the daemon is still the one that was started', async () => {
         assert.equal(daemon.child.exitCode, null);
         assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
+    });
+});
+
+test('while a bank takes its time', async (t) => {
+    const folder = temporary(t);
+    const bank = await startBank(t, path.join(folder, 'bank'));
+    const daemon = await startDaemon(t, path.join(folder, 'florin'), ['--iso8583', bank.ready.address]);
+    await eventually('the bank link is ready', async () => JSON.parse((await request(daemon, 'GET', '/healthz')).text).connectors.find((one) => one.name === 'bank')?.ready);
+    const pay = (key, more = '') => request(daemon, 'POST', '/v1/payment_intents', {
+        body: `amount=1000&currency=eur&payment_method=pm_card_visa&confirm=true${more}`, headers: { 'Idempotency-Key': key },
+    });
+
+    await t.test('a second request with the key waits for the first, another one is refused at once', async () => {
+        await control(bank, { match: { mti: '0100' }, times: 1, delay_ms: 1200 });
+        const before = (await control(bank, { counts: true })).authorisations;
+        const first = pay('slow');
+        await eventually('it is in flight', async () => JSON.parse((await request(daemon, 'GET', '/v1/payment_intents')).text).data[0]?.status === 'processing');
+        const other = await pay('slow', '&description=other');
+        isError(other, 400, { type: 'idempotency_error' });
+        const [one, two, three] = await Promise.all([first, pay('slow'), pay('slow')]);
+        assert.equal(JSON.parse(one.text).status, 'succeeded');
+        assert.equal(two.text, one.text);
+        assert.equal(three.text, one.text);
+        assert.deepEqual([one, two, three].map((each) => each.headers['idempotent-replayed']), [undefined, 'true', 'true']);
+        assert.equal((await control(bank, { counts: true })).authorisations, before + 1);
+    });
+
+    await t.test('an unknown outcome is processing, stored, and the same for every replay', async () => {
+        await control(bank, { match: { mti: '0100' }, times: 1, silence: true });
+        const first = await pay('silent');
+        assert.equal(first.status, 200, first.text);
+        const intent = conforms('payment_intent', JSON.parse(first.text));
+        assert.equal(intent.status, 'processing');
+        const charge = conforms('charge', JSON.parse((await request(daemon, 'GET', `/v1/charges/${intent.latest_charge}`)).text));
+        assert.ok(['pending', 'failed'].includes(charge.status));
+        await eventually('the bank has taken it back', async () => JSON.parse((await request(daemon, 'GET', `/v1/payment_intents/${intent.id}`)).text).status === 'requires_payment_method');
+        const again = await pay('silent');
+        assert.equal(again.text, first.text);
+        assert.equal(again.headers['idempotent-replayed'], 'true');
     });
 });
