@@ -299,11 +299,14 @@ Result<void> read_section(
     return {};
 }
 
-std::string const& identity_of(Connector const& connector) {
-    return connector.name;
-}
-std::string const& identity_of(Merchant const& merchant) {
-    return merchant.id;
+// By what an item of a list is known.
+template <class Item>
+std::string const& identity_of(Item const& item) {
+    if constexpr (requires { item.id; }) {
+        return item.id;
+    } else {
+        return item.name;
+    }
 }
 
 template <class Item>
