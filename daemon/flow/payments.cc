@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace florin::flow {
@@ -286,6 +287,15 @@ asio::awaitable<ApiResult<Done>> Payments::create(
     co_return done;
 }
 
+asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, Done done) {
+    complete(change, caller, done);
+    auto const receipt = co_await commit(std::move(change), true);
+    if (!receipt) {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return done;
+}
+
 asio::awaitable<ApiResult<Done>> Payments::store_method(
     Caller caller, model::PaymentMethod method, Done done
 ) {
@@ -299,6 +309,26 @@ asio::awaitable<ApiResult<Done>> Payments::store_method(
     co_return done;
 }
 
+// A commit of its own: two first payments in a currency must not refuse each other over it.
+asio::awaitable<ApiResult<void>> Payments::remember_currency(
+    std::string owner, std::string currency
+) {
+    auto const known = load<model::MerchantCurrency>(parts_.ledger.documents(), owner, currency);
+    if (!known) {
+        co_return std::unexpected{api::internal_error(known.error().context)};
+    }
+    if (*known) {
+        co_return ApiResult<void>{};
+    }
+    Change change{owner};
+    change.put(currency, model::MerchantCurrency{currency}, 0);
+    auto const receipt = co_await commit(std::move(change), false);
+    if (!receipt && receipt.error().code != "lock_timeout") {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return ApiResult<void>{};
+}
+
 asio::awaitable<ApiResult<Done>> Payments::confirm(
     Caller caller,
     Stored<model::PaymentIntent> intent,
@@ -310,7 +340,7 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     if (!terms) {
         co_return std::unexpected{terms.error()};
     }
-    auto routes = routes_for(intent.value);
+    auto routes = routes_for(intent.value, caller.mode);
     if (!routes) {
         co_return std::unexpected{routes.error()};
     }
@@ -318,6 +348,11 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     payment.intent = std::move(intent);
     payment.merchant = std::move(*terms);
     payment.method = std::move(method);
+    auto const remembered =
+        co_await remember_currency(payment.owner, payment.intent.value.currency);
+    if (!remembered) {
+        co_return std::unexpected{remembered.error()};
+    }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
     co_return co_await authorise(
         std::move(payment), std::move(*routes), std::move(cvc), std::move(waiter)
@@ -325,23 +360,32 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
 }
 
 // By priority, or the one that the payment names.
-ApiResult<Payments::Routes> Payments::routes_for(model::PaymentIntent const& intent) const {
+ApiResult<Payments::Routes> Payments::routes_for(
+    model::PaymentIntent const& intent, model::Mode mode
+) const {
+    auto const found = parts_.routes.find(mode);
+    ModeRoutes const routes = found == parts_.routes.end() ? ModeRoutes{} : found->second;
     auto const named = intent.metadata.find("florin_route");
     if (named == intent.metadata.end()) {
-        if (parts_.routes.empty()) {
-            return std::unexpected{api::internal_error("no route: no connector is configured")};
+        if (routes.by_priority.empty()) {
+            return std::unexpected{api::internal_error(
+                "no route: no connector of mode " + std::string{model::mode_name(mode)} +
+                " is configured"
+            )};
         }
-        return parts_.routes;
+        return routes.by_priority;
     }
-    auto* const connector = connector_named(named->second);
-    if (connector == nullptr) {
+    auto const connector = std::ranges::find_if(routes.by_name, [&](auto const* each) {
+        return each->id().text() == named->second;
+    });
+    if (connector == routes.by_name.end()) {
         return std::unexpected{api::bad_parameter(
             "resource_missing",
             "metadata[florin_route]",
             "No such route: '" + named->second.substr(0, 100) + "'."
         )};
     }
-    return Routes{connector};
+    return Routes{*connector};
 }
 
 // A charge and an attempt through this connector, and the money reserved: the intent record, but
@@ -402,38 +446,22 @@ std::string Payments::begin_authorisation(
 asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
     Case payment, connectors::Connector* connector, Caller caller
 ) {
-    for (;;) {
-        Case tried = payment;
-        model::PaymentIntent& intent = tried.intent.value;
-        Change change{tried.owner};
-        claim(change, caller);
-        std::string const attempt_id =
-            begin_authorisation(tried, *connector, caller.idempotency_key, change);
-        if (tried.intent.version == 0) {
-            change.event(
-                parts_.ids, "payment_intent.created", parts_.renderer.intent(tried.objects())
-            );
-        }
-        change.put(intent.id, tried.intent);
-        auto const known =
-            load<model::MerchantCurrency>(parts_.ledger.documents(), tried.owner, intent.currency);
-        bool const is_first_in_currency = known && !*known;
-        if (is_first_in_currency) {
-            change.put(intent.currency, model::MerchantCurrency{intent.currency}, 0);
-        }
-        auto const receipt = co_await commit(std::move(change), true);
-        if (receipt) {
-            co_return attempt_id;
-        }
-        auto const now_known =
-            load<model::MerchantCurrency>(parts_.ledger.documents(), tried.owner, intent.currency);
-        // Another payment was the first of its currency at the same moment: that is no conflict.
-        bool const may_go_on = receipt.error().code == "lock_timeout" && is_first_in_currency &&
-                               now_known && *now_known;
-        if (!may_go_on) {
-            co_return std::unexpected{receipt.error()};
-        }
+    model::PaymentIntent const& intent = payment.intent.value;
+    Change change{payment.owner};
+    claim(change, caller);
+    std::string attempt_id =
+        begin_authorisation(payment, *connector, caller.idempotency_key, change);
+    if (payment.intent.version == 0) {
+        change.event(
+            parts_.ids, "payment_intent.created", parts_.renderer.intent(payment.objects())
+        );
     }
+    change.put(intent.id, payment.intent);
+    auto const receipt = co_await commit(std::move(change), true);
+    if (!receipt) {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return attempt_id;
 }
 
 asio::awaitable<ApiResult<Done>> Payments::authorise(

@@ -26,6 +26,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -79,10 +80,16 @@ struct FlowOptions {
 
 class Payments final : public connectors::EvidenceSink {
 public:
+    // What payments of one mode may go through.
+    struct ModeRoutes {
+        std::vector<connectors::Connector*> by_priority;
+        std::vector<connectors::Connector*> by_name;  // those too that a payment has to name
+    };
     struct Parts {
         LedgerClient& ledger;
         vault::Vault& vault;
-        std::vector<connectors::Connector*> routes;  // by priority; all of one mode
+        // A connector belongs to one mode; a payment never goes through one of the other.
+        std::map<model::Mode, ModeRoutes> routes;
         std::vector<connectors::Connector*> connectors;
         model::IdMaker& ids;
         Renderer const& renderer;
@@ -124,6 +131,9 @@ public:
         model::Metadata metadata,
         Render render
     );
+    // Makes a change and stores its answer in one commit; `lock_timeout` where a document is at
+    // another version by now.
+    boost::asio::awaitable<api::ApiResult<Done>> store(Caller caller, Change change, Done done);
     // Stores a document and its answer in one commit.
     boost::asio::awaitable<api::ApiResult<Done>> store_method(
         Caller caller, model::PaymentMethod method, Done done
@@ -201,7 +211,7 @@ private:
     ) const;
     boost::asio::awaitable<Result<ledger::Receipt>> submit(Change change);
     boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
-    api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent) const;
+    api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent, model::Mode mode) const;
     std::string begin_authorisation(
         Case& payment,
         connectors::Connector const& connector,
@@ -210,6 +220,9 @@ private:
     );
     boost::asio::awaitable<api::ApiResult<std::string>> first_attempt(
         Case payment, connectors::Connector* connector, Caller caller
+    );
+    boost::asio::awaitable<api::ApiResult<void>> remember_currency(
+        std::string owner, std::string currency
     );
     boost::asio::awaitable<api::ApiResult<Done>> authorise(
         Case payment, Routes routes, Cvv cvc, Waiter waiter
