@@ -288,7 +288,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, Done done) {
-    complete(change, caller, done);
+    complete(change, caller, done, {});
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
