@@ -51,7 +51,7 @@ int converse(std::string const& port, std::string const& packaging_file) {
     print("capture", callers.spawn(connector.capture(capture)).get());
     capture.repeat = true;
     print("capture-again", callers.spawn(connector.capture(capture)).get());
-    RefundRequest const refund{
+    RefundRequest refund{
         .identity = identity(3),
         .amount = eur(1000),
         .card = card(),
@@ -59,6 +59,8 @@ int converse(std::string const& port, std::string const& packaging_file) {
         .original = original(2, "0220", authorised.authorization_code),
     };
     print("refund", callers.spawn(connector.refund(refund)).get());
+    refund.repeat = true;
+    print("refund-again", callers.spawn(connector.refund(refund)).get());
     auto declined = authorise_request(4);
     declined.card = card("4000000000000002");
     print("decline", callers.spawn(connector.authorise(declined)).get());

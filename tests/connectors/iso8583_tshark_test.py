@@ -166,6 +166,7 @@ class Ascii(unittest.TestCase):
             [row[:3] for row in words],
             [["authorise", "approved", "00"], ["capture", "approved", "00"],
              ["capture-again", "approved", "00"], ["refund", "approved", "00"],
+             ["refund-again", "approved", "00"],
              ["decline", "declined", "05"], ["authorise", "approved", "00"],
              ["reverse-part", "approved", "00"], ["reverse", "approved", "00"],
              ["reverse-unknown", "unknown", "25"]])
@@ -179,7 +180,7 @@ class Ascii(unittest.TestCase):
         self.assertEqual(
             kinds,
             sorted(["0800", "0810"] * 2 + ["0100", "0110"] * 3 + ["0220", "0221"] + ["0230"] * 2
-                   + ["0200", "0210", "0420", "0421", "0421"] + ["0430"] * 3))
+                   + ["0200", "0201"] + ["0210"] * 2 + ["0420", "0421", "0421"] + ["0430"] * 3))
 
     def test_the_fields_are_those_that_were_sent(self):
         request = self.one("0100", "000001")
@@ -199,7 +200,11 @@ class Ascii(unittest.TestCase):
         capture = self.one("0221", "000002")
         self.assertEqual(capture["bit38"], answer["bit38"])
         self.assertEqual(capture["bit90"], "010000000111241304050000012345600000000000")
-        self.assertEqual(self.one("0200", "000003")["bit3"], "200000")
+        refund, again = self.one("0200", "000003"), self.one("0201", "000003")
+        self.assertEqual(refund["bit3"], "200000")
+        # A repeat says the same again, and that it does.
+        self.assertEqual({**refund, "mti": "0201"}, again)
+        self.assertEqual({**self.one("0220", "000002"), "mti": "0221"}, capture)
         self.assertEqual(self.one("0110", "000004")["bit39"], "05")
         self.assertEqual(self.one("0420", "000006")["bit95"], "000000000500000000000000C00000000C00000000")
         self.assertEqual(self.one("0430", "000008")["bit39"], "25")

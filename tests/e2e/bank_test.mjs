@@ -100,6 +100,46 @@ test('payments through a bank', async (t) => {
         assert.equal((await book()).refunds, before.refunds + 1);
     });
 
+    await t.test('a payment may name its route, and then takes no other', async () => {
+        const before = await book();
+        const sandboxed = await pay(stripe, 1500, { metadata: { florin_route: 'sandbox' } });
+        assert.equal(sandboxed.status, 'succeeded');
+        assert.deepEqual(await book(), before);
+        await assert.rejects(pay(stripe, 1500, { metadata: { florin_route: 'nowhere' } }), {
+            type: 'StripeInvalidRequestError', param: 'metadata[florin_route]',
+        });
+        const refund = await stripe.refunds.create({ payment_intent: sandboxed.id, amount: 100 });
+        assert.equal(refund.status, 'succeeded');
+        assert.deepEqual(await book(), before);
+        assert.equal((await pay(stripe, 1500, { metadata: { florin_route: 'bank' } })).status, 'succeeded');
+        assert.equal((await book()).captures, before.captures + 1);
+    });
+
+    await t.test('less than was asked for is given back', async () => {
+        await control(bank, { partial_minor: 1100, match: { mti: '0100', amount_minor: 3100 }, times: 1 });
+        const before = await book();
+        const intent = await pay(stripe, 3100);
+        assert.equal(intent.status, 'processing');
+        await reaches(stripe, intent.id, 'requires_payment_method');
+        assert.equal((await book()).authorisations, before.authorisations);
+        assert.equal((await book()).captures, before.captures);
+    });
+
+    await t.test('an approval after \"not found, not found\" is reversed, whenever it comes', async () => {
+        const amount_minor = 8642;
+        const before = await book();
+        await control(bank, { delay_ms: 6500, forget_reversal: true, match: { mti: '0100', amount_minor }, times: 1 });
+        const held = async () => (await control(bank, { held: true })).held.some((one) => one.amount_minor === amount_minor);
+        const intent = await pay(stripe, amount_minor);
+        assert.equal(intent.status, 'processing');
+        await reaches(stripe, intent.id, 'requires_payment_method');
+        assert.equal((await book()).reversals, before.reversals + 1);
+        await eventually('the bank approves it after all', async () => (await book()).authorisation_messages > before.authorisation_messages, 10_000);
+        await eventually('the bank holds nothing for it', async () => !(await held()));
+        assert.equal((await stripe.paymentIntents.retrieve(intent.id)).status, 'requires_payment_method');
+        assert.equal((await book()).captures, before.captures);
+    });
+
     await t.test('killed while the bank is silent, the daemon comes back and finds out', async () => {
         await control(bank, { silence: true, match: { mti: '0100', amount_minor: 999 }, times: 1 });
         const key = 'killed-in-between';

@@ -410,6 +410,50 @@ test(`under fire the books agree with the bank's (${cycles} cycles)`, async (t) 
     assert.ok(sums.captures > 20 && sums.refunds > 5 && sums.reversals > 5, 'there was something to compare');
 });
 
+test('hundreds of payments that a crash left open are taken up, with and without a bank', async (t) => {
+    const from = Date.now();
+    const open = soak ? 1500 : 300;
+    const world = new World(t, temporary(t));
+    await world.open();
+    await world.signedOn();
+    const params = (serial) => ({ amount: 1_000_000 + serial * 100, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, metadata: { serial } });
+    const ask = (serial) => request(world.daemon, 'POST', '/v1/payment_intents', {
+        body: form(params(serial)), headers: { 'Idempotency-Key': `open-${serial}` },
+    });
+    // The bank books half of them and loses the others; nobody hears of any.
+    await world.faults({ silence: true, lose: 0.5, seed: 5 });
+    const asked = Promise.all(Array.from({ length: open }, (_, serial) => ask(serial).catch(() => null)));
+    await eventually('the bank has seen enough', async () => (await control(world.bank, { counts: true })).authorisations > open / 4, 30_000);
+    await kill(world.daemon, 'SIGKILL');
+    const answered = (await asked).filter(Boolean);
+    await kill(world.bank, 'SIGKILL');
+    const before = JSON.parse(florin('attempts', 'list', '--unknown', '--format', 'json', '--data-dir', world.data).out);
+    assert.ok(before.filter((one) => one.operation === 'authorise' && one.state === 'intent').length > open / 4, 'the crash left payments open');
+
+    // There is no bank: the daemon starts all the same, and says what is true.
+    const started = Date.now();
+    await world.startDaemon();
+    const took = Date.now() - started;
+    const intents = await world.list('/v1/payment_intents?');
+    assert.ok(intents.length >= open / 2);
+    assert.deepEqual(new Set(intents.map((one) => one.status)), new Set(['processing']));
+    const first = await Promise.all(intents.map((one) => ask(one.metadata.serial)));
+    for (const one of first) assert.equal(JSON.parse(one.text).status, 'processing');
+    await world.killBank();
+    await world.signedOn();
+    assert.deepEqual(await comeToRest(world, 60_000), []);
+    await world.startDaemon();
+    const after = await world.list('/v1/payment_intents?');
+    assert.equal(after.length, intents.length, 'recovery started no payment');
+    assert.deepEqual(new Set(after.map((one) => one.status)), new Set(['requires_payment_method']));
+    const second = await Promise.all(intents.map((one) => ask(one.metadata.serial)));
+    assert.deepEqual(second.map((one) => one.text), first.map((one) => one.text));
+    await kill(world.daemon, 'SIGTERM');
+    assert.deepEqual(await bankEntries(world, from), []);
+    assert.deepEqual((await control(world.bank, { held: true })).held, []);
+    t.diagnostic(`${before.length} attempts left open, ${answered.length} answered before; started in ${took} ms`);
+});
+
 // ---- many at once ------------------------------------------------------------------------------
 
 const outcome = (promise) => promise.then((object) => ({ object }), (error) => ({ error }));

@@ -82,6 +82,7 @@ test('a host made of iso_8583 understands every request, and its answers are und
         'capture approved 00 NPM002',
         'capture-again approved 00 NPM002',
         'refund approved 00 NPM003',
+        'refund-again approved 00 NPM003',
         'decline declined 05',
         'authorise approved 00 NPM005',
         'reverse-part approved 00 NPM006',
@@ -89,7 +90,7 @@ test('a host made of iso_8583 understands every request, and its answers are und
         'reverse-unknown unknown 25',
     ]);
     assert.deepEqual(requests.map((request) => request[0]), [
-        '0800', '0100', '0220', '0221', '0200', '0100', '0100', '0420', '0421', '0421', '0800']);
+        '0800', '0100', '0220', '0221', '0200', '0201', '0100', '0100', '0420', '0421', '0421', '0800']);
     const [signOn, authorise, capture] = requests;
     assert.equal(signOn[70], '001');
     assert.equal(requests.at(-1)[70], '002');
@@ -105,5 +106,5 @@ test('a host made of iso_8583 understands every request, and its answers are und
     assert.equal(capture[38], 'NPM001');
     assert.equal(capture[48], undefined);
     assert.equal(capture[90], '010000000111241304050000012345600000000000');
-    assert.equal(requests[7][95], '000000000500000000000000C00000000C00000000');
+    assert.equal(requests[8][95], '000000000500000000000000C00000000C00000000');
 });

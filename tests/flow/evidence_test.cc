@@ -80,6 +80,20 @@ TEST_CASE("the verdict follows the precedence of evidence") {
           said("reversal_ack", "not_found", "1"),
           said("reversal_ack", "not_found", "2")},
          Verdict::reversed},
+        {"not found once by each of two reversals is not twice by one",
+         {said("reply", "unknown"),
+          said("reversal_intent", "", "at_1"),
+          said("reversal_intent", "", "at_2"),
+          said("reversal_ack", "not_found", "at_1/1"),
+          said("reversal_ack", "not_found", "at_2/1")},
+         Verdict::unknown},
+        {"not found on two sends of one of them",
+         {said("reply", "unknown"),
+          said("reversal_intent", "", "at_1"),
+          said("reversal_intent", "", "at_2"),
+          said("reversal_ack", "not_found", "at_2/1"),
+          said("reversal_ack", "not_found", "at_2/3")},
+         Verdict::reversed},
         {"the acquirer's report has it",
          {said("reply", "unknown"), said("reversal_intent", ""), said("report_line", "approved")},
          Verdict::approved},
@@ -136,4 +150,26 @@ TEST_CASE("a late approval calls for another reversal unless the first found it"
     CHECK(needs_another_reversal(attempt));
     add_evidence(attempt, said("reversal_ack", "reversed"));
     CHECK_FALSE(needs_another_reversal(attempt));
+}
+
+TEST_CASE("each reversal is over by its own acknowledgements, or by any that found the payment") {
+    Attempt attempt;
+    add_evidence(attempt, said("reversal_ack", "not_found", reversal_reference("at_1", 1).c_str()));
+    add_evidence(attempt, said("reversal_ack", "not_found", reversal_reference("at_1", 2).c_str()));
+    CHECK(is_reversal_over(attempt, "at_1"));
+    CHECK_FALSE(is_reversal_over(attempt, "at_2"));
+    add_evidence(attempt, said("reversal_ack", "not_found", reversal_reference("at_2", 1).c_str()));
+    CHECK_FALSE(is_reversal_over(attempt, "at_2"));
+    add_evidence(attempt, said("reversal_ack", "reversed", reversal_reference("at_1", 3).c_str()));
+    CHECK(is_reversal_over(attempt, "at_2"));
+}
+
+TEST_CASE("one more word to the same effect takes the place of the last") {
+    Attempt attempt;
+    refresh_evidence(attempt, said("reply", "unknown", "1"));
+    refresh_evidence(attempt, said("reply", "not_sent", "2"));
+    refresh_evidence(attempt, said("reply", "unknown", "3"));
+    REQUIRE(attempt.evidence.size() == 2);
+    CHECK(attempt.evidence[0].reference == "3");
+    CHECK(verdict_name(verdict_of(attempt)) == verdict_name(Verdict::unknown));
 }

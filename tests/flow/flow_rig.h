@@ -1,0 +1,372 @@
+// The flow with a real ledger and vault, and a bank that says what the test wrote down for it.
+#pragma once
+
+#include "crypto/aead.h"
+#include "daemon/flow/payments.h"
+#include "ledger/ledger.h"
+#include "tests/support/temp_dir.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/use_future.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace florin::flow::test {
+
+namespace asio = boost::asio;
+using connectors::Outcome;
+using connectors::Reply;
+
+// True as soon as the condition holds; polls.
+inline bool eventually(std::function<bool()> const& condition) {
+    constexpr int kPatienceSeconds = 20;
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{kPatienceSeconds};
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+    return true;
+}
+
+// A message that the flow sent.
+struct Sent {
+    std::string operation;
+    connectors::Identity identity;
+    std::optional<connectors::OriginalReference> original;
+    std::int64_t amount = 0;
+    bool repeat = false;
+};
+
+inline Reply says(Outcome outcome, std::string code = {}) {
+    Reply reply;
+    reply.outcome = outcome;
+    reply.response_code = std::move(code);
+    reply.authorization_code = outcome == Outcome::approved ? "A00001" : "";
+    return reply;
+}
+
+// Answers each operation with what was scripted for it, first come first served, and approves where
+// nothing was.
+class ScriptedBank final : public connectors::Connector {
+public:
+    explicit ScriptedBank(std::string id, bool has_stans = true)
+        : id_{std::move(id)}, has_stans_{has_stans} {}
+
+    void script(std::string const& operation, Reply reply) {
+        std::lock_guard const lock{mutex_};
+        scripts_[operation].push_back(std::move(reply));
+    }
+    std::vector<Sent> sent(std::string const& operation = {}) const {
+        std::lock_guard const lock{mutex_};
+        std::vector<Sent> found;
+        for (Sent const& each : sent_) {
+            if (operation.empty() || each.operation == operation) {
+                found.push_back(each);
+            }
+        }
+        return found;
+    }
+    std::atomic<bool> ready = true;
+    // Answers wait while it is held.
+    std::atomic<bool> held = false;
+
+    ConnectorId const& id() const override { return id_; }
+    std::string_view name() const override { return "scripted"; }
+    bool needs_link_identity() const override { return has_stans_; }
+    connectors::Health health() const override {
+        ++health_asked;
+        return {.ready = ready, .detail = ""};
+    }
+    mutable std::atomic<int> health_asked = 0;
+    void start() override {}
+    asio::awaitable<void> stop() override { co_return; }
+
+    asio::awaitable<Reply> authorise(connectors::AuthoriseRequest request) override {
+        return answer({"authorise", request.identity, {}, request.amount.minor, false});
+    }
+    asio::awaitable<Reply> capture(connectors::CaptureRequest request) override {
+        return answer(
+            {"capture", request.identity, request.original, request.amount.minor, request.repeat}
+        );
+    }
+    asio::awaitable<Reply> reverse(connectors::ReverseRequest request) override {
+        return answer(
+            {"reverse", request.identity, request.original, request.amount.minor, request.repeat}
+        );
+    }
+    asio::awaitable<Reply> refund(connectors::RefundRequest request) override {
+        return answer(
+            {"refund", request.identity, request.original, request.amount.minor, request.repeat}
+        );
+    }
+
+private:
+    asio::awaitable<Reply> answer(Sent message) {
+        Reply reply = says(Outcome::approved, "00");
+        if (!ready) {
+            co_return says(Outcome::not_sent);
+        }
+        {
+            std::lock_guard const lock{mutex_};
+            auto& script = scripts_[message.operation];
+            if (!script.empty()) {
+                reply = script.front();
+                script.pop_front();
+            }
+            if (reply.outcome != Outcome::not_sent) {
+                sent_.push_back(std::move(message));
+            }
+        }
+        asio::steady_timer timer{co_await asio::this_coro::executor};
+        while (held) {
+            timer.expires_after(std::chrono::milliseconds{1});
+            co_await timer.async_wait(asio::use_awaitable);
+        }
+        co_return reply;
+    }
+
+    ConnectorId const id_;
+    bool const has_stans_;
+    mutable std::mutex mutex_;
+    std::map<std::string, std::deque<Reply>> scripts_;
+    std::vector<Sent> sent_;
+};
+
+// "pi_1 processing", "re_1 pending": enough to see what was answered.
+class PlainRenderer final : public Renderer {
+public:
+    std::string intent(Objects const& objects) const override {
+        return objects.intent.id + " " + objects.intent.status;
+    }
+    std::string charge(Objects const& objects) const override { return objects.charge->id; }
+    std::string refund(Objects const& objects) const override {
+        return objects.refund->id + " " + objects.refund->status;
+    }
+};
+
+// A bank that may do without STANs, and the daemon's flow with everything it stands on. `restart`
+// is a crash and a new start on the same directory, as far as the flow can tell.
+class Rig {
+public:
+    explicit Rig(std::vector<ScriptedBank*> banks, FlowOptions options = {}, bool has_timers = true)
+        : banks_{std::move(banks)}, options_{options}, has_timers_{has_timers} {
+        options_.retry_first_ms = 20;
+        options_.retry_most_ms = 100;
+        start();
+    }
+    Rig(Rig const&) = delete;
+    Rig& operator=(Rig const&) = delete;
+    ~Rig() { end(); }
+
+    void restart() {
+        end();
+        start();
+    }
+
+    Payments& payments() { return *payments_; }
+    ledger::DocumentReader const& documents() const { return ledger_->documents(); }
+    Caller caller(std::string key = {}) const {
+        return {
+            .owner = kOwner,
+            .merchant = "acct_1",
+            .mode = model::Mode::test,
+            .request_id = "req_1",
+            .idempotency_key = std::move(key),
+            .fingerprint = "f",
+        };
+    }
+
+    template <class T>
+    T wait(asio::awaitable<T> work) {
+        return asio::co_spawn(context_, std::move(work), asio::use_future).get();
+    }
+    template <class T>
+    std::future<T> begin(asio::awaitable<T> work) {
+        return asio::co_spawn(context_, std::move(work), asio::use_future);
+    }
+
+    asio::awaitable<api::ApiResult<Done>> paying(
+        std::int64_t amount, std::string capture_method, std::string key, std::string route
+    ) {
+        model::PaymentIntent intent;
+        intent.id = ids_.make("pi");
+        intent.merchant = "acct_1";
+        intent.currency = "EUR";
+        intent.amount = amount;
+        intent.status = "requires_confirmation";
+        intent.capture_method = capture_method;
+        intent.created = ids_.now_s();
+        if (!route.empty()) {
+            intent.metadata["florin_route"] = route;
+        }
+        last_intent = intent.id;
+        Stored<model::PaymentIntent> unstored{.value = std::move(intent), .version = 0};
+        Cvv cvc{std::string_view{"123"}};
+        return payments_->confirm(
+            caller(key), std::move(unstored), method_, std::move(cvc), render()
+        );
+    }
+    api::ApiResult<Done> pay(
+        std::int64_t amount,
+        std::string const& capture_method = "automatic",
+        std::string const& key = {},
+        std::string const& route = {}
+    ) {
+        return wait(paying(amount, capture_method, key, route));
+    }
+    Render render() const {
+        return [this](Objects const& objects) { return Done{200, renderer_.intent(objects)}; };
+    }
+    Render render_refund() const {
+        return [this](Objects const& objects) { return Done{200, renderer_.refund(objects)}; };
+    }
+
+    model::PaymentIntent intent(std::string const& id) const {
+        return load_known<model::PaymentIntent>(documents(), kOwner, id)->value;
+    }
+    std::vector<model::Attempt> attempts(std::string const& operation) const {
+        std::vector<model::Attempt> found;
+        auto const take = [&](ledger::Document const& document) -> Result<bool> {
+            auto attempt = model::from_text<model::Attempt>(*document.body);
+            if (attempt->operation == operation) {
+                found.push_back(std::move(*attempt));
+            }
+            return true;
+        };
+        static_cast<void>(documents().each(static_cast<std::uint16_t>(model::Kind::attempt), take));
+        return found;
+    }
+    bool all_closed() const {
+        bool any = false;
+        auto const see = [&](ledger::Document const&) -> Result<bool> {
+            any = true;
+            return false;
+        };
+        static_cast<void>(
+            documents().each(static_cast<std::uint16_t>(model::Kind::open_attempt), see)
+        );
+        return !any;
+    }
+    // Posted and pending debits and credits of the receivable of a bank.
+    ledger::Account receivable(std::string const& bank) {
+        model::Book const book{*Currency::from_alphabetic("EUR"), model::Mode::test};
+        auto const id = model::account_id(model::Role::receivable, bank, book);
+        auto const answer = ledger_->call(ledger::LookupAccounts{{id}});
+        auto const& accounts = std::get<ledger::AccountsAnswer>(*answer).accounts;
+        return accounts.empty() ? ledger::Account{} : accounts[0];
+    }
+    ledger::CommandStatus apply(ledger::Command command) {
+        auto const answer = ledger_->call(std::move(command));
+        return std::get<ledger::Receipt>(*answer).status;
+    }
+    connectors::LateReply late(Sent const& message, Reply reply) const {
+        return {
+            .connector = banks_[0]->id(),
+            .mti = "0110",
+            .stan = message.identity.stan,
+            .transmission_time = message.identity.transmission_time,
+            .rrn = message.identity.rrn,
+            .terminal_id = "TERM0001",
+            .reply = std::move(reply),
+        };
+    }
+
+    static constexpr char const* kOwner = "acct_1/test";
+    std::string last_intent;
+
+private:
+    void start() {
+        ledger_ = *ledger::Ledger::open({.data_dir = folder_.path() / "data"}, clock_);
+        client_ = std::make_unique<LedgerClient>(*ledger_);
+        auto keys = crypto::KeyRing::parse("1 " + std::string(64, '7') + "\n", "test");
+        vault_ = *vault::Vault::open(folder_.path() / "vault", std::move(*keys), random_, clock_);
+        guard_.emplace(context_.get_executor());
+        context_.restart();
+        thread_ = std::thread{[this] { context_.run(); }};
+        if (method_.id.empty()) {
+            seed();
+        }
+        std::vector<connectors::Connector*> pointers{banks_.begin(), banks_.end()};
+        payments_ = std::make_unique<Payments>(Payments::Parts{
+            .ledger = *client_,
+            .vault = *vault_,
+            .routes = pointers,
+            .connectors = pointers,
+            .ids = ids_,
+            .renderer = renderer_,
+            .background = context_.get_executor(),
+            .options = options_,
+        });
+        recovered = wait(payments_->recover()).has_value();
+        if (has_timers_) {
+            timers_ = begin(payments_->run_timers());
+        }
+    }
+    void end() {
+        payments_->stop();
+        if (timers_.valid()) {
+            timers_.get();
+        }
+        ledger_->stop();
+        payments_->wait_idle();
+        guard_.reset();
+        thread_.join();
+        payments_.reset();
+        vault_.reset();
+        client_.reset();
+        ledger_.reset();
+    }
+    void seed() {
+        method_.id = "pm_1";
+        Pan pan{std::string_view{"4242424242424242"}};
+        method_.vault_token = wait(vault_->put(kOwner, std::move(pan)))->text();
+        method_.brand = "visa";
+        method_.exp_month = 12;
+        method_.exp_year = 2040;
+        Change change{kOwner};
+        change.put(method_.id, method_, 0);
+        static_cast<void>(apply(std::move(change.command)));
+        model::Merchant merchant;
+        merchant.id = "acct_1";
+        merchant.name = "Shop";
+        merchant.terminal_id = "TERM0001";
+        Change terms{model::owner_of("platform", model::Mode::test)};
+        terms.put(merchant.id, merchant, 0);
+        static_cast<void>(apply(std::move(terms.command)));
+    }
+
+    florin::test::TempDir folder_;
+    SystemClock clock_;
+    crypto::SystemRandom random_;
+    model::IdMaker ids_{clock_, random_};
+    std::vector<ScriptedBank*> banks_;
+    FlowOptions options_;
+    bool has_timers_;
+    PlainRenderer renderer_;
+    model::PaymentMethod method_;
+    asio::io_context context_{1};
+    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> guard_;
+    std::thread thread_;
+    std::unique_ptr<ledger::Ledger> ledger_;
+    std::unique_ptr<LedgerClient> client_;
+    std::unique_ptr<vault::Vault> vault_;
+    std::unique_ptr<Payments> payments_;
+    std::future<void> timers_;
+
+public:
+    bool recovered = false;
+};
+
+}  // namespace florin::flow::test
