@@ -3,12 +3,15 @@
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/tls.h"
+#include "daemon/admin/service.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/service.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/recon/reconciliation.h"
+#include "daemon/settlement/settlement.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -23,6 +26,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <map>
 #include <signal.h>
 #include <sstream>
 #include <thread>
@@ -114,6 +118,8 @@ struct Plan {
     config::Flow flow;
     std::vector<config::Connector> connectors;
     std::vector<config::Merchant> merchants;
+    config::Settlement settlement;
+    std::vector<config::BankAccount> bank_accounts;
     fs::path vault_key_file;
     std::optional<config::Listen> admin_listen;  // absent: on the API's port
     fs::path ca;
@@ -175,6 +181,7 @@ public:
         auto recovered =
             asio::co_spawn(background_->executor(), payments_->recover(), asio::use_future);
         FLORIN_TRY_VOID(recovered.get());
+        FLORIN_TRY_VOID(make_modes());
         timers_ =
             asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
         return {};
@@ -195,6 +202,18 @@ public:
             .renderer = *renderer_,
             .key_pepper = key_pepper_,
             .default_api_version = kApiVersion,
+        });
+        std::map<std::string, admin::ModeParts, std::less<>> modes;
+        for (auto& [mode, parts] : modes_) {
+            modes.emplace(
+                model::mode_name(mode), admin::ModeParts{*parts.settlement, *parts.reconciliation}
+            );
+        }
+        admin_ = std::make_unique<admin::Service>(admin::Service::Parts{
+            .ledger = *client_,
+            .key_pepper = key_pepper_,
+            .background = background_->executor(),
+            .modes = std::move(modes),
         });
         bool const shares_port = !plan_.admin_listen;
         handler_ = [this, shares_port](http::Request request) {
@@ -241,6 +260,9 @@ public:
         }
         if (ledger_) {
             ledger_->stop();
+        }
+        if (admin_) {
+            admin_->wait();
         }
         if (server_) {
             server_->stop();
@@ -352,6 +374,60 @@ private:
         return {};
     }
 
+    // Settlement and reconciliation for each mode that has a connector.
+    Result<void> make_modes() {
+        fs::path const outbox = plan_.settlement.outbox.empty() ? plan_.data_dir / "outbox"
+                                                                : fs::path{plan_.settlement.outbox};
+        for (Mode const mode : {Mode::test, Mode::live}) {
+            std::string const name{model::mode_name(mode)};
+            std::vector<recon::Reconciliation::Acquirer> acquirers;
+            bool is_used = false;
+            for (config::Connector const& each : plan_.connectors) {
+                is_used = is_used || each.mode == name;
+                if (each.mode == name && each.rail == "iso8583") {
+                    acquirers.push_back(
+                        {.connector = each.name,
+                         .name = each.acquirer.empty() ? each.name : each.acquirer}
+                    );
+                }
+            }
+            if (!is_used) {
+                continue;
+            }
+            std::vector<settlement::BankAccount> payers;
+            std::vector<recon::Reconciliation::BankAccount> accounts;
+            for (config::BankAccount const& each : plan_.bank_accounts) {
+                if (each.mode == name) {
+                    payers.push_back({.name = each.name, .iban = each.iban, .holder = each.holder});
+                    accounts.push_back({.name = each.name, .iban = each.iban});
+                }
+            }
+            ModeObjects& made = modes_[mode];
+            made.settlement =
+                std::make_unique<settlement::Settlement>(settlement::Settlement::Parts{
+                    .ledger = *client_,
+                    .ids = ids_,
+                    .mode = mode,
+                    .bank_accounts = std::move(payers),
+                    .outbox = {fs::absolute(outbox), settlement::kernel_boot_id()},
+                });
+            made.reconciliation =
+                std::make_unique<recon::Reconciliation>(recon::Reconciliation::Parts{
+                    .ledger = *client_,
+                    .payments = *payments_,
+                    .ids = ids_,
+                    .mode = mode,
+                    .acquirers = std::move(acquirers),
+                    .bank_accounts = std::move(accounts),
+                });
+            auto recovered = asio::co_spawn(
+                background_->executor(), made.settlement->recover(), asio::use_future
+            );
+            FLORIN_TRY_VOID(recovered.get());
+        }
+        return {};
+    }
+
     std::vector<connectors::Connector*> connector_pointers() const {
         std::vector<connectors::Connector*> pointers;
         for (auto const& connector : connectors_) {
@@ -409,6 +485,10 @@ private:
             response.body = metrics_.text();
             co_return response;
         }
+        bool const is_admin = request.path == "/admin/v1" || request.path.starts_with("/admin/v1/");
+        if (admin && is_admin) {
+            co_return co_await admin_->handle(std::move(request));
+        }
         if (api) {
             co_return co_await service_->handle(std::move(request));
         }
@@ -465,7 +545,13 @@ private:
     std::vector<std::unique_ptr<connectors::Connector>> connectors_;
     std::vector<connectors::Connector*> routes_;
     std::unique_ptr<flow::Payments> payments_;
+    struct ModeObjects {
+        std::unique_ptr<settlement::Settlement> settlement;
+        std::unique_ptr<recon::Reconciliation> reconciliation;
+    };
+    std::map<Mode, ModeObjects> modes_;
     std::future<void> timers_;
+    std::unique_ptr<admin::Service> admin_;
     std::unique_ptr<api::Service> service_;
     http::Handler handler_;
     http::Handler admin_handler_;
@@ -495,6 +581,7 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
         connector.port = address.port;
         connector.timeout_ms = 3'000;
         connector.acquirer_id = "400001";
+        connector.acquirer = "banksim";
         connector.priority = 10;
         plan.connectors.push_back(connector);
         sandbox.priority = -1;  // only where a payment names it
@@ -511,6 +598,13 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     merchant.iban = "DE89370400440532013000";
     merchant.account_holder = "Dev shop";
     plan.merchants.push_back(merchant);
+    // Where florin-banksim keeps the merchant side's money.
+    plan.bank_accounts.push_back(
+        {.name = "client-money",
+         .mode = "test",
+         .iban = "DE02120300000000202051",
+         .holder = "Florin development"}
+    );
     return plan;
 }
 
@@ -584,6 +678,8 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.flow = config.flow;
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
+    plan.settlement = config.settlement;
+    plan.bank_accounts = config.bank_accounts;
     FLORIN_TRY(auto certificate, read_pem(config.server.tls_certificate));
     FLORIN_TRY(auto key, read_pem(config.server.tls_key));
     FLORIN_TRY(auto keys, crypto::KeyRing::load(config.vault.key_file));

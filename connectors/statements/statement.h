@@ -3,8 +3,8 @@
 // Two levels. An acquirer's report lists transactions and says under which payout reference each is
 // paid. A bank's statement lists booked entries of one account between an opening and a closing
 // balance. Readers stream: a file of any size takes bounded memory, and a sink sees lines before
-// the reader knows that the file is whole. So a sink must be able to forget everything it was given:
-// only a reader that returned without an error has read a sound file.
+// the reader knows that the file is whole. So a sink must be able to forget everything it was
+// given: only a reader that returned without an error has read a sound file.
 // Thread rule: values; a reader calls its sink on the caller's thread.
 #pragma once
 

@@ -136,6 +136,18 @@ std::vector<Setting> settings(Connector& s) {
         integer("port", s.port, 1, kPortMax),
         integer("timeout_ms", s.timeout_ms, 10, 600'000),
         text("acquirer_id", s.acquirer_id),
+        text("acquirer", s.acquirer),
+    };
+}
+std::vector<Setting> settings(Settlement& s) {
+    return {text("outbox", s.outbox)};
+}
+std::vector<Setting> settings(BankAccount& s) {
+    return {
+        text("name", s.name, true),
+        choice("mode", s.mode, {"test", "live"}),
+        text("iban", s.iban, true),
+        text("holder", s.holder, true),
     };
 }
 std::vector<Setting> settings(Merchant& s) {
@@ -254,7 +266,16 @@ Result<void> read_list(
 Result<Config> read(toml::table const& root, std::string const& file) {
     Config config;
     std::vector<std::string> const known{
-        "data_dir", "server", "ledger", "vault", "log", "flow", "connector", "merchant"
+        "data_dir",
+        "server",
+        "ledger",
+        "vault",
+        "log",
+        "flow",
+        "settlement",
+        "connector",
+        "merchant",
+        "bank_account",
     };
     for (auto const& [key, node] : root) {
         std::string const name{key.str()};
@@ -275,15 +296,20 @@ Result<Config> read(toml::table const& root, std::string const& file) {
             FLORIN_TRY_VOID(read_list(file, name, node, config.merchants));
             continue;
         }
+        if (name == "bank_account") {
+            FLORIN_TRY_VOID(read_list(file, name, node, config.bank_accounts));
+            continue;
+        }
         auto const* const table = node.as_table();
         if (table == nullptr) {
             return wrong(file, node.source(), name + ": expected a section [" + name + "]");
         }
-        auto const list = name == "server"   ? settings(config.server)
-                          : name == "ledger" ? settings(config.ledger)
-                          : name == "vault"  ? settings(config.vault)
-                          : name == "log"    ? settings(config.log)
-                                             : settings(config.flow);
+        auto const list = name == "server"       ? settings(config.server)
+                          : name == "ledger"     ? settings(config.ledger)
+                          : name == "vault"      ? settings(config.vault)
+                          : name == "log"        ? settings(config.log)
+                          : name == "settlement" ? settings(config.settlement)
+                                                 : settings(config.flow);
         FLORIN_TRY_VOID(read_section(file, name, *table, list));
     }
     if (config.data_dir.empty()) {
@@ -350,6 +376,7 @@ std::vector<std::string> setting_names() {
     Config config;
     Connector connector;
     Merchant merchant;
+    BankAccount bank_account;
     std::vector<std::string> names{"data_dir"};
     auto const add = [&](std::string const& section, std::vector<Setting> const& list) {
         for (Setting const& setting : list) {
@@ -361,8 +388,10 @@ std::vector<std::string> setting_names() {
     add("vault", settings(config.vault));
     add("log", settings(config.log));
     add("flow", settings(config.flow));
+    add("settlement", settings(config.settlement));
     add("connector", settings(connector));
     add("merchant", settings(merchant));
+    add("bank_account", settings(bank_account));
     return names;
 }
 

@@ -57,11 +57,19 @@ struct Connector {
     std::int64_t port = 0;
     std::int64_t timeout_ms = 10'000;
     std::string acquirer_id;
+    std::string acquirer;  // how its reports name it; empty: as the connector is named
 };
 struct Merchant {
     std::string id, name, country = "DE", default_currency = "EUR";
     std::int64_t fee_basis_points = 0, fee_fixed_minor = 0, availability_days = 2;
     std::string category_code = "5999", acceptor_id, terminal_id = "TERM0001", iban, account_holder;
+};
+// Client money at a bank: payouts go out from it, acquirers pay into it.
+struct BankAccount {
+    std::string name, mode = "live", iban, holder;
+};
+struct Settlement {
+    std::string outbox;  // folder for payout files; empty: "outbox" in the data directory
 };
 
 struct Config {
@@ -73,6 +81,8 @@ struct Config {
     Flow flow;
     std::vector<Connector> connectors;
     std::vector<Merchant> merchants;
+    Settlement settlement;
+    std::vector<BankAccount> bank_accounts;
 };
 
 // Errc::malformed: "florin.toml:12: [server] io_treads: unknown setting; did you mean io_threads?"

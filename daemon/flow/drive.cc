@@ -1,6 +1,7 @@
 // Sending: one place builds every message. Then what must arrive is repeated, what came late is
 // taken in, and what a crash left open is taken up again.
 #include "connectors/iso8583/response_codes.h"
+#include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "ledger/base/check.h"
@@ -11,10 +12,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fmt/format.h>
-
-#include <ctime>
-
 namespace florin::flow {
 namespace {
 
@@ -24,16 +21,6 @@ using connectors::Reply;
 using model::Attempt;
 
 constexpr std::size_t kTimersAtOnce = 64;
-
-// Field 37: YDDDhh and the STAN, twelve digits.
-std::string retrieval_reference(Attempt const& attempt) {
-    std::time_t const time = static_cast<std::time_t>(attempt.created);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    return fmt::format(
-        "{}{:03}{:02}{:06}", utc.tm_year % 10, utc.tm_yday + 1, utc.tm_hour, attempt.stan
-    );
-}
 
 connectors::Identity identity_of(Attempt const& attempt) {
     return {

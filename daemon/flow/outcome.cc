@@ -2,6 +2,8 @@
 #include "connectors/iso8583/response_codes.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
+#include "daemon/model/reconciliation.h"
+#include "daemon/model/settlement.h"
 #include "ledger/base/check.h"
 
 namespace florin::flow {
@@ -61,6 +63,13 @@ model::PaymentError refusal(Reply const& reply, Verdict verdict) {
     return error;
 }
 
+// T+N: from the start of the Nth day after the capture; at once for T+0.
+std::int64_t available_from(model::Merchant const& merchant, std::int64_t now_s) {
+    constexpr std::int64_t kDay = 86'400;
+    return merchant.availability_days == 0 ? now_s
+                                           : (now_s / kDay + merchant.availability_days) * kDay;
+}
+
 std::uint64_t retry_ms(FlowOptions const& options, std::int64_t sends) {
     std::uint64_t delay = options.retry_first_ms;
     for (std::int64_t i = 1; i < sends && delay < options.retry_most_ms; ++i) {
@@ -118,8 +127,10 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (!is_new && waiter == nullptr) {
             co_return next;
         }
-        attempt.response_code = evidence.code;
-        ++attempt.sends;
+        if (evidence.source == "reply") {
+            attempt.response_code = evidence.code;
+            ++attempt.sends;
+        }
         Verdict const verdict = verdict_of(attempt);
         if (attempt.closed == 0) {
             if (attempt.operation == "authorise") {
@@ -188,11 +199,46 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
     co_return fail(Errc::conflict, "the outcome of " + attempt_id + " found no quiet moment");
 }
 
+asio::awaitable<Result<void>> Payments::take_evidence(
+    std::string owner, std::string attempt_id, model::Evidence evidence
+) {
+    FLORIN_CO_TRY(Case const payment, load_case(owner, attempt_id));
+    Attempt const& attempt = payment.attempt.value;
+    Reply reply{
+        .outcome = evidence.outcome == "approved"   ? Outcome::approved
+                   : evidence.outcome == "declined" ? Outcome::declined
+                                                    : Outcome::unknown,
+        .approved = Money{attempt.amount, payment.book().currency},
+        .response_code = evidence.code,
+        .authorization_code = attempt.authorization_code,
+        .detail = {},
+    };
+    FLORIN_CO_TRY(
+        Next const next,
+        co_await note(
+            std::move(owner), std::move(attempt_id), std::move(evidence), std::move(reply), nullptr
+        )
+    );
+    if (!next.drive_attempt.empty()) {
+        drive_in_background(payment.owner, next.drive_attempt, false);
+    }
+    co_return Result<void>{};
+}
+
 void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change& change) const {
     Attempt& value = attempt.value;
     value.state = std::move(state);
     value.closed = parts_.ids.now_s();
     change.remove(Kind::open_attempt, value.id, 1);
+    auto const* const connector = connector_named(value.connector);
+    if (value.state != "approved" && connector != nullptr && is_reported(value, *connector)) {
+        change.remove_for(
+            model::connector_owner(value.connector, model::mode_of(change.owner())),
+            Kind::expected_line,
+            value.id,
+            1
+        );
+    }
     if (value.stan != 0) {
         change.command.release_counters.push_back(
             {.counter = "stan/" + value.connector, .value = value.stan}
@@ -380,6 +426,20 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
     intent.amount_capturable = 0;
     intent.live_attempt.clear();
     intent.captured_attempt = payment.attempt.value.id;
+    std::int64_t const due = available_from(payment.merchant, parts_.ids.now_s());
+    change.put(
+        model::availability_id(intent.currency, due, intent.captured_attempt),
+        model::Availability{
+            .payment_intent = intent.id,
+            .charge = charge.id,
+            .attempt = intent.captured_attempt,
+            .currency = intent.currency,
+            .gross = amount,
+            .fee = charge.fee,
+            .due = due,
+        },
+        0
+    );
     announce(payment, "charge.captured", change);
     announce(payment, "payment_intent.succeeded", change);
 }

@@ -2,6 +2,7 @@
 
 #include "connectors/iso8583/response_codes.h"
 #include "daemon/log/log.h"
+#include "daemon/model/reconciliation.h"
 #include "ledger/base/check.h"
 
 #include <fmt/format.h>
@@ -195,6 +196,12 @@ model::Attempt Payments::new_attempt(
     return attempt;
 }
 
+// Where the counterpart is a bank, what moves money comes back in its reports.
+bool Payments::is_reported(model::Attempt const& attempt, connectors::Connector const& connector) {
+    return connector.needs_link_identity() &&
+           (attempt.operation == "capture" || attempt.operation == "refund");
+}
+
 // The intent: the attempt, its place among the open ones, and the number it is known by at the
 // bank.
 void Payments::open_attempt(
@@ -202,6 +209,21 @@ void Payments::open_attempt(
 ) const {
     change.put(attempt.id, attempt, 0);
     change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+    if (is_reported(attempt, connector)) {
+        change.put_for(
+            model::connector_owner(attempt.connector, model::mode_of(change.owner())),
+            attempt.id,
+            model::ExpectedLine{
+                .owner = change.owner(),
+                .attempt = attempt.id,
+                .operation = attempt.operation,
+                .currency = attempt.currency,
+                .amount = attempt.amount,
+                .created = attempt.created,
+            },
+            0
+        );
+    }
     if (connector.needs_link_identity()) {
         constexpr std::uint64_t kStanMax = 999'999;  // field 11 is n6
         change.command.take_counters.push_back(

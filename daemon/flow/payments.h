@@ -132,6 +132,12 @@ public:
 
     void late_reply(connectors::LateReply reply) override;
 
+    // What somebody else than the connector says about an attempt: a line of a report. Does what
+    // follows from it before it returns. Nothing changes where it is known already.
+    boost::asio::awaitable<Result<void>> take_evidence(
+        std::string owner, std::string attempt_id, model::Evidence evidence
+    );
+
     // Attempts whose outcome is not final, for health and metrics.
     std::size_t driving() const;
 
@@ -175,6 +181,7 @@ private:
     void open_attempt(
         Change& change, model::Attempt const& attempt, connectors::Connector const& connector
     ) const;
+    static bool is_reported(model::Attempt const& attempt, connectors::Connector const& connector);
     void ensure_accounts(
         Change& change,
         model::Book const& book,

@@ -51,8 +51,15 @@ public:
 
     template <class T>
     void put(std::string id, T const& value, std::uint64_t expected_version) {
+        put_for(owner_, std::move(id), value, expected_version);
+    }
+    // For a document that belongs to somebody else than the rest.
+    template <class T>
+    void put_for(
+        std::string owner, std::string id, T const& value, std::uint64_t expected_version
+    ) {
         command.puts.push_back(
-            {.key = model::key_of(T::kKind, owner_, std::move(id)),
+            {.key = model::key_of(T::kKind, std::move(owner), std::move(id)),
              .expected_version = expected_version,
              .body = model::to_text(value)}
         );
@@ -62,7 +69,10 @@ public:
         put(std::move(id), stored.value, stored.version);
     }
     void remove(model::Kind kind, std::string id, std::uint64_t version) {
-        command.removes.push_back({model::key_of(kind, owner_, std::move(id)), version});
+        remove_for(owner_, kind, std::move(id), version);
+    }
+    void remove_for(std::string owner, model::Kind kind, std::string id, std::uint64_t version) {
+        command.removes.push_back({model::key_of(kind, std::move(owner), std::move(id)), version});
     }
     void event(model::IdMaker& ids, std::string type, std::string body) {
         command.events.push_back(

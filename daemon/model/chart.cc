@@ -41,6 +41,32 @@ ledger::Transfer resolving(u128 id, u128 pending_id, u128 amount, std::uint16_t 
     return transfer;
 }
 
+std::string clearing_owner(std::string_view connector, std::string_view reference) {
+    return std::string{connector} + "|" + std::string{reference};
+}
+
+u128 clearing_account(Book const& book, ReportedLine const& line) {
+    return account_id(Role::clearing, clearing_owner(line.connector, line.reference), book);
+}
+
+void add_cost(
+    Book const& book,
+    ReportedLine const& line,
+    std::int64_t cost,
+    std::vector<ledger::Transfer>& transfers
+) {
+    if (cost > 0) {
+        transfers.push_back(transfer(
+            book,
+            transfer_id(line.line, "cost"),
+            account_id(Role::costs, line.connector, book),
+            clearing_account(book, line),
+            cost,
+            Posting::acquirer_fee
+        ));
+    }
+}
+
 }  // namespace
 
 std::string_view role_name(Role role) {
@@ -74,6 +100,10 @@ ledger::Account account(Role role, std::string_view owner, Book const& book) {
     account.id = account_id(role, owner, book);
     account.ledger = book.ledger();
     account.code = static_cast<std::uint16_t>(role);
+    // A merchant's balance at a cut is asked for by settlement.
+    if (role == Role::merchant_available) {
+        account.flags = ledger::account_history;
+    }
     return account;
 }
 
@@ -176,6 +206,156 @@ std::vector<ledger::Account> payment_accounts(
         account(Role::merchant_available, merchant, book),
         account(Role::fee_revenue, {}, book),
     };
+}
+
+ledger::Transfer availability(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view merchant,
+    std::int64_t gross,
+    std::int64_t fee
+) {
+    auto made = transfer(
+        book,
+        transfer_id(attempt, "availability"),
+        account_id(Role::merchant_pending, merchant, book),
+        account_id(Role::merchant_available, merchant, book),
+        gross - fee,
+        Posting::availability
+    );
+    made.user_data_64 = static_cast<std::uint64_t>(gross);
+    return made;
+}
+
+ledger::Transfer payout(
+    Book const& book, std::string_view payout, std::string_view merchant, std::int64_t amount
+) {
+    return transfer(
+        book,
+        transfer_id(payout, "payout"),
+        account_id(Role::merchant_available, merchant, book),
+        account_id(Role::merchant_in_transit, merchant, book),
+        amount,
+        Posting::payout
+    );
+}
+
+ledger::Transfer payout_paid(
+    Book const& book,
+    std::string_view payout,
+    std::string_view merchant,
+    std::string_view bank,
+    std::int64_t amount
+) {
+    return transfer(
+        book,
+        transfer_id(payout, "paid"),
+        account_id(Role::merchant_in_transit, merchant, book),
+        account_id(Role::bank, bank, book),
+        amount,
+        Posting::payout_paid
+    );
+}
+
+std::vector<ledger::Transfer> payout_returned(
+    Book const& book,
+    std::string_view payout,
+    std::string_view merchant,
+    std::string_view bank,
+    std::int64_t amount
+) {
+    u128 const in_transit = account_id(Role::merchant_in_transit, merchant, book);
+    return {
+        transfer(
+            book,
+            transfer_id(payout, "came_back"),
+            account_id(Role::bank, bank, book),
+            in_transit,
+            amount,
+            Posting::payout_returned
+        ),
+        transfer(
+            book,
+            transfer_id(payout, "returned"),
+            in_transit,
+            account_id(Role::merchant_available, merchant, book),
+            amount,
+            Posting::payout_returned
+        ),
+    };
+}
+
+std::vector<ledger::Account> payout_accounts(
+    Book const& book, std::string_view merchant, std::string_view bank
+) {
+    return {
+        account(Role::merchant_available, merchant, book),
+        account(Role::merchant_in_transit, merchant, book),
+        account(Role::bank, bank, book),
+    };
+}
+
+std::vector<ledger::Transfer> reported_credit(Book const& book, ReportedLine const& line) {
+    std::vector<ledger::Transfer> transfers{transfer(
+        book,
+        transfer_id(line.line, "reported"),
+        clearing_account(book, line),
+        account_id(Role::receivable, line.connector, book),
+        line.amount,
+        Posting::acquirer_report
+    )};
+    add_cost(book, line, line.fee, transfers);
+    return transfers;
+}
+
+std::vector<ledger::Transfer> reported_debit(Book const& book, ReportedLine const& line) {
+    std::vector<ledger::Transfer> transfers{transfer(
+        book,
+        transfer_id(line.line, "reported"),
+        account_id(Role::receivable, line.connector, book),
+        clearing_account(book, line),
+        line.amount,
+        Posting::acquirer_report
+    )};
+    add_cost(book, line, line.fee, transfers);
+    return transfers;
+}
+
+std::vector<ledger::Transfer> reported_fee(Book const& book, ReportedLine const& line) {
+    std::vector<ledger::Transfer> transfers;
+    add_cost(book, line, line.amount + line.fee, transfers);
+    return transfers;
+}
+
+std::vector<ledger::Account> report_accounts(
+    Book const& book, std::string_view connector, std::string_view reference
+) {
+    return {
+        account(Role::receivable, connector, book),
+        account(Role::costs, connector, book),
+        account(Role::clearing, clearing_owner(connector, reference), book),
+    };
+}
+
+ledger::Transfer bank_net(
+    Book const& book,
+    std::string_view line,
+    std::string_view bank,
+    std::string_view connector,
+    std::string_view reference,
+    std::int64_t net
+) {
+    u128 const at_bank = account_id(Role::bank, bank, book);
+    u128 const clearing = account_id(Role::clearing, clearing_owner(connector, reference), book);
+    bool const is_credit = net >= 0;
+    return transfer(
+        book,
+        transfer_id(line, "net|" + std::string{reference}),
+        is_credit ? at_bank : clearing,
+        is_credit ? clearing : at_bank,
+        is_credit ? net : -net,
+        Posting::bank_statement
+    );
 }
 
 }  // namespace florin::model

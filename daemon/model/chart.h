@@ -109,4 +109,64 @@ std::vector<ledger::Account> payment_accounts(
     Book const& book, std::string_view connector, std::string_view merchant
 );
 
+// Dr merchant pending, Cr merchant available, gross less fee; user_data_64 is the gross.
+ledger::Transfer availability(
+    Book const& book,
+    std::string_view attempt,
+    std::string_view merchant,
+    std::int64_t gross,
+    std::int64_t fee
+);
+// Dr merchant available, Cr merchant in transit.
+ledger::Transfer payout(
+    Book const& book, std::string_view payout, std::string_view merchant, std::int64_t amount
+);
+// The bank's statement shows it: Dr merchant in transit, Cr bank.
+ledger::Transfer payout_paid(
+    Book const& book,
+    std::string_view payout,
+    std::string_view merchant,
+    std::string_view bank,
+    std::int64_t amount
+);
+// It came back: Dr bank, Cr merchant in transit; linked: Dr merchant in transit, Cr available.
+std::vector<ledger::Transfer> payout_returned(
+    Book const& book,
+    std::string_view payout,
+    std::string_view merchant,
+    std::string_view bank,
+    std::int64_t amount
+);
+std::vector<ledger::Account> payout_accounts(
+    Book const& book, std::string_view merchant, std::string_view bank
+);
+
+// A line of an acquirer's report, by which a transfer's id is made too.
+struct ReportedLine {
+    std::string_view line;       // its owner and id
+    std::string_view connector;  // whose receivable it is about
+    std::string_view reference;  // the payout it belongs to
+    std::int64_t amount = 0;     // never negative
+    std::int64_t fee = 0;        // withheld; never negative
+};
+// Money for us: Dr clearing, Cr receivable, gross; linked: Dr costs, Cr clearing, the fee.
+std::vector<ledger::Transfer> reported_credit(Book const& book, ReportedLine const& line);
+// Money given back, by a refund or a chargeback: Dr receivable, Cr clearing; the fee as above.
+std::vector<ledger::Transfer> reported_debit(Book const& book, ReportedLine const& line);
+// A cost that belongs to no transaction: Dr costs, Cr clearing.
+std::vector<ledger::Transfer> reported_fee(Book const& book, ReportedLine const& line);
+std::vector<ledger::Account> report_accounts(
+    Book const& book, std::string_view connector, std::string_view reference
+);
+
+// One net line of a bank's statement. Positive: Dr bank, Cr clearing; negative: the reverse.
+ledger::Transfer bank_net(
+    Book const& book,
+    std::string_view line,
+    std::string_view bank,
+    std::string_view connector,
+    std::string_view reference,
+    std::int64_t net
+);
+
 }  // namespace florin::model

@@ -1,6 +1,6 @@
 #include "daemon/model/documents.h"
 
-#include <nlohmann/json.hpp>
+#include "daemon/model/json_document.h"
 
 namespace florin::model {
 
@@ -205,30 +205,14 @@ std::string owner_of(std::string_view merchant, Mode mode) {
     return std::string{merchant} + "/" + std::string{mode_name(mode)};
 }
 
+Mode mode_of(std::string_view owner) {
+    return owner.ends_with("/live") ? Mode::live : Mode::test;
+}
+
 ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id) {
     return {static_cast<std::uint16_t>(kind), std::move(owner), std::move(id)};
 }
 
-template <class T>
-std::string to_text(T const& document) {
-    return nlohmann::json(document).dump();
-}
-
-template <class T>
-Result<T> from_text(std::string_view text) {
-    try {
-        return nlohmann::json::parse(text).get<T>();
-    } catch (nlohmann::json::exception const& error) {
-        return fail(
-            Errc::corrupt,
-            "a document of kind " + std::to_string(static_cast<int>(T::kKind)) + ": " + error.what()
-        );
-    }
-}
-
-#define FLORIN_DOCUMENT(T)                  \
-    template std::string to_text(T const&); \
-    template Result<T> from_text(std::string_view);
 FLORIN_DOCUMENT(Merchant)
 FLORIN_DOCUMENT(ApiKey)
 FLORIN_DOCUMENT(PaymentMethod)
@@ -241,6 +225,5 @@ FLORIN_DOCUMENT(IdempotencyKey)
 FLORIN_DOCUMENT(MerchantCurrency)
 FLORIN_DOCUMENT(LedgerCurrency)
 FLORIN_DOCUMENT(PaymentRefund)
-#undef FLORIN_DOCUMENT
 
 }  // namespace florin::model

@@ -35,6 +35,14 @@ enum class Kind : std::uint16_t {
     statement_line = 22,
     recon_break = 23,
     cursor = 24,
+    availability = 25,         // one for each captured payment whose money is still pending
+    settlement_position = 26,  // one for each merchant and currency
+    batch_payout = 27,         // id "<batch>/<merchant>/<currency>"
+    expected_line = 28,        // one for each attempt that an acquirer has to report
+    statement = 29,
+    unmatched_line = 30,        // one for each statement line that nothing explains yet
+    payout_reference = 31,      // what an acquirer says it pays together
+    reported_transaction = 32,  // one for each attempt that an acquirer has reported
 };
 
 // Test and live are separate worlds: part of every key.
@@ -43,6 +51,7 @@ std::string_view mode_name(Mode mode);
 
 // Whose a document is: "acct_x/test". Platform-wide ones belong to "platform/test".
 std::string owner_of(std::string_view merchant, Mode mode);
+Mode mode_of(std::string_view owner);
 ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id);
 
 using Metadata = std::map<std::string, std::string>;

@@ -39,6 +39,17 @@ CREATE TABLE IF NOT EXISTS entries(
     date TEXT NOT NULL, authorisation INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_date ON entries(date);
 CREATE INDEX IF NOT EXISTS entries_by_message ON entries(stan, time);
+-- Executed payment files, and the transfers in them; `returned` is the date of the return or empty.
+CREATE TABLE IF NOT EXISTS payment_files(message TEXT PRIMARY KEY, date TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS transfers(
+    id INTEGER PRIMARY KEY, message TEXT NOT NULL, payment TEXT NOT NULL,
+    end_to_end TEXT NOT NULL, minor INTEGER NOT NULL, currency INTEGER NOT NULL,
+    name TEXT NOT NULL, iban TEXT NOT NULL, remittance TEXT NOT NULL,
+    date TEXT NOT NULL, returned TEXT NOT NULL DEFAULT '',
+    UNIQUE(message, end_to_end));
+CREATE INDEX IF NOT EXISTS transfers_by_end_to_end ON transfers(end_to_end);
+CREATE INDEX IF NOT EXISTS transfers_by_date ON transfers(date);
+CREATE INDEX IF NOT EXISTS transfers_by_return ON transfers(returned);
 )";
 
 // The test cards of the merchant API and what the issuer says to them.
@@ -539,7 +550,9 @@ Result<Book::Counts> Book::counts() {
                       "(SELECT COUNT(*) FROM entries WHERE type = 'capture'), "
                       "(SELECT COUNT(*) FROM entries WHERE type = 'refund'), "
                       "(SELECT COUNT(*) FROM reversals), "
-                      "(SELECT COUNT(*) FROM authorisations WHERE state = 'refused')")
+                      "(SELECT COUNT(*) FROM authorisations WHERE state = 'refused'), "
+                      "(SELECT COUNT(*) FROM transfers), "
+                      "(SELECT COUNT(*) FROM transfers WHERE returned <> '')")
     );
     auto const& row = rows.at(0);
     return Counts{
@@ -548,6 +561,8 @@ Result<Book::Counts> Book::counts() {
         .refunds = number(row[2]),
         .reversals = number(row[3]),
         .refused_after_reversal = number(row[4]),
+        .transfers = number(row[5]),
+        .returns = number(row[6]),
     };
 }
 

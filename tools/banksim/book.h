@@ -13,6 +13,7 @@
 #include "ledger/base/money.h"
 #include "ledger/base/result.h"
 #include "tools/banksim/database.h"
+#include "tools/banksim/payment_file.h"
 
 #include <optional>
 #include <string>
@@ -48,6 +49,14 @@ struct Payout {
     std::string reference;  // <acquirer>-<business date>-<currency>
     std::string business_date;
     Money net;  // captures - refunds - chargebacks - fees
+};
+
+// A transfer that the bank executed, or one that came back.
+struct Movement {
+    Order order;
+    std::string message_id;
+    std::string bank_reference;  // unique in this book
+    bool is_return = false;
 };
 
 struct BookOptions {
@@ -86,12 +95,25 @@ public:
     // currency, with an empty reference.
     Result<std::vector<Payout>> payouts(std::string const& date, bool before = false);
 
+    // Executes a payment file today, each transfer once. false: this file was executed before, and
+    // nothing was booked. Errc::conflict: another file had this message id.
+    Result<bool> collect(PaymentFile const& file);
+    // Gives a transfer back today: the latest of that end-to-end id. false: it was given back
+    // before. Errc::not_found.
+    Result<bool> give_back(std::string const& end_to_end_id);
+    // The transfers executed on that date, then those given back on it.
+    Result<std::vector<Movement>> movements(std::string const& date);
+    // What all movements before the date changed, one for each currency.
+    Result<std::vector<Money>> moved_before(std::string const& date);
+
     struct Counts {
         std::int64_t authorisations = 0;  // approved and not reversed
         std::int64_t captures = 0;
         std::int64_t refunds = 0;
         std::int64_t reversals = 0;  // found or not
         std::int64_t refused_after_reversal = 0;
+        std::int64_t transfers = 0;
+        std::int64_t returns = 0;
     };
     Result<Counts> counts();
 

@@ -1,9 +1,12 @@
 #include "tools/banksim/control.h"
 
+#include "tools/banksim/payment_file.h"
 #include "tools/banksim/reports.h"
 
 #include <nlohmann/json.hpp>
 
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 namespace florin::banksim {
@@ -58,7 +61,36 @@ Json counts(Book& book) {
         {"refunds", counts->refunds},
         {"reversals", counts->reversals},
         {"refused_after_reversal", counts->refused_after_reversal},
+        {"transfers", counts->transfers},
+        {"returns", counts->returns},
     };
+}
+
+Json collect_file(std::string const& path, Book& book) {
+    std::ifstream stream{path, std::ios::binary};
+    std::string const bytes{std::istreambuf_iterator<char>{stream}, {}};
+    if (!stream.is_open() || stream.bad()) {
+        return refused("cannot read " + path);
+    }
+    auto const file = parse_payment_file(bytes);
+    if (!file) {
+        return refused(to_string(file.error()));
+    }
+    auto const is_new = book.collect(*file);
+    if (!is_new) {
+        return refused(to_string(is_new.error()));
+    }
+    return Json{
+        {"ok", true},
+        {"message_id", file->message_id},
+        {"transfers", file->orders.size()},
+        {"already", !*is_new},
+    };
+}
+
+Json give_back(Json const& request, Book& book) {
+    auto const is_new = book.give_back(text_of(request, "end_to_end_id"));
+    return is_new ? Json{{"ok", true}, {"already", !*is_new}} : refused(to_string(is_new.error()));
 }
 
 Json charge_fee(Json const& fee, Book& book) {
@@ -81,6 +113,12 @@ Json decide(std::string_view line, Book& book, Faults& faults) {
     if (request.contains("report")) {
         return make_report(request, book);
     }
+    if (request.contains("collect")) {
+        return collect_file(text_of(request, "collect"), book);
+    }
+    if (auto const found = request.find("return"); found != request.end()) {
+        return give_back(*found, book);
+    }
     if (request.contains("counts")) {
         return counts(book);
     }
@@ -95,11 +133,19 @@ Json decide(std::string_view line, Book& book, Faults& faults) {
     return answer;
 }
 
+std::string line_of(Json const& answer) {
+    // What is not UTF-8 in an error text is replaced rather than thrown at.
+    return answer.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 }  // namespace
 
 std::string control(std::string_view line, Book& book, Faults& faults) {
-    // What is not UTF-8 in an error text is replaced rather than thrown at.
-    return decide(line, book, faults).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return line_of(decide(line, book, faults));
+}
+
+std::string collect(std::string const& path, Book& book) {
+    return line_of(collect_file(path, book));
 }
 
 }  // namespace florin::banksim

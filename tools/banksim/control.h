@@ -4,6 +4,8 @@
 //   {"report": "transactions" | "camt053", "date": "YYYY-MM-DD", "path": "…"}   date: default today
 //   {"chargeback": {"rrn": "…", "amount_minor": 100}}
 //   {"fee": {"amount_minor": 100, "currency": "EUR"}}
+//   {"collect": "/path/file.xml"}            executes a pain.001 file
+//   {"return": {"end_to_end_id": "…"}}       gives a transfer of it back
 //   {"counts": true}                         what the book holds
 //   anything else                            a fault rule (faults.h)
 // Answers: {"ok": true, …} or {"ok": false, "error": "…"}.
@@ -19,5 +21,8 @@
 namespace florin::banksim {
 
 std::string control(std::string_view line, Book& book, Faults& faults);
+
+// The answer to {"collect": path}: as a command, and on the control port.
+std::string collect(std::string const& path, Book& book);
 
 }  // namespace florin::banksim

@@ -3,6 +3,7 @@
 // It is not a bank: it keeps test data only and listens to whoever connects. When it serves it
 // prints one JSON line with its addresses. Exit: 0 done, 2 wrong use or could not run.
 #include "connectors/iso8583/codec.h"
+#include "tools/banksim/control.h"
 #include "tools/banksim/host.h"
 #include "tools/banksim/reports.h"
 
@@ -26,6 +27,7 @@ struct Arguments {
     std::string report_kind;
     std::string report_date;
     std::string report_out;
+    std::string collect_file;
 };
 
 int complain(Error const& error) {
@@ -45,6 +47,12 @@ int print_report(Arguments const& arguments, Book& book) {
     }
     auto const written = write_report(arguments.report_out, *bytes);
     return written ? 0 : complain(written.error());
+}
+
+int print_collected(Arguments const& arguments, Book& book) {
+    auto const answer = collect(arguments.collect_file, book);
+    std::cout << answer << std::flush;
+    return answer.find("\"ok\":true") != std::string::npos ? 0 : 2;
 }
 
 int serve(Arguments const& arguments, Book& book) {
@@ -100,12 +108,16 @@ int run(int argc, char** argv) {
     reporting->add_option("kind", arguments.report_kind, "transactions or camt053")->required();
     reporting->add_option("--date", arguments.report_date, "Business date, default today");
     reporting->add_option("--out", arguments.report_out, "File, default standard output");
+    auto* const collecting = app.add_subcommand("collect", "Executes a pain.001 file and ends");
+    collecting->fallthrough();
+    collecting->add_option("file", arguments.collect_file, "pain.001.001.09")->required();
+    app.require_subcommand(0, 1);
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    if (!*reporting && arguments.listen.empty()) {
+    if (!*reporting && !*collecting && arguments.listen.empty()) {
         std::cerr << "florin-banksim: --listen is missing" << std::endl;
         return 2;
     }
@@ -113,6 +125,9 @@ int run(int argc, char** argv) {
     auto book = Book::open(arguments.data_dir, arguments.book, clock);
     if (!book) {
         return complain(book.error());
+    }
+    if (*collecting) {
+        return print_collected(arguments, *book);
     }
     return *reporting ? print_report(arguments, *book) : serve(arguments, *book);
 }

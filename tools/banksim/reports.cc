@@ -12,8 +12,6 @@
 namespace florin::banksim {
 namespace {
 
-constexpr std::string_view kIban = "DE02120300000000202051";  // a published test number
-
 struct Sums {
     std::int64_t count = 0;
     Money captures, refunds, chargebacks, fees;
@@ -48,6 +46,100 @@ std::string net_line(Payout const& payout) {
            "POSP</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls><TxDtls><Refs><EndToEndId>" +
            payout.reference + "</EndToEndId></Refs>" + amount + direction + "<RmtInf><Ustrd>" +
            payout.reference + "</Ustrd></RmtInf></TxDtls></NtryDtls></Ntry>\n";
+}
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (char const c : text) {
+        switch (c) {
+            case '&': out += "&amp;"; break;
+            case '<': out += "&lt;"; break;
+            case '>': out += "&gt;"; break;
+            default: out += c;
+        }
+    }
+    return out;
+}
+
+// A transfer is a debit; one that came back is the same entry the other way, marked as reversal.
+std::string transfer_line(Movement const& movement, std::string const& date) {
+    auto const& order = movement.order;
+    auto const amount = "<Amt Ccy=\"" + std::string{order.amount.currency.alphabetic()} + "\">" +
+                        decimal_text(order.amount) + "</Amt>";
+    auto const remittance =
+        order.remittance.empty()
+            ? ""
+            : "<RmtInf><Ustrd>" + escaped(order.remittance) + "</Ustrd></RmtInf>";
+    return fmt::format(
+        "      <Ntry><NtryRef>{reference}</NtryRef>{amount}<CdtDbtInd>{sign}</CdtDbtInd>{reversal}"
+        "<Sts>BOOK</Sts><BookgDt><Dt>{date}</Dt></BookgDt><ValDt><Dt>{date}</Dt></ValDt>"
+        "<AcctSvcrRef>{reference}</AcctSvcrRef><BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>ICDT</Cd>"
+        "<SubFmlyCd>ESCT</SubFmlyCd></Fmly></Domn></BkTxCd><NtryDtls><TxDtls><Refs>"
+        "<MsgId>{message}</MsgId><PmtInfId>{payment}</PmtInfId><EndToEndId>{end_to_end}"
+        "</EndToEndId></Refs>{amount}<CdtDbtInd>{sign}</CdtDbtInd><RltdPties><Cdtr><Nm>{name}</Nm>"
+        "</Cdtr><CdtrAcct><Id><IBAN>{iban}</IBAN></Id></CdtrAcct></RltdPties>{remittance}"
+        "</TxDtls></NtryDtls></Ntry>\n",
+        fmt::arg("reference", movement.bank_reference),
+        fmt::arg("amount", amount),
+        fmt::arg("sign", movement.is_return ? "CRDT" : "DBIT"),
+        fmt::arg("reversal", movement.is_return ? "<RvslInd>true</RvslInd>" : ""),
+        fmt::arg("date", date),
+        fmt::arg("message", escaped(movement.message_id)),
+        fmt::arg("payment", escaped(order.payment_information_id)),
+        fmt::arg("end_to_end", escaped(order.end_to_end_id)),
+        fmt::arg("name", escaped(order.creditor_name)),
+        fmt::arg("iban", escaped(order.creditor_iban)),
+        fmt::arg("remittance", remittance)
+    );
+}
+
+// The account in one currency on one day.
+struct Account {
+    Money opening;
+    Money closing;
+    std::string entries;
+};
+
+Result<void> book(Account& account, Money amount) {
+    FLORIN_TRY(account.closing, checked_add(account.closing, amount));
+    return {};
+}
+
+// Every currency that was ever moved up to the date.
+Result<std::map<std::string, Account>> accounts_on(Book& bank, std::string const& date) {
+    std::map<std::string, Account> accounts;
+    auto const account = [&](Currency currency) -> Account& {
+        auto const zero = Money{0, currency};
+        return accounts.try_emplace(
+                           std::string{currency.alphabetic()}, Account{zero, zero, {}}
+        ).first->second;
+    };
+    FLORIN_TRY(auto const earlier_payouts, bank.payouts(date, true));
+    for (auto const& payout : earlier_payouts) {
+        FLORIN_TRY_VOID(book(account(payout.net.currency), payout.net));
+    }
+    FLORIN_TRY(auto const earlier_movements, bank.moved_before(date));
+    for (auto const& sum : earlier_movements) {
+        FLORIN_TRY_VOID(book(account(sum.currency), sum));
+    }
+    for (auto& [currency, each] : accounts) {
+        each.opening = each.closing;
+    }
+    FLORIN_TRY(auto const payouts, bank.payouts(date));
+    for (auto const& payout : payouts) {
+        auto& each = account(payout.net.currency);
+        FLORIN_TRY_VOID(book(each, payout.net));
+        each.entries += payout.net.minor == 0 ? "" : net_line(payout);
+    }
+    FLORIN_TRY(auto const movements, bank.movements(date));
+    for (auto const& movement : movements) {
+        auto amount = movement.order.amount;
+        amount.minor = movement.is_return ? amount.minor : -amount.minor;
+        auto& each = account(amount.currency);
+        FLORIN_TRY_VOID(book(each, amount));
+        each.entries += transfer_line(movement, date);
+    }
+    return accounts;
 }
 
 }  // namespace
@@ -131,22 +223,7 @@ Result<std::string> transaction_report(Book& book, std::string const& date) {
 }
 
 Result<std::string> camt053(Book& book, std::string const& date) {
-    FLORIN_TRY(auto const earlier, book.payouts(date, true));
-    FLORIN_TRY(auto const today, book.payouts(date));
-    // By currency: what was there before, and the payout of the day where there is one.
-    std::map<std::string, std::pair<Money, Payout const*>> accounts;
-    for (auto const& payout : earlier) {
-        accounts.try_emplace(std::string{payout.net.currency.alphabetic()}, payout.net, nullptr);
-    }
-    for (auto const& payout : today) {
-        accounts
-            .try_emplace(
-                std::string{payout.net.currency.alphabetic()},
-                Money{0, payout.net.currency},
-                nullptr
-            )
-            .first->second.second = &payout;
-    }
+    FLORIN_TRY(auto const accounts, accounts_on(book, date));
     auto const created = date + "T23:59:59Z";
     std::string out =
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -154,11 +231,6 @@ Result<std::string> camt053(Book& book, std::string const& date) {
         "  <BkToCstmrStmt>\n    <GrpHdr><MsgId>" +
         book.acquirer() + "-" + date + "</MsgId><CreDtTm>" + created + "</CreDtTm></GrpHdr>\n";
     for (auto const& [currency, account] : accounts) {
-        auto const& [opening, payout] = account;
-        auto const zero = Money{0, opening.currency};
-        FLORIN_TRY(
-            auto const closing, checked_add(opening, payout == nullptr ? zero : payout->net)
-        );
         out += fmt::format(
             "    <Stmt>\n      <Id>{}-{}-{}</Id><CreDtTm>{}</CreDtTm>\n"
             "      <FrToDt><FrDtTm>{}T00:00:00Z</FrDtTm><ToDtTm>{}</ToDtTm></FrToDt>\n"
@@ -169,14 +241,12 @@ Result<std::string> camt053(Book& book, std::string const& date) {
             created,
             date,
             created,
-            kIban,
+            kAccountIban,
             currency
         );
-        out += balance("OPBD", opening, date);
-        out += balance("CLBD", closing, date);
-        if (payout != nullptr && payout->net.minor != 0) {
-            out += net_line(*payout);
-        }
+        out += balance("OPBD", account.opening, date);
+        out += balance("CLBD", account.closing, date);
+        out += account.entries;
         out += "    </Stmt>\n";
     }
     // The schema wants a statement even where nothing ever happened.

@@ -20,7 +20,8 @@ bool is_date(std::string const& text);
 // reference.
 Result<std::string> transaction_report(Book& book, std::string const& date);
 // One statement for each currency: opening, one net line for the payout reference of the date (none
-// where the net is zero), closing. opening + booked = closing.
+// where the net is zero), one line for each transfer and each return, closing.
+// opening + booked = closing.
 Result<std::string> camt053(Book& book, std::string const& date);
 
 // Errc::malformed for another kind than "transactions" and "camt053", or a date that does not

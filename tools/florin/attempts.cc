@@ -10,18 +10,10 @@
 namespace florin::tools {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 // Kinds of documents as the journal numbers them.
 constexpr std::uint16_t kAttempt = 7;
-
-std::string text_of(json const& attempt, char const* name) {
-    auto const found = attempt.find(name);
-    if (found == attempt.end()) {
-        return {};
-    }
-    return found->is_string() ? found->get<std::string>() : found->dump();
-}
 
 std::string time_text(std::int64_t seconds) {
     std::time_t const time = static_cast<std::time_t>(seconds);

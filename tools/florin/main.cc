@@ -1,6 +1,8 @@
 // florin: the operator's tool. Each command says in one line what it reads or changes.
 #include "tools/florin/attempts.h"
 #include "tools/florin/ledger_commands.h"
+#include "tools/florin/recon.h"
+#include "tools/florin/settle.h"
 
 #include <CLI/CLI.hpp>
 
@@ -10,26 +12,155 @@
 namespace {
 
 using florin::tools::Format;
+namespace tools = florin::tools;
 
-struct Options {
+// What the command line said, and what the chosen command answered.
+struct Run {
     std::string data_dir;
     std::string id;
+    std::string file;
+    tools::DaemonOptions daemon;
     bool manual_clock = false;
     bool unknown_only = false;
+    bool all = false;
     Format format = Format::table;
+    int exit_code = tools::kDone;
 };
 
-void add_data_dir(CLI::App* command, Options& options) {
-    command->add_option("--data-dir", options.data_dir, "The data directory")->required();
+// For what opens the directory itself.
+void add_data_dir(CLI::App* command, Run& run) {
+    command->add_option("--data-dir", run.data_dir, "The data directory")->required();
 }
 
-void add_format(CLI::App* command, Options& options) {
+// For what needs a running daemon.
+void add_daemon(CLI::App* command, Run& run) {
+    auto& daemon = run.daemon;
+    command->add_option("--data-dir", daemon.data_dir, "The data directory of a daemon here");
+    command->add_option("--url", daemon.url, "Its admin listener, https://HOST:PORT");
+    command->add_option("--ca", daemon.ca_file, "The authority its certificate is from, PEM");
+    command->add_option(
+        "--admin-key-file", daemon.admin_key_file, "The admin key; without it FLORIN_ADMIN_KEY"
+    );
+    command->add_option("--mode", daemon.mode, "test or live, where there are both");
+}
+
+void add_format(CLI::App* command, Run& run) {
     static std::map<std::string, Format> const names{
         {"table", Format::table}, {"json", Format::json}, {"csv", Format::csv}
     };
-    command->add_option("--format", options.format, "table, json or csv")
+    command->add_option("--format", run.format, "table, json or csv")
         ->transform(CLI::CheckedTransformer(names))
         ->option_text("table|json|csv");
+}
+
+void add_ledger(CLI::App& app, Run& run) {
+    CLI::App* const ledger = app.add_subcommand("ledger", "The double-entry ledger");
+    ledger->require_subcommand(1);
+
+    CLI::App* const exec = ledger->add_subcommand(
+        "exec", "Run the kernel on standard input, one JSON request a line; writes the directory"
+    );
+    add_data_dir(exec, run);
+    exec->add_flag(
+        "--manual-clock", run.manual_clock, "Time starts at 0 and moves by advance_clock only"
+    );
+    exec->callback([&] { run.exit_code = tools::ledger_exec(run.data_dir, run.manual_clock); });
+
+    CLI::App* const verify = ledger->add_subcommand(
+        "verify", "Re-read everything, recompute the hashes and compare all views; changes nothing"
+    );
+    add_data_dir(verify, run);
+    add_format(verify, run);
+    verify->callback([&] { run.exit_code = tools::ledger_verify(run.data_dir, run.format); });
+
+    CLI::App* const balances =
+        ledger->add_subcommand("balances", "Balances of every account; changes nothing");
+    add_data_dir(balances, run);
+    add_format(balances, run);
+    balances->callback([&] { run.exit_code = tools::ledger_balances(run.data_dir, run.format); });
+
+    CLI::App* const trial = ledger->add_subcommand(
+        "trial-balance", "Debits and credits of each ledger number; changes nothing"
+    );
+    add_data_dir(trial, run);
+    add_format(trial, run);
+    trial->callback([&] { run.exit_code = tools::ledger_trial_balance(run.data_dir, run.format); });
+}
+
+void add_attempts(CLI::App& app, Run& run) {
+    CLI::App* const attempts =
+        app.add_subcommand("attempts", "What was tried at banks, and what is known of it");
+    attempts->require_subcommand(1);
+
+    CLI::App* const list = attempts->add_subcommand("list", "Every attempt; changes nothing");
+    add_data_dir(list, run);
+    add_format(list, run);
+    list->add_flag("--unknown", run.unknown_only, "Only those whose outcome is not final");
+    list->callback([&] {
+        run.exit_code = tools::attempts_list(run.data_dir, run.unknown_only, run.format);
+    });
+
+    CLI::App* const show = attempts->add_subcommand(
+        "show", "One attempt with its identity and evidence; changes nothing"
+    );
+    add_data_dir(show, run);
+    add_format(show, run);
+    show->add_option("attempt", run.id, "The attempt's id, at_…")->required();
+    show->callback([&] { run.exit_code = tools::attempts_show(run.data_dir, run.id, run.format); });
+}
+
+void add_settle(CLI::App& app, Run& run) {
+    CLI::App* const settle = app.add_subcommand("settle", "Pay out what merchants have earned");
+    settle->require_subcommand(1);
+
+    CLI::App* const start = settle->add_subcommand(
+        "run", "Make money available, pay it out and hand over the payout file; posts"
+    );
+    add_daemon(start, run);
+    add_format(start, run);
+    start->callback([&] { run.exit_code = tools::settle_run(run.daemon, run.format); });
+
+    CLI::App* const status =
+        settle->add_subcommand("status", "The settlement batches, newest first; changes nothing");
+    add_daemon(status, run);
+    add_format(status, run);
+    status->callback([&] { run.exit_code = tools::settle_status(run.daemon, run.format); });
+
+    CLI::App* const show =
+        settle->add_subcommand("show", "One batch with its payouts; changes nothing");
+    add_daemon(show, run);
+    add_format(show, run);
+    show->add_option("batch", run.id, "The batch's id, stl-…")->required();
+    show->callback([&] { run.exit_code = tools::settle_show(run.daemon, run.id, run.format); });
+}
+
+void add_recon(CLI::App& app, Run& run) {
+    CLI::App* const recon =
+        app.add_subcommand("recon", "Compare the books with what acquirers and banks say");
+    recon->require_subcommand(1);
+
+    CLI::App* const import = recon->add_subcommand(
+        "import", "Take in an acquirer's report or a bank's statement; stores, posts nothing"
+    );
+    add_daemon(import, run);
+    add_format(import, run);
+    import->add_option("file", run.file, "The report (CSV) or statement (camt.053)")->required();
+    import->callback([&] { run.exit_code = tools::recon_import(run.daemon, run.file, run.format); }
+    );
+
+    CLI::App* const start = recon->add_subcommand(
+        "run", "Match what was imported, post what matches, list what does not; posts"
+    );
+    add_daemon(start, run);
+    add_format(start, run);
+    start->callback([&] { run.exit_code = tools::recon_run(run.daemon, run.format); });
+
+    CLI::App* const breaks =
+        recon->add_subcommand("breaks", "Differences that nobody has explained; changes nothing");
+    add_daemon(breaks, run);
+    add_format(breaks, run);
+    breaks->add_flag("--all", run.all, "Those that were resolved too");
+    breaks->callback([&] { run.exit_code = tools::recon_breaks(run.daemon, run.all, run.format); });
 }
 
 }  // namespace
@@ -37,77 +168,16 @@ void add_format(CLI::App* command, Options& options) {
 int main(int argc, char** argv) {
     CLI::App app{"florin: operate a Florin payment switch and its ledger", "florin"};
     app.require_subcommand(1);
-    Options options;
-    int exit_code = florin::tools::kDone;
-
-    CLI::App* const ledger = app.add_subcommand("ledger", "The double-entry ledger");
-    ledger->require_subcommand(1);
-
-    CLI::App* const exec = ledger->add_subcommand(
-        "exec", "Run the kernel on standard input, one JSON request a line; writes the directory"
-    );
-    add_data_dir(exec, options);
-    exec->add_flag(
-        "--manual-clock", options.manual_clock, "Time starts at 0 and moves by advance_clock only"
-    );
-    exec->callback([&] {
-        exit_code = florin::tools::ledger_exec(options.data_dir, options.manual_clock);
-    });
-
-    CLI::App* const verify = ledger->add_subcommand(
-        "verify", "Re-read everything, recompute the chain, rebuild and compare; changes nothing"
-    );
-    add_data_dir(verify, options);
-    add_format(verify, options);
-    verify->callback([&] {
-        exit_code = florin::tools::ledger_verify(options.data_dir, options.format);
-    });
-
-    CLI::App* const balances =
-        ledger->add_subcommand("balances", "Balances of every account; changes nothing");
-    add_data_dir(balances, options);
-    add_format(balances, options);
-    balances->callback([&] {
-        exit_code = florin::tools::ledger_balances(options.data_dir, options.format);
-    });
-
-    CLI::App* const trial = ledger->add_subcommand(
-        "trial-balance", "Sums of debits and credits per ledger; changes nothing"
-    );
-    add_data_dir(trial, options);
-    add_format(trial, options);
-    trial->callback([&] {
-        exit_code = florin::tools::ledger_trial_balance(options.data_dir, options.format);
-    });
-
-    CLI::App* const attempts =
-        app.add_subcommand("attempts", "What was tried at banks, and what is known of it");
-    attempts->require_subcommand(1);
-
-    CLI::App* const list = attempts->add_subcommand("list", "Every attempt; changes nothing");
-    add_data_dir(list, options);
-    add_format(list, options);
-    list->add_flag("--unknown", options.unknown_only, "Only those whose outcome is not final");
-    list->callback([&] {
-        exit_code =
-            florin::tools::attempts_list(options.data_dir, options.unknown_only, options.format);
-    });
-
-    CLI::App* const show = attempts->add_subcommand(
-        "show", "One attempt with its identity and evidence; changes nothing"
-    );
-    add_data_dir(show, options);
-    add_format(show, options);
-    show->add_option("attempt", options.id, "The attempt's id, at_…")->required();
-    show->callback([&] {
-        exit_code = florin::tools::attempts_show(options.data_dir, options.id, options.format);
-    });
-
+    Run run;
+    add_ledger(app, run);
+    add_attempts(app, run);
+    add_settle(app, run);
+    add_recon(app, run);
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {
-        int const code = app.exit(error);
-        return code == 0 ? florin::tools::kDone : florin::tools::kCouldNotRun;
+        // CLI11 has a code for each kind; ours is 2 for wrong use, 0 for --help.
+        return app.exit(error) == 0 ? tools::kDone : tools::kCouldNotRun;
     }
-    return exit_code;
+    return run.exit_code;
 }

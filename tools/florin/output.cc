@@ -1,6 +1,7 @@
 #include "tools/florin/output.h"
 
 #include "ledger/base/clock.h"
+#include "ledger/base/money.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -112,6 +113,19 @@ std::string with_separators(std::string_view digits) {
     return text;
 }
 
+std::string text_of(nlohmann::ordered_json const& object, char const* name) {
+    auto const found = object.find(name);
+    if (found == object.end()) {
+        return {};
+    }
+    return found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+std::string decimal_of(std::int64_t minor, std::string const& currency) {
+    auto const known = Currency::from_alphabetic(currency);
+    return known ? decimal_text({minor, *known}) : std::to_string(minor);
+}
+
 ProgressBar::ProgressBar(std::string title)
     : title_{std::move(title)}, is_terminal_{::isatty(STDERR_FILENO) == 1} {}
 
@@ -130,15 +144,19 @@ void ProgressBar::show(std::string_view step, std::uint64_t done, std::uint64_t 
     }
     last_ns_ = now;
     drawn_ = true;
+    if (total == 0) {
+        fmt::print(stderr, "\r\033[K{} {} {}", title_, step, done);
+        return;
+    }
     std::uint64_t const bounded = std::min(done, total);
-    auto const filled = total == 0 ? 0 : static_cast<int>(bounded * kCells / total);
+    auto const filled = static_cast<int>(bounded * kCells / total);
     fmt::print(
         stderr,
         "\r\033[K{} [{}{}] {:3}% {}",
         title_,
         std::string(static_cast<std::size_t>(filled), '#'),
         std::string(static_cast<std::size_t>(kCells - filled), '.'),
-        total == 0 ? 0 : bounded * 100 / total,
+        bounded * 100 / total,
         step
     );
 }

@@ -4,6 +4,8 @@
 
 #include "ledger/base/result.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -37,6 +39,11 @@ int report_error(Error const& error);
 
 // 1234567 -> "1,234,567"
 std::string with_separators(std::string_view digits);
+
+// A member of a JSON object as text; empty where it is missing.
+std::string text_of(nlohmann::ordered_json const& object, char const* name);
+// 4500 and "EUR" -> "45.00"; of an unknown currency: the number as it is.
+std::string decimal_of(std::int64_t minor, std::string const& currency);
 
 // One line that is drawn again and again; nothing where standard error is not a terminal.
 class ProgressBar {

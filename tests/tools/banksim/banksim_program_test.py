@@ -125,6 +125,26 @@ def original(mti, stan):
     return mti + str(stan).zfill(6) + "1124130405" + "0" * 22
 
 
+def payment_file(message, transfers, control_sum=None):
+    """A pain.001.001.09 file, made here and not by our writer."""
+    total = control_sum or str(sum(Decimal(amount) for _, amount in transfers))
+    counted = f"<NbOfTxs>{len(transfers)}</NbOfTxs><CtrlSum>{total}</CtrlSum>"
+    orders = "".join(
+        f"<CdtTrfTxInf><PmtId><EndToEndId>{name}</EndToEndId></PmtId>"
+        f'<Amt><InstdAmt Ccy="EUR">{amount}</InstdAmt></Amt><Cdtr><Nm>A &amp; B</Nm></Cdtr>'
+        "<CdtrAcct><Id><IBAN>DE89370400440532013000</IBAN></Id></CdtrAcct></CdtTrfTxInf>"
+        for name, amount in transfers)
+    return (
+        '<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"><CstmrCdtTrfInitn>'
+        f"<GrpHdr><MsgId>{message}</MsgId><CreDtTm>2026-11-24T18:00:00Z</CreDtTm>{counted}"
+        "<InitgPty><Nm>Us</Nm></InitgPty></GrpHdr>"
+        f"<PmtInf><PmtInfId>{message}-1</PmtInfId><PmtMtd>TRF</PmtMtd>{counted}"
+        "<ReqdExctnDt><Dt>2026-11-25</Dt></ReqdExctnDt><Dbtr><Nm>Us</Nm></Dbtr>"
+        "<DbtrAcct><Id><IBAN>DE02120300000000202051</IBAN></Id></DbtrAcct>"
+        "<DbtrAgt><FinInstnId><Othr><Id>NOTPROVIDED</Id></Othr></FinInstnId></DbtrAgt>"
+        f"{orders}</PmtInf></CstmrCdtTrfInitn></Document>")
+
+
 class BanksimProgram(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="florin-banksim-")
@@ -231,6 +251,35 @@ class BanksimProgram(unittest.TestCase):
         self.assertEqual(nets, {f"acq-{date}-EUR": 6925, f"acq-{date}-JPY": 1188})
         self.check_statement(self.report("camt053", "--date", date), nets)
 
+    def test_a_payment_file_is_executed_once_across_kill_9_and_is_on_the_statement(self):
+        path = os.path.join(self.folder.name, "payments.xml")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(payment_file("M-1", [("P-1", "3978.00"), ("P-2", "0.05")]))
+        executed = {"ok": True, "message_id": "M-1", "transfers": 2, "already": False}
+        bank = Bank(self.data, "--acquirer", "acq")
+        self.assertEqual(bank.command({"collect": path}), executed)
+        bank.end(signal.SIGKILL)
+        again = subprocess.run([BANKSIM, "--data-dir", self.data, "collect", path],
+                               capture_output=True, text=True, check=True).stdout
+        self.assertEqual(json.loads(again), {**executed, "already": True})
+        bank = Bank(self.data)
+        self.assertEqual(bank.command({"return": {"end_to_end_id": "P-2"}}), {"ok": True, "already": False})
+        self.assertEqual(bank.command({"return": {"end_to_end_id": "P-2"}}), {"ok": True, "already": True})
+        counts = bank.command({"counts": True})
+        self.assertEqual((counts["transfers"], counts["returns"]), (2, 1))
+        statement = os.path.join(self.folder.name, "camt.xml")
+        bank.command({"report": "camt053", "path": statement})
+        bank.end(signal.SIGKILL)
+        with open(statement, encoding="utf-8") as report:
+            xml = report.read()
+        self.check_statement(xml, {"P-1": -397800, "P-2": -5, "P-2 returned": 5})
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(payment_file("M-2", [("P-3", "1.00")], control_sum="1.01"))
+        refused = subprocess.run([BANKSIM, "--data-dir", self.data, "collect", path],
+                                 capture_output=True, text=True)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("CtrlSum says 1.01", json.loads(refused.stdout)["error"])
+
     def check_statement(self, xml, nets):
         spaces = {"c": "urn:iso:std:iso:20022:tech:xsd:camt.053.001.04"}
         found = {}
@@ -243,7 +292,9 @@ class BanksimProgram(unittest.TestCase):
             self.assertEqual(opening + sum(map(signed, entries)), closing)
             for entry in entries:
                 digits = 0 if entry.find("c:Amt", spaces).get("Ccy") == "JPY" else 2
-                found[entry.find(".//c:EndToEndId", spaces).text] = int(signed(entry).scaleb(digits))
+                is_reversal = entry.find("c:RvslInd", spaces) is not None
+                name = entry.find(".//c:EndToEndId", spaces).text + (" returned" if is_reversal else "")
+                found[name] = int(signed(entry).scaleb(digits))
         self.assertEqual(found, nets)
         # The same document as an account report, whose schema the Java package brings.
         renamed = re.sub(r"\bStmt\b", "Rpt", xml.replace("camt.053.001.04", "camt.052.001.04"))

@@ -1,0 +1,207 @@
+// What is left after matching: differences, each with a type, an age and somebody whose it is.
+//
+//   line_without_attempt  an acquirer reports what we never sent
+//   duplicate_line        an acquirer reports the same transaction twice
+//   amount_mismatch       both know it, with different amounts
+//   missing_in_report     we have it, the acquirer's complete report of that day does not
+//   unknown_outcome       the same, and we do not know ourselves what became of it
+//   bank_line_unknown     the bank shows what nobody announced
+//   net_mismatch          the bank shows another amount than was announced
+//   missing_at_bank       announced, and not on the bank's statement of that day or a later one
+//   chargeback            the payer's bank took a payment back: made by the match, closed by people
+#include "daemon/recon/reconciliation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace florin::recon {
+namespace {
+
+namespace asio = boost::asio;
+using flow::Change;
+using model::Break;
+using model::Kind;
+
+constexpr std::size_t kPage = 500;
+// A payout that was handed over shows on the bank's statement at the latest so many days later.
+constexpr std::int64_t kPayoutDays = 2;
+constexpr char const* kAssignee = "finance";
+
+// The last day that complete statements cover; nullopt: there is none.
+std::optional<std::int64_t> last_day(
+    std::vector<model::StatementDocument> const& statements, std::string_view currency = {}
+) {
+    std::optional<std::int64_t> last;
+    for (auto const& statement : statements) {
+        if (currency.empty() || statement.currency.empty() || statement.currency == currency) {
+            last = std::max(last, day_number(statement.date));
+        }
+    }
+    return last;
+}
+
+Break make_break(std::string type, std::string_view subject) {
+    Break made;
+    made.id = model::break_id(type, subject);
+    made.type = std::move(type);
+    made.state = "open";
+    made.assignee = kAssignee;
+    return made;
+}
+
+}  // namespace
+
+void Reconciliation::note_break(
+    Found& found, std::string type, Line const& line, std::string explanation
+) const {
+    Break made = make_break(std::move(type), line.subject());
+    made.account = line.value().account;
+    made.currency = line.value().currency;
+    made.amount = line.value().amount;
+    made.line = line.subject();
+    made.reference = line.value().reference;
+    made.explanation = std::move(explanation);
+    found.emplace(made.id, made);
+}
+
+Result<void> Reconciliation::find_missing(Acquirer const& acquirer, Found& found) const {
+    constexpr std::int64_t kDay = 86'400;
+    FLORIN_TRY(auto const reports, statements("acquirer", acquirer.name));
+    auto const covered = last_day(reports);
+    FLORIN_TRY(auto const expected, expected_lines(acquirer.connector));
+    for (Expected const& each : expected) {
+        model::Attempt const& attempt = each.attempt;
+        if (!covered || attempt.created / kDay > *covered) {
+            continue;
+        }
+        bool const is_open = attempt.closed == 0;
+        Break made = make_break(is_open ? "unknown_outcome" : "missing_in_report", attempt.id);
+        made.account = acquirer.connector;
+        made.currency = attempt.currency;
+        made.amount = attempt.operation == "refund" ? -attempt.amount : attempt.amount;
+        made.attempt = attempt.id;
+        made.explanation =
+            is_open ? fmt::format(
+                          "a {} whose outcome is unknown; the acquirer's reports up to {} do not "
+                          "have it",
+                          attempt.operation,
+                          date_text(*covered * kDay)
+                      )
+                    : fmt::format(
+                          "a {} that the bank acknowledged; the acquirer's reports up to {} do "
+                          "not have it",
+                          attempt.operation,
+                          date_text(*covered * kDay)
+                      );
+        found.emplace(made.id, made);
+    }
+    return {};
+}
+
+Result<void> Reconciliation::find_missing_at_bank(Found& found) const {
+    std::vector<model::StatementDocument> all;
+    for (BankAccount const& account : parts_.bank_accounts) {
+        FLORIN_TRY(auto const some, statements("bank", account.iban));
+        all.insert(all.end(), some.begin(), some.end());
+    }
+    FLORIN_TRY(auto const references, open_references());
+    for (auto const& each : references) {
+        auto const covered = last_day(all, each.value.currency);
+        auto const day = day_number(each.value.business_date);
+        // Where the bank shows another amount under the same reference, that is the break.
+        bool const is_shown = std::ranges::any_of(found, [&](auto const& other) {
+            return other.second.type == "net_mismatch" &&
+                   other.second.reference == each.value.reference;
+        });
+        if (!covered || !day || *covered < *day || is_shown) {
+            continue;
+        }
+        Break made = make_break(
+            "missing_at_bank",
+            model::connector_owner(each.value.connector, parts_.mode) + "/" + each.value.reference
+        );
+        made.account = each.value.connector;
+        made.currency = each.value.currency;
+        made.amount = each.value.net;
+        made.reference = each.value.reference;
+        made.explanation = "reported by the acquirer, and not on the bank's statement";
+        found.emplace(made.id, made);
+    }
+    FLORIN_TRY(auto const payouts, open_payouts());
+    for (auto const& each : payouts) {
+        constexpr std::int64_t kDay = 86'400;
+        auto const covered = last_day(all, each.value.currency);
+        if (each.value.state != "prepared" || !covered ||
+            *covered < each.value.created / kDay + kPayoutDays) {
+            continue;
+        }
+        Break made = make_break("missing_at_bank", each.value.id);
+        made.account = each.value.merchant;
+        made.currency = each.value.currency;
+        made.amount = -each.value.amount;
+        made.reference = each.value.id;
+        made.explanation =
+            "a payout of batch " + each.value.batch + " that the bank's statement does not show";
+        found.emplace(made.id, made);
+    }
+    return {};
+}
+
+// New ones are opened; what a run no longer finds has been explained. Answers how many are open.
+asio::awaitable<Result<std::int64_t>> Reconciliation::store_breaks(Found found) {
+    auto const& reader = parts_.ledger.documents();
+    FLORIN_CO_TRY(auto const open, breaks(false));
+    std::int64_t count = 0;
+    Change change{platform()};
+    for (Break const& each : open) {
+        bool const is_still = found.erase(each.id) > 0 || each.type == "chargeback";
+        if (is_still) {
+            ++count;
+            continue;
+        }
+        FLORIN_CO_TRY(auto stored, flow::load_known<Break>(reader, platform(), each.id));
+        stored.value.state = "resolved";
+        stored.value.resolved = parts_.ids.now_s();
+        change.put(each.id, stored);
+    }
+    for (auto& [id, made] : found) {
+        FLORIN_CO_TRY(auto const known, flow::load<Break>(reader, platform(), id));
+        made.opened = parts_.ids.now_s();
+        change.put(id, made, known ? known->version : 0);
+        ++count;
+    }
+    if (!change.command.puts.empty()) {
+        FLORIN_CO_TRY_VOID(co_await commit(std::move(change), "breaks"));
+    }
+    co_return count;
+}
+
+Result<std::vector<Break>> Reconciliation::breaks(bool all) const {
+    std::vector<Break> found;
+    std::string after;
+    for (bool at_end = false; !at_end;) {
+        FLORIN_TRY(
+            auto const page,
+            parts_.ledger.documents().list(
+                {.kind = static_cast<std::uint16_t>(Kind::recon_break),
+                 .owner = platform(),
+                 .after = after,
+                 .newest_first = false,
+                 .limit = kPage}
+            )
+        );
+        at_end = page.size() < kPage;
+        for (ledger::Document const& document : page) {
+            after = document.key.id;
+            FLORIN_TRY(auto each, model::from_text<Break>(document.body.value_or("")));
+            if (all || each.state == "open") {
+                found.push_back(std::move(each));
+            }
+        }
+    }
+    std::ranges::stable_sort(found, {}, &Break::opened);
+    return found;
+}
+
+}  // namespace florin::recon
