@@ -21,7 +21,14 @@ export class Florin {
     }
 
     async settle() {
-        const batch = await this.#json(['settle', 'run'], [kDone]);
+        return this.#batch(await this.#json(['settle', 'run'], [kDone]));
+    }
+
+    async batch(id) {
+        return this.#batch(await this.#json(['settle', 'show', id], [kDone]));
+    }
+
+    #batch(batch) {
         return {
             batch: batch.batch,
             state: batch.state,

@@ -86,9 +86,13 @@ export function bankAgrees(currencies, accounts, report) {
     return check;
 }
 
-export function nothingOutstanding(currencies, balances) {
+// A capture and a refund each pass through the receivable twice: when they happen, and when the
+// acquirer reports them.
+export function nothingOutstanding(currencies, balances, report) {
     const check = new Check('the bank owes nothing: receivable, clearing and in transit are zero, nothing is reserved');
     for (const currency of currencies) {
+        const moved = report.captures.of(currency) + report.refunds.of(currency);
+        check.sameMoney('moved through the receivable', currency, balances.debited(kRole.receivable, currency), moved);
         for (const role of ['receivable', 'clearing', 'inTransit', 'suspense']) {
             check.sameMoney(role, currency, balances.debit(kRole[role], currency), 0n);
             check.sameMoney(`${role} reserved`, currency, balances.pending(kRole[role], currency), 0n);
@@ -98,9 +102,12 @@ export function nothingOutstanding(currencies, balances) {
 }
 
 export function bankAccountAgrees(currencies, balances, statement, report, settlement) {
-    const check = new Check("the ledger's bank account is the closing balance of the bank's statement");
+    const check = new Check("the ledger's bank account is the closing balance of the bank's statement, and every payout is paid");
     const paidOut = new Sums();
-    for (const { currency, minor } of settlement.payouts) paidOut.add(currency, minor);
+    for (const { payout, currency, minor, state } of settlement.payouts) {
+        paidOut.add(currency, minor);
+        check.same(payout, state, 'paid');
+    }
     for (const currency of currencies) {
         check.sameMoney('bank', currency, balances.debit(kRole.bank, currency), statement.closing.of(currency));
         check.sameMoney('costs', currency, balances.debit(kRole.costs, currency), report.fees.of(currency));

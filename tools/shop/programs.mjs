@@ -72,13 +72,14 @@ export function askBank(address, request) {
     });
 }
 
-// Runs a program to its end: exit code and output. One that cannot be started has code null.
+// Runs a program to its end: exit code and output. One that cannot be started has code null. On a
+// terminal its standard error is shown instead of kept: that is where its progress bar is.
 export function runProgram(program, args) {
     return new Promise((resolve) => {
-        const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+        const child = spawn(program, args, { stdio: ['ignore', 'pipe', process.stderr.isTTY ? 'inherit' : 'pipe'] });
         const run = { code: null, out: '', err: '' };
         child.stdout.setEncoding('utf8').on('data', (text) => (run.out += text));
-        child.stderr.setEncoding('utf8').on('data', (text) => (run.err += text));
+        child.stderr?.setEncoding('utf8').on('data', (text) => (run.err += text));
         child.on('error', (error) => (run.err += error.message));
         child.on('close', (code) => resolve({ ...run, code }));
     });

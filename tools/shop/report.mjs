@@ -32,8 +32,8 @@ export function driven(shop, stage) {
     const rate = Math.round((shop.requests * 1000) / shop.tookMs);
     line(`  ${counted(shop.accounts.length, 'order')}, ${counted(shop.requests, 'request')} in ${seconds(shop.tookMs)} (${rate} a second)`);
     if (stage.daemon.restarts + stage.bank.restarts > 0) {
-        line(`  ${counted(shop.paidLater, 'payment')} that an outage caught half-way came to nothing at the bank as well, and ` +
-            `${shop.paidLater === 1 ? 'was' : 'were'} paid on another try.`);
+        line(`  Payments that the outage caught half-way and that were given back at the bank, or never reached it: ` +
+            `${shop.paidLater}. All were paid on another try.`);
     }
 }
 
@@ -101,7 +101,7 @@ export function payments(accounts, currencies) {
 
 export function settled(settlement, currencies) {
     heading('Settlement');
-    line(`  batch ${settlement.batch}, closed on journal sequence ${settlement.cut}: ${settlement.state}`);
+    line(`  batch ${settlement.batch}, everything up to journal sequence ${settlement.cut}: ${settlement.state}`);
     line(`  ${settlement.file}`);
     line(dim(`  sha256 ${settlement.sha256}`));
     const sums = new Sums();
@@ -129,6 +129,12 @@ export function reconciled(imports, { acquirer, bank, resolved, breaks }) {
     line(`  ${counted(resolved.length, 'unknown attempt')} resolved by lines, ${counted(breaks, 'open break')}`);
 }
 
+// statement/acquirer/…/STATEMENT/000000119
+function lineName(reference) {
+    const parts = reference.split('/');
+    return parts.length > 2 ? `line ${Number(parts.at(-1))} of ${parts.at(-2)}` : reference;
+}
+
 function sentence({ account, attempt }) {
     const { operation } = account.order.silent;
     if (!attempt) return 'no attempt was found';
@@ -141,7 +147,7 @@ function sentence({ account, attempt }) {
     }
     if (reported) {
         const outcome = operation === 'capture' ? 'the capture was booked' : 'the refund was booked';
-        return `${tries}, no answer; the acquirer's report says that ${outcome} (${reported.reference})`;
+        return `${tries}, no answer; the acquirer's report says that ${outcome} (${lineName(reported.reference)})`;
     }
     return `${tries}, ${attempt.state}`;
 }
@@ -180,6 +186,8 @@ export function books(currencies, balances) {
         row("the acquirer's fees", (currency) => balances.debit(costs, currency)),
         row('at the bank', (currency) => balances.debit(bank, currency)),
     ]);
+    const waits = currencies.some((currency) => balances.credit(pending, currency) + balances.credit(available, currency) !== 0n);
+    if (waits) line(dim('  What reconciliation resolved after the settlement waits for the next one.'));
 }
 
 export function journal({ records, transfers, head, hash }) {
@@ -212,9 +220,10 @@ export function goOn(stage, ready) {
     line('\n  The same with the SDK for Node:');
     line(`    new Stripe('${ready.secret_key}', { host: '127.0.0.1', port: ${port}, protocol: 'https',`);
     line(`      httpAgent: new https.Agent({ ca: fs.readFileSync('${ready.ca}') }) })`);
-    line('\n  Settle and reconcile what came in since:');
+    line('\n  Settle what came in since, look at batches and at breaks, explained ones too:');
     line(`    ${stage.programs.florin} settle run --data-dir ${stage.dataDir}`);
-    line(`    ${stage.programs.florin} recon breaks --data-dir ${stage.dataDir}`);
+    line(`    ${stage.programs.florin} settle status --data-dir ${stage.dataDir}`);
+    line(`    ${stage.programs.florin} recon breaks --all --data-dir ${stage.dataDir}`);
     line('\n  Stop it, look into its books, remove it:');
     line(`    kill ${stage.daemon.pid} ${stage.bank.pid}`);
     line(`    ${stage.programs.florin} ledger trial-balance --data-dir ${stage.dataDir}`);

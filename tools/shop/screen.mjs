@@ -3,6 +3,9 @@ const out = process.stdout;
 const isTerminal = Boolean(out.isTTY) && process.env.TERM !== 'dumb';
 const hasColour = isTerminal && !process.env.NO_COLOR;
 
+// Whoever reads us may stop reading (`| head`): the demo still ends what it has started.
+out.on('error', () => {});
+
 const paint = (code) => (text) => (hasColour ? `\x1b[${code}m${text}\x1b[0m` : String(text));
 export const bold = paint(1);
 export const dim = paint(2);
