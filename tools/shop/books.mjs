@@ -20,25 +20,30 @@ export class Florin {
         Object.assign(this, { run, dataDir });
     }
 
+    // Runs a settlement and answers every batch that pays out, oldest first: one, or more where a
+    // daemon died within it.
     async settle() {
-        return this.#batch(await this.#json(['settle', 'run'], [kDone]));
+        await this.#json(['settle', 'run'], [kDone]);
+        return this.batches();
     }
 
-    async batch(id) {
-        return this.#batch(await this.#json(['settle', 'show', id], [kDone]));
-    }
-
-    #batch(batch) {
-        return {
-            batch: batch.batch,
-            state: batch.state,
-            cut: batch.cut_sequence,
-            file: batch.file,
-            sha256: batch.file_sha256,
-            payouts: batch.payouts.map(({ payout, merchant, currency, amount_minor, state }) => ({
-                payout, merchant, currency, minor: BigInt(amount_minor), state,
-            })),
-        };
+    async batches() {
+        const rows = await this.#json(['settle', 'status'], [kDone]);
+        const batches = [];
+        for (const { batch } of rows.filter(({ payouts }) => Number(payouts) > 0).reverse()) {
+            const shown = await this.#json(['settle', 'show', batch], [kDone]);
+            batches.push({
+                batch,
+                state: shown.state,
+                cut: shown.cut_sequence,
+                file: shown.file,
+                sha256: shown.file_sha256,
+                payouts: shown.payouts.map(({ payout, merchant, currency, amount_minor, state }) => ({
+                    payout, merchant, currency, minor: BigInt(amount_minor), state,
+                })),
+            });
+        }
+        return batches;
     }
 
     async importStatement(file) {

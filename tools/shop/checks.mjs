@@ -101,10 +101,10 @@ export function nothingOutstanding(currencies, balances, report) {
     return check;
 }
 
-export function bankAccountAgrees(currencies, balances, statement, report, settlement) {
+export function bankAccountAgrees(currencies, balances, statement, report, payouts) {
     const check = new Check("the ledger's bank account is the closing balance of the bank's statement, and every payout is paid");
     const paidOut = new Sums();
-    for (const { payout, currency, minor, state } of settlement.payouts) {
+    for (const { payout, currency, minor, state } of payouts) {
         paidOut.add(currency, minor);
         check.same(payout, state, 'paid');
     }
@@ -117,7 +117,7 @@ export function bankAccountAgrees(currencies, balances, statement, report, settl
 }
 
 // What the shop earned is what it was paid out, and what it still has; the rest are our fees.
-export function shopAgrees(currencies, accounts, balances, balance, settlement) {
+export function shopAgrees(currencies, accounts, balances, balance, payouts) {
     const check = new Check('paid less refunds less fees is what the merchant got and still has');
     const { paid, refunded } = totals(accounts);
     const shown = (list, currency) =>
@@ -125,8 +125,8 @@ export function shopAgrees(currencies, accounts, balances, balance, settlement) 
     for (const currency of currencies) {
         const pending = balances.credit(kRole.pending, currency);
         const available = balances.credit(kRole.available, currency);
-        const payouts = settlement.payouts.filter((each) => each.currency === currency);
-        const got = payouts.reduce((total, { minor }) => total + minor, 0n);
+        const mine = payouts.filter((each) => each.currency === currency);
+        const got = mine.reduce((total, { minor }) => total + minor, 0n);
         const earned = paid.of(currency) - refunded.of(currency) - balances.credit(kRole.feeRevenue, currency);
         check.sameMoney('earned', currency, earned, got + pending + available);
         check.sameMoney('pending as the API shows it', currency, shown(balance.pending, currency), pending);

@@ -16,6 +16,7 @@ import { Supervisor } from './supervisor.mjs';
 
 const kAtOnce = 12;       // requests under way together
 const kGiveUpMs = 60_000;
+const kRetryMs = 100;
 const kToolTriesMax = 5;  // of a command whose daemon died meanwhile
 const kWrongUse = 2;
 const kInterrupted = 130;
@@ -100,14 +101,14 @@ class Stage {
             await this.daemon.ready();
             const { restarts } = this.daemon;
             const run = await runProgram(this.programs.florin, args);
-            await pause(0);
+            if (run.code !== 0) await pause(kRetryMs);
             if (run.code === 0 || this.daemon.restarts === restarts || tries === kToolTriesMax) return run;
         }
     };
 
     // Again while the bank is being restarted.
     async ask(request) {
-        for (const until = Date.now() + kGiveUpMs; ; await pause(100)) {
+        for (const until = Date.now() + kGiveUpMs; ; await pause(kRetryMs)) {
             const { control } = await this.bank.ready();
             try {
                 const answer = await askBank(control, request);
@@ -164,7 +165,7 @@ const isWaiting = ({ intent, refunds }) =>
 // Looks again at payments that the bank left open, until `isDone` or nothing moves any more.
 async function wait(shop, title, which, ms) {
     const open = shop.accounts.filter(which);
-    for (const until = Date.now() + ms; ; await pause(100)) {
+    for (const until = Date.now() + ms; ; await pause(kRetryMs)) {
         for (const account of open) await shop.look(account);
         const left = open.filter(isWaiting).length;
         progress(title, open.length - left, open.length);
@@ -183,9 +184,9 @@ function businessDates(started) {
     }
 }
 
-async function papers(stage, started, payoutFile) {
+async function papers(stage, started, payoutFiles) {
     const files = { reports: [], statements: [] };
-    await stage.ask({ collect: payoutFile });
+    for (const file of payoutFiles) await stage.ask({ collect: file });
     for (const date of businessDates(started)) {
         const csv = path.join(stage.folder, `acquirer-report-${date}.csv`);
         const xml = path.join(stage.folder, `bank-statement-${date}.xml`);
@@ -239,16 +240,16 @@ async function play(stage, orders, { kill, keep, started }) {
 
     const settledAt = Date.now();
     const florin = new Florin(stage.florin, stage.dataDir);
-    const settlement = await florin.settle();
-    report.settled(settlement, currencies);
-    const files = await papers(stage, started, settlement.file);
+    const batches = await florin.settle();
+    report.settled(batches, currencies);
+    const files = await papers(stage, started, batches.map(({ file }) => file));
     const imports = [];
     for (const file of [...files.reports, ...files.statements]) imports.push(await florin.importStatement(file));
     const reconciliation = await florin.reconcile();
     const breaks = await florin.breaks();
     await wait(shop, '  waiting for the resolved payments', ({ order }) => order.silent, kGiveUpMs);
     report.reconciled(imports, reconciliation);
-    const paidOut = await florin.batch(settlement.batch);
+    const payouts = (await florin.batches()).flatMap((batch) => batch.payouts);
     const listed = await shop.listed();
     const balance = await shop.balance();
     const settleMs = Date.now() - settledAt;
@@ -274,8 +275,8 @@ async function play(stage, orders, { kill, keep, started }) {
         checks.toldIsListed(shop.accounts, listed),
         checks.bankAgrees(currencies, shop.accounts, read.report),
         checks.nothingOutstanding(currencies, balances, read.report),
-        checks.bankAccountAgrees(currencies, balances, read.statement, read.report, paidOut),
-        checks.shopAgrees(currencies, shop.accounts, balances, balance, paidOut),
+        checks.bankAccountAgrees(currencies, balances, read.statement, read.report, payouts),
+        checks.shopAgrees(currencies, shop.accounts, balances, balance, payouts),
         checks.isBalanced(balances, balancedByTool),
         checks.isVerified(verified),
         checks.nothingOpen(breaks, unknown),
@@ -312,13 +313,15 @@ async function main() {
         line(red(`\nThe demo failed: ${error.message}`));
         if (process.env.FLORIN_DEMO_TRACE) console.error(error);
     }
-    if (wanted.keep && stage.daemon) {
-        report.goOn(stage, await stage.daemon.ready());
+    const serving = wanted.keep ? await stage.daemon?.ready().catch(() => null) : null;
+    if (serving) {
+        report.goOn(stage, serving);
         stage.daemon.release();
         stage.bank.release();
     } else {
         await stage.end();
-        line(dim('Everything was stopped and removed. `tools/demo --keep` leaves it running for a look around.'));
+        line(dim(stage.keep ? `Everything was stopped; its files are in ${stage.folder}.`
+            : 'Everything was stopped and removed. `tools/demo --keep` leaves it running for a look around.'));
     }
     line(agree ? green('All books agree.') : red('The books do NOT agree, or the demo failed; see above.'));
     return agree ? 0 : 1;

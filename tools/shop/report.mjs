@@ -99,21 +99,18 @@ export function payments(accounts, currencies) {
     if (declined.length > 0) line(dim(`  declined: ${declined.join(', ')}`));
 }
 
-export function settled(settlement, currencies) {
+export function settled(batches, currencies) {
     heading('Settlement');
-    line(`  batch ${settlement.batch}, everything up to journal sequence ${settlement.cut}: ${settlement.state}`);
-    line(`  ${settlement.file}`);
-    line(dim(`  sha256 ${settlement.sha256}`));
-    const sums = new Sums();
-    for (const { currency, minor } of settlement.payouts) sums.add(currency, minor);
-    table([
-        ['paid out', ...currencies],
-        ...[...new Set(settlement.payouts.map(({ merchant }) => merchant))].map((merchant) => {
-            const mine = new Sums();
-            for (const each of settlement.payouts.filter((payout) => payout.merchant === merchant)) mine.add(each.currency, each.minor);
-            return [merchant, ...money(mine, currencies)];
-        }),
-    ]);
+    for (const { batch, state, cut, file, sha256 } of batches) {
+        line(`  batch ${batch}, everything up to journal sequence ${cut}: ${state}`);
+        line(`  ${file}`);
+        line(dim(`  sha256 ${sha256}`));
+    }
+    const merchants = new Map();
+    for (const { merchant, currency, minor } of batches.flatMap(({ payouts }) => payouts)) {
+        merchants.set(merchant, (merchants.get(merchant) ?? new Sums()).add(currency, minor));
+    }
+    table([['payout', ...currencies], ...[...merchants].map(([merchant, sums]) => [merchant, ...money(sums, currencies)])]);
 }
 
 export function reconciled(imports, { acquirer, bank, resolved, breaks }) {

@@ -25,6 +25,7 @@ export class Supervisor {
     }
 
     start() {
+        this.stopping = false;
         this.serving = this.#launch(this.args);
         return this.serving;
     }
