@@ -30,6 +30,25 @@ bool between(int value, int least, int most) {
     return value >= least && value <= most;
 }
 
+// Whether a brand issues numbers of this beginning and length.
+bool is_card_length(std::string_view digits) {
+    if (digits.size() < 13 || digits.size() > 19) {
+        return false;
+    }
+    std::string_view const brand = brand_of(Pan{digits});
+    std::size_t const size = digits.size();
+    if (brand == "visa") {
+        return size == 13 || size == 16 || size == 19;
+    }
+    if (brand == "amex") {
+        return size == 15;
+    }
+    if (brand == "diners") {
+        return size == 14 || size == 16;
+    }
+    return brand != "unknown" && size == 16;
+}
+
 }  // namespace
 
 bool passes_luhn(std::string_view digits) {
@@ -71,6 +90,44 @@ std::string_view brand_of(Pan const& pan) {
         return "discover";
     }
     return prefix(digits, 2) == 62 ? "unionpay" : "unknown";
+}
+
+std::optional<std::string_view> find_card_number(std::string_view text) {
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    for (std::size_t begin = 0; begin < text.size();) {
+        if (!is_digit(text[begin])) {
+            ++begin;
+            continue;
+        }
+        // Group after group, with one blank or dash between; another number may follow the card's.
+        std::string digits;
+        std::string groups;
+        std::size_t first = 0;
+        bool all_of_four = true;  // but the last
+        for (std::size_t at = begin;;) {
+            std::size_t const start = at;
+            while (at < text.size() && is_digit(text[at])) {
+                digits += text[at++];
+            }
+            std::size_t const group = at - start;
+            first = first == 0 ? group : first;
+            groups += (groups.empty() ? "" : ",") + std::to_string(group);
+            bool const is_printed = first == digits.size() || (all_of_four && group <= 4) ||
+                                    groups == "4,6,5" || groups == "4,6,4";
+            all_of_four = all_of_four && group == 4;
+            if (is_printed && is_card_length(digits) && passes_luhn(digits)) {
+                return text.substr(begin, at - begin);
+            }
+            bool const goes_on = digits.size() < 20 && at + 1 < text.size() &&
+                                 (text[at] == ' ' || text[at] == '-') && is_digit(text[at + 1]);
+            if (!goes_on) {
+                break;
+            }
+            ++at;
+        }
+        begin += first;
+    }
+    return std::nullopt;
 }
 
 std::optional<TestCard> test_card(std::string_view token) {

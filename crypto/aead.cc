@@ -45,6 +45,13 @@ struct File {
 
 }  // namespace
 
+std::uint32_t key_id_of(ByteView sealed) {
+    if (sealed.size() < kHeadBytes) {
+        return 0;
+    }
+    return ByteReader(sealed.substr(1), "sealed bytes").little<std::uint32_t>().value_or(0);
+}
+
 Result<KeyRing> KeyRing::parse(std::string_view text, std::string const& name) {
     KeyRing ring;
     std::size_t number = 0;

@@ -18,6 +18,9 @@
 
 namespace florin::crypto {
 
+// The number of the key that sealed; 0: not sealed bytes.
+std::uint32_t key_id_of(ByteView sealed);
+
 // Keys by number. The highest number seals; every key opens what it sealed.
 //
 //   file := ("#" comment | key id, blank, 64 hexadecimal digits)*     one a line

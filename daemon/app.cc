@@ -241,13 +241,22 @@ public:
 
     // Accept, sessions, flow, ledger, io.
     void close() {
-        std::error_code ignored;
-        fs::remove(plan_.data_dir / "run.json", ignored);
+        // Without the ledger's lock the file is somebody else's.
+        if (ledger_) {
+            std::error_code ignored;
+            fs::remove(plan_.data_dir / "run.json", ignored);
+        }
+        // Both at once: what they wait for requests in flight must not add up.
+        std::future<void> admin_stopped;
+        if (admin_server_) {
+            auto const stop_admin = [this] { admin_server_->stop_accepting(); };
+            admin_stopped = std::async(std::launch::async, stop_admin);
+        }
         if (server_) {
             server_->stop_accepting();
         }
-        if (admin_server_) {
-            admin_server_->stop_accepting();
+        if (admin_stopped.valid()) {
+            admin_stopped.wait();
         }
         if (payments_) {
             payments_->stop();
@@ -263,6 +272,9 @@ public:
         }
         if (admin_) {
             admin_->wait();
+        }
+        if (payments_) {
+            payments_->wait_idle();
         }
         if (server_) {
             server_->stop();
@@ -367,8 +379,10 @@ private:
                     background_->executor(), std::move(options), sink_, clock_
                 ));
             }
+            auto& routes = routes_[each.mode == "live" ? Mode::live : Mode::test];
+            routes.by_name.push_back(connectors_.back().get());
             if (each.priority >= 0) {
-                routes_.push_back(connectors_.back().get());
+                routes.by_priority.push_back(connectors_.back().get());
             }
         }
         return {};
@@ -414,7 +428,12 @@ private:
             made.reconciliation =
                 std::make_unique<recon::Reconciliation>(recon::Reconciliation::Parts{
                     .ledger = *client_,
-                    .payments = *payments_,
+                    .take_evidence =
+                        [this](std::string owner, std::string attempt, model::Evidence evidence) {
+                            return payments_->take_evidence(
+                                std::move(owner), std::move(attempt), std::move(evidence)
+                            );
+                        },
                     .ids = ids_,
                     .mode = mode,
                     .acquirers = std::move(acquirers),
@@ -494,9 +513,8 @@ private:
         }
         http::Response response;
         response.status = 404;
-        response.body = http::transport_error_json(
-            "invalid_request_error", "Unrecognized request URL (" + request.path + ")."
-        );
+        response.body =
+            http::transport_error_json("invalid_request_error", "Unrecognized request URL.");
         co_return response;
     }
 
@@ -543,7 +561,7 @@ private:
     Sink sink_;
     std::unique_ptr<IoThread> background_;
     std::vector<std::unique_ptr<connectors::Connector>> connectors_;
-    std::vector<connectors::Connector*> routes_;
+    std::map<Mode, flow::Payments::ModeRoutes> routes_;
     std::unique_ptr<flow::Payments> payments_;
     struct ModeObjects {
         std::unique_ptr<settlement::Settlement> settlement;

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <sys/stat.h>
 
 int main(int argc, char** argv) {
     CLI::App app{"florind: a payment switch with a double-entry ledger inside", "florind"};
@@ -20,6 +21,8 @@ int main(int argc, char** argv) {
     app.add_option("--iso8583", dev.iso8583, "HOST:PORT of a bank for --dev")->needs(dev_flag);
     app.add_option("--config", config_file, "The configuration; see conf/florin.example.toml")
         ->excludes(dev_flag);
+    // What is kept belongs to one user, also what libraries write.
+    ::umask(077);
     try {
         app.parse(argc, argv);
         if (is_dev == !config_file.empty() || (is_dev && data_dir->count() == 0)) {

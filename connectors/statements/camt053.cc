@@ -22,6 +22,8 @@ std::string_view view_of(xmlChar const* text) {
     return text == nullptr ? std::string_view{} : reinterpret_cast<char const*>(text);
 }
 
+void say_nothing(void* /*context*/, char const* /*format*/, ...) {}
+
 std::string_view trimmed(std::string_view text) {
     constexpr std::string_view kBlanks = " \t\r\n";
     auto const first = text.find_first_not_of(kBlanks);
@@ -29,6 +31,50 @@ std::string_view trimmed(std::string_view text) {
         return {};
     }
     return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+// The encoding that an XML declaration names; empty where there is none, which means UTF-8.
+Result<std::string> declared_encoding(std::string_view prefix) {
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (prefix.starts_with(kByteOrderMark)) {
+        prefix.remove_prefix(kByteOrderMark.size());
+    }
+    if (prefix.starts_with("\xff\xfe") || prefix.starts_with("\xfe\xff") ||
+        prefix.substr(0, 4).find('\0') != std::string_view::npos) {
+        return std::string{"UTF-16"};
+    }
+    if (!prefix.starts_with("<?xml")) {
+        return std::string{};
+    }
+    auto const declaration = prefix.substr(0, prefix.find("?>"));
+    auto const at = declaration.find("encoding");
+    if (at == std::string_view::npos) {
+        return std::string{};
+    }
+    auto const opened = declaration.find_first_of("\"'", at);
+    auto const closed = opened == std::string_view::npos
+                            ? opened
+                            : declaration.find(declaration[opened], opened + 1);
+    if (closed == std::string_view::npos) {
+        return fail(Errc::malformed, "line 1: the XML declaration is not well-formed");
+    }
+    std::string name{declaration.substr(opened + 1, closed - opened - 1)};
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return name;
+}
+
+// The library would convert from whatever the system knows, UTF-7 and stateful encodings included.
+Result<void> check_encoding(std::string_view prefix) {
+    constexpr std::array<std::string_view, 6> kRead{
+        "", "UTF-8", "US-ASCII", "ISO-8859-1", "ISO-8859-15", "WINDOWS-1252"
+    };
+    FLORIN_TRY(auto const name, declared_encoding(prefix));
+    if (std::ranges::find(kRead, name) == kRead.end()) {
+        return fail(Errc::unsupported, "line 1: the encoding '" + shown(name) + "' is not read");
+    }
+    return {};
 }
 
 // The elements that are read, below Stmt. All others are checked for their bounds and skipped.
@@ -512,7 +558,9 @@ private:
 };
 
 // Form: from bytes to elements, bounded. Callbacks run inside the C library, so nothing may be
-// thrown through them: the first error is kept, and the parser stopped.
+// thrown through them: the first error is kept, what comes after it in the same piece of the file
+// is ignored, and no other piece is given. (xmlStopParser in a callback frees what the library
+// still uses when it reports an encoding error.)
 class Parser {
 public:
     Parser(StatementSink& sink, Camt053Limits const& limits)
@@ -532,17 +580,25 @@ public:
 
     Result<void> read(std::istream& in) {
         xmlInitParser();
+        // Conversion errors would go to standard error, with bytes of the file in them.
+        xmlSetGenericErrorFunc(nullptr, say_nothing);
         context_.reset(xmlCreatePushParserCtxt(&handler_, this, nullptr, 0, nullptr));
         if (!context_) {
             return fail(Errc::io, "cannot make an XML parser");
         }
         xmlCtxtUseOptions(context_.get(), XML_PARSE_NONET);
         auto const chunk = std::make_unique<char[]>(kChunkBytes);
+        bool is_first = true;
         while (in) {
             in.read(chunk.get(), kChunkBytes);
             auto const size = static_cast<int>(in.gcount());
             if (in.bad()) {
                 return fail(Errc::io, "cannot read the statement");
+            }
+            if (is_first) {
+                FLORIN_TRY_VOID(check_encoding({chunk.get(), static_cast<std::size_t>(in.gcount())})
+                );
+                is_first = false;
             }
             silent_bytes_ += static_cast<std::size_t>(size);
             FLORIN_TRY_VOID(parse(chunk.get(), size, false));
@@ -586,13 +642,11 @@ private:
                 "line " + std::to_string(line) + ": " + (path_.empty() ? "" : path_ + ": ") + what
             };
         }
-        xmlStopParser(context_.get());
     }
 
     void keep(Result<void> const& result) {
         if (!result && interpreter_.has_sink_refused()) {
-            error_ = result.error();
-            xmlStopParser(context_.get());
+            error_ = error_ ? error_ : result.error();
         } else if (!result) {
             refuse(result.error().code, result.error().context);
         }
@@ -704,6 +758,9 @@ private:
         int /*defaulted*/,
         xmlChar const** values
     ) noexcept {
+        if (of(self).error_) {
+            return;  // the attributes may be gone
+        }
         // Five pointers an attribute: name, prefix, namespace, begin and end of the value.
         std::string_view currency;
         for (int i = 0; i < attributes; ++i) {

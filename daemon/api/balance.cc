@@ -1,6 +1,7 @@
 // /v1/balance: what the ledger says of a merchant's accounts, per currency.
 #include "daemon/api/service.h"
 #include "ledger/base/check.h"
+#include "ledger/base/money.h"
 
 #include <nlohmann/json.hpp>
 
@@ -21,15 +22,34 @@ std::int64_t net(ledger::Account const& account) {
     return is_credit ? value : -value;
 }
 
+// What a fee leaves may be finer than the surface's own unit (MGA: ISO has two decimals, the wire
+// none): rounded down, so that the wire never shows more than there is.
+std::int64_t wire_floor(std::int64_t amount, Currency const& currency) {
+    if (auto const exact = convert_minor(amount, currency.digits(), currency.stripe_digits())) {
+        return *exact;
+    }
+    std::int64_t scale = 1;
+    for (unsigned i = currency.stripe_digits(); i < currency.digits(); ++i) {
+        scale *= 10;
+    }
+    std::int64_t const rest = ((amount % scale) + scale) % scale;
+    auto const floor = convert_minor(amount - rest, currency.digits(), currency.stripe_digits());
+    FLORIN_CHECK(floor.has_value(), "a whole amount converts");
+    return *floor;
+}
+
 ordered_json entry(std::int64_t amount, Currency const& currency) {
-    std::int64_t const wire = wire_amount(amount, std::string{currency.alphabetic()});
+    std::int64_t const wire = wire_floor(amount, currency);
     return {{"amount", wire}, {"currency", currency.lower()}, {"source_types", {{"card", wire}}}};
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
-    static_cast<void>(call.parameters.take_strings("expand"));
+    auto const paths = call.parameters.take_strings("expand");
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
+    }
+    if (auto const expand = Expansions::make(ObjectKind::balance, paths); !expand) {
+        co_return std::unexpected{expand.error()};
     }
     auto const currencies = call.documents().list(
         {.kind = static_cast<std::uint16_t>(model::Kind::merchant_currency),

@@ -1,5 +1,6 @@
 #include "daemon/api/error.h"
 
+#include "daemon/api/redact.h"
 #include "daemon/log/log.h"
 
 #include <nlohmann/json.hpp>
@@ -34,9 +35,10 @@ std::string ApiError::json() const {
     add("charge", charge);
     add("code", code);
     add("decline_code", decline_code);
-    error["message"] = message;
+    // What came from outside is shown back in some messages: never a card number or a key of it.
+    error["message"] = redacted(message);
     add("network_decline_code", network_decline_code);
-    add("param", param);
+    add("param", redacted(param));
     add_object("payment_intent", payment_intent_json);
     add_object("payment_method", payment_method_json);
     error["type"] = error_type_name(type);

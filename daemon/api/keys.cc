@@ -4,6 +4,8 @@
 
 #include <boost/beast/core/detail/base64.hpp>
 
+#include <algorithm>
+
 namespace florin::api {
 namespace {
 
@@ -80,10 +82,17 @@ Result<std::optional<model::ApiKey>> find_key(
 }
 
 std::optional<ApiKey> key_from_header(std::string_view authorization) {
-    if (authorization.starts_with("Bearer ")) {
+    // RFC 9110 section 11.1: schemes are compared in any case.
+    auto const is_scheme = [&](std::string_view scheme) {
+        return authorization.size() > scheme.size() && authorization[scheme.size()] == ' ' &&
+               std::ranges::equal(authorization.substr(0, scheme.size()), scheme, {}, [](char c) {
+                   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+               });
+    };
+    if (is_scheme("bearer")) {
         return ApiKey{authorization.substr(7)};
     }
-    if (authorization.starts_with("Basic ")) {
+    if (is_scheme("basic")) {
         auto const text = decode_base64(authorization.substr(6));
         if (text) {
             return ApiKey{std::string_view{*text}.substr(0, text->find(':'))};

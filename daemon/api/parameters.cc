@@ -12,7 +12,42 @@ constexpr std::size_t kMetadataKeysMax = 50;
 constexpr std::size_t kMetadataKeyLengthMax = 40;
 constexpr std::size_t kMetadataValueLengthMax = 500;
 
+// Characters, not bytes; the form is valid UTF-8.
+std::size_t length_of(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    }));
+}
+
 }  // namespace
+
+Metadata MetadataChange::against(Metadata const& present) const {
+    Metadata all;
+    if (clears) {
+        for (auto const& [key, value] : present) {
+            all[key] = "";
+        }
+    }
+    for (auto const& [key, value] : changes) {
+        all[key] = value;
+    }
+    return all;
+}
+
+std::optional<ApiError> check_metadata_size(Metadata const& present, Metadata const& changes) {
+    Metadata merged = present;
+    for (auto const& [key, value] : changes) {
+        if (value.empty()) {
+            merged.erase(key);
+        } else {
+            merged[key] = value;
+        }
+    }
+    if (merged.size() > kMetadataKeysMax) {
+        return bad_parameter("", "metadata", "metadata may have at most 50 keys.");
+    }
+    return std::nullopt;
+}
 
 Parameters::Parameters(Form const& form, std::string name) : form_{&form}, name_{std::move(name)} {}
 
@@ -52,7 +87,7 @@ Settable<std::string> Parameters::take_settable(std::string_view key, std::size_
     if (member->value.empty()) {
         return {.is_given = true, .value = std::nullopt};
     }
-    if (member->value.size() > length_max) {
+    if (length_of(member->value) > length_max) {
         refuse(bad_parameter(
             "",
             name_of(key),
@@ -97,7 +132,9 @@ std::optional<std::int64_t> Parameters::take_integer(
     auto const [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
     if (error != std::errc{} || end != text->data() + text->size() || text->starts_with('+')) {
         refuse(bad_parameter(
-            "parameter_invalid_integer", name_of(key), "Invalid integer: " + text->substr(0, 100)
+            "parameter_invalid_integer",
+            name_of(key),
+            "Invalid integer: " + name_of(key) + " must be a whole number."
         ));
         return std::nullopt;
     }
@@ -119,7 +156,9 @@ std::optional<bool> Parameters::take_boolean(std::string_view key) {
         return std::nullopt;
     }
     if (*text != "true" && *text != "false") {
-        refuse(bad_parameter("", name_of(key), "Invalid boolean: " + text->substr(0, 100)));
+        refuse(bad_parameter(
+            "", name_of(key), "Invalid boolean: " + name_of(key) + " must be true or false."
+        ));
         return std::nullopt;
     }
     return *text == "true";
@@ -181,9 +220,9 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         char const* wrong = nullptr;
         if (item.kind != Form::Kind::scalar) {
             wrong = "metadata values must be strings.";
-        } else if (key.empty() || key.size() > kMetadataKeyLengthMax) {
+        } else if (key.empty() || length_of(key) > kMetadataKeyLengthMax) {
             wrong = "metadata keys must be 1 to 40 characters.";
-        } else if (item.value.size() > kMetadataValueLengthMax) {
+        } else if (length_of(item.value) > kMetadataValueLengthMax) {
             wrong = "metadata values must be at most 500 characters.";
         }
         if (wrong != nullptr) {
@@ -197,6 +236,16 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         return std::nullopt;
     }
     return change;
+}
+
+bool Parameters::take_unset(std::string_view key) {
+    Form const* const member = form_->find(key);
+    bool const is_empty =
+        member != nullptr && member->kind == Form::Kind::scalar && member->value.empty();
+    if (is_empty) {
+        asked_.emplace(key);
+    }
+    return is_empty;
 }
 
 Parameters* Parameters::take_hash(std::string_view key) {

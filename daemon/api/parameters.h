@@ -31,7 +31,12 @@ using Metadata = std::map<std::string, std::string>;
 struct MetadataChange {
     bool clears = false;
     Metadata changes;
+
+    // The same as changes to `present` alone, where clearing removes every key there is.
+    Metadata against(Metadata const& present) const;
 };
+// After a merge; nullopt: within its bounds.
+std::optional<ApiError> check_metadata_size(Metadata const& present, Metadata const& changes);
 
 class Parameters {
 public:
@@ -56,6 +61,8 @@ public:
     );
     std::vector<std::string> take_strings(std::string_view key);
     std::optional<MetadataChange> take_metadata();
+    // Whether a nullable hash is given as an empty value, which unsets it.
+    bool take_unset(std::string_view key);
     // The members of a hash; nullptr: not given. Lives as long as this.
     Parameters* take_hash(std::string_view key);
     // Accepted and not looked at: whatever is below it is fine.

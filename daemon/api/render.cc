@@ -67,11 +67,12 @@ bool is_expandable(ObjectKind kind, std::string_view path) {
     return false;
 }
 
+// Round brackets: json{nullptr} is a list that holds a null.
 ordered_json text_or_null(std::string const& text) {
-    return text.empty() ? ordered_json{nullptr} : ordered_json(text);
+    return text.empty() ? ordered_json(nullptr) : ordered_json(text);
 }
 ordered_json time_or_null(std::int64_t time) {
-    return time == 0 ? ordered_json{nullptr} : ordered_json(time);
+    return time == 0 ? ordered_json(nullptr) : ordered_json(time);
 }
 std::string lower(std::string const& currency) {
     auto const known = Currency::from_alphabetic(currency);
@@ -142,7 +143,7 @@ ordered_json card_details_json(model::Charge const& charge) {
     return {
         {"amount_authorized",
          charge.paid ? ordered_json(wire_amount(charge.amount, charge.currency))
-                     : ordered_json{nullptr}},
+                     : ordered_json(nullptr)},
         {"authorization_code", text_or_null(charge.authorization_code)},
         {"brand", text_or_null(charge.brand)},
         {"checks",
@@ -196,6 +197,21 @@ std::int64_t wire_amount(std::int64_t minor, std::string const& currency) {
     return *amount;
 }
 
+ApiResult<std::int64_t> minor_amount(
+    std::int64_t wire, Currency const& currency, std::string const& param
+) {
+    bool const is_odd_thousandth = currency.stripe_digits() == 3 && wire % 10 != 0;
+    auto const minor = convert_minor(wire, currency.stripe_digits(), currency.digits());
+    if (!minor || is_odd_thousandth) {
+        return std::unexpected{bad_parameter(
+            "parameter_invalid_integer",
+            param,
+            "Invalid integer: this amount cannot be expressed exactly in " + currency.lower() + "."
+        )};
+    }
+    return *minor;
+}
+
 std::string to_body(ordered_json const& json) {
     return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
@@ -205,9 +221,11 @@ ApiResult<Expansions> Expansions::make(
 ) {
     Expansions expansions;
     for (std::string const& path : paths) {
-        auto const levels = static_cast<std::size_t>(std::ranges::count(path, '.')) + 1;
-        bool const is_known = path.starts_with(prefix) && levels <= kExpandLevelsMax &&
-                              is_expandable(kind, std::string_view{path}.substr(prefix.size()));
+        // On lists the levels count from below "data".
+        std::string_view const below =
+            path.starts_with(prefix) ? std::string_view{path}.substr(prefix.size()) : "";
+        auto const levels = static_cast<std::size_t>(std::ranges::count(below, '.')) + 1;
+        bool const is_known = levels <= kExpandLevelsMax && is_expandable(kind, below);
         if (!is_known) {
             return std::unexpected{bad_parameter(
                 "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
@@ -331,32 +349,36 @@ ordered_json ObjectRenderer::charge_json(
         {"transfer_group", text_or_null(charge.transfer_group)},
     };
     if (expand.has("refunds")) {
+        constexpr std::size_t kShown = 10;
         ordered_json refunds = ordered_json::array();
-        ledger::DocumentReader::List const list{
-            .kind = static_cast<std::uint16_t>(model::Kind::payment_refund),
-            .owner = owner,
-            .after = {},
-            .newest_first = true,
-            .limit = 10'000,
-        };
-        auto const links = reader_.list(list);
-        if (links) {
-            for (auto const& link : *links) {
-                std::string const prefix = charge.payment_intent + "/";
-                if (link.key.id.starts_with(prefix) && refunds.size() < 10) {
-                    auto const refund = flow::load<model::Refund>(
-                        reader_, owner, link.key.id.substr(prefix.size())
-                    );
-                    if (refund && *refund) {
-                        refunds.push_back(refund_json(owner, (*refund)->value, {}));
-                    }
-                }
+        // Links of one payment stand together; '0' follows '/'.
+        auto const links = reader_.list(
+            {.kind = static_cast<std::uint16_t>(model::Kind::payment_refund),
+             .owner = owner,
+             .after = charge.payment_intent + "0",
+             .newest_first = true,
+             .limit = kShown + 1}
+        );
+        std::string const prefix = charge.payment_intent + "/";
+        bool has_more = false;
+        for (auto const& link : links.value_or(std::vector<ledger::Document>{})) {
+            if (!link.key.id.starts_with(prefix)) {
+                break;
+            }
+            has_more = refunds.size() == kShown;
+            if (has_more) {
+                break;
+            }
+            auto const refund =
+                flow::load<model::Refund>(reader_, owner, link.key.id.substr(prefix.size()));
+            if (refund && *refund) {
+                refunds.push_back(refund_json(owner, (*refund)->value, {}));
             }
         }
         json["refunds"] = {
             {"object", "list"},
             {"data", refunds},
-            {"has_more", false},
+            {"has_more", has_more},
             {"url", "/v1/charges/" + charge.id + "/refunds"},
         };
     }

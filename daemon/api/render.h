@@ -64,6 +64,10 @@ private:
 
 // A whole number in the API's own minor units. A stored amount always converts.
 std::int64_t wire_amount(std::int64_t minor, std::string const& currency);
+// ISO minor units of an amount that came in; an ApiError where that is not exact.
+ApiResult<std::int64_t> minor_amount(
+    std::int64_t wire, Currency const& currency, std::string const& param
+);
 std::string to_body(nlohmann::ordered_json const& json);
 
 }  // namespace florin::api

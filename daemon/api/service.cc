@@ -2,6 +2,7 @@
 
 #include "crypto/hash.h"
 #include "daemon/api/keys.h"
+#include "daemon/api/redact.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -56,6 +57,44 @@ bool is_api_version(std::string_view text) {
            (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
                 return (c >= 'a' && c <= 'z') || c == '_';
             }));
+}
+
+// "application/x-www-form-urlencoded", in any case, with or without parameters.
+bool is_form_type(std::string_view type) {
+    std::string lower;
+    for (char const c : type.substr(0, type.find_first_of("; "))) {
+        lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return lower == "application/x-www-form-urlencoded";
+}
+
+bool is_idempotency_key(std::string_view key) {
+    return !key.empty() && key.size() <= kIdempotencyKeyMax && http::is_utf8(key) &&
+           !holds_secret(key);
+}
+
+// A card number or secret key somewhere else than where it belongs would be stored in the clear,
+// copied into events and shown to others: the request is refused, and what was sent not repeated.
+std::optional<ApiError> misplaced_secret(http::Form const& form, std::string const& name) {
+    for (auto const& [key, item] : form.items) {
+        std::string const own = name.empty() ? key : name + "[" + key + "]";
+        bool const may_hold_card =
+            own == "card[number]" || own == "payment_method_data[card][number]";
+        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card;
+        if (holds_secret(key) || (is_value && holds_secret(item.value))) {
+            return bad_parameter(
+                "",
+                redacted(own),
+                "The parameter " + redacted(own) +
+                    " holds what looks like a card number or a secret key. Card numbers are "
+                    "accepted as card[number] only, keys in the Authorization header only."
+            );
+        }
+        if (auto error = misplaced_secret(item, own)) {
+            return error;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -147,15 +186,19 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
         );
         answer(result);
     }
+    bool const is_known_version = version && is_api_version(*version);
     response.headers.emplace_back(
-        "Stripe-Version", version ? std::string{*version} : services_.default_api_version
+        "Stripe-Version", is_known_version ? std::string{*version} : services_.default_api_version
     );
     if (auto const key = request.header("Idempotency-Key");
-        key && request.method == http::Method::post) {
+        key && request.method == http::Method::post && is_idempotency_key(*key)) {
         response.headers.emplace_back("Idempotency-Key", std::string{*key});
     }
     if (auto const account = request.header("Stripe-Account")) {
-        response.headers.emplace_back("Stripe-Account", std::string{*account});
+        response.headers.emplace_back("Stripe-Account", redacted(*account));
+    }
+    if (response.status == 401) {
+        response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"Florin\"");
     }
     if (replayed) {
         response.headers.emplace_back("Idempotent-Replayed", "true");
@@ -179,8 +222,7 @@ asio::awaitable<ApiResult<Done>> Service::run(
 ) {
     bool const is_post = request.method == http::Method::post;
     auto const type = request.header("Content-Type");
-    if (is_post && !request.body.empty() && type &&
-        !type->starts_with("application/x-www-form-urlencoded")) {
+    if (is_post && !request.body.empty() && type && !is_form_type(*type)) {
         co_return std::unexpected{bad_parameter(
             "", "", "Invalid content type: expected application/x-www-form-urlencoded."
         )};
@@ -190,11 +232,14 @@ asio::awaitable<ApiResult<Done>> Service::run(
         co_return std::unexpected{bad_parameter("", "", "Invalid request: " + form.error().context)
         };
     }
+    if (auto error = misplaced_secret(*form, {})) {
+        co_return std::unexpected{*error};
+    }
     auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
-    if (key && (key->empty() || key->size() > kIdempotencyKeyMax || !http::is_utf8(*key))) {
-        co_return std::unexpected{
-            bad_parameter("", "", "Idempotency-Key: expected 1 to 255 characters.")
-        };
+    if (key && !is_idempotency_key(*key)) {
+        co_return std::unexpected{bad_parameter(
+            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
+        )};
     }
     if (key) {
         caller.idempotency_key = *key;
@@ -247,6 +292,16 @@ asio::awaitable<ApiResult<Done>> Service::run(
         // Somebody else claimed the key in between: wait for them.
         if (!result && result.error().code == "idempotency_key_in_use") {
             continue;
+        }
+        if (!result && key) {
+            // A duplicate that looked just before the first claimed the key finds the payment
+            // changed by it, and must not say so: it has the answer of the first.
+            auto const stored = flow::load<model::IdempotencyKey>(
+                services_.ledger.documents(), caller.owner, caller.idempotency_key
+            );
+            if (stored && *stored && (*stored)->value.request_id != caller.request_id) {
+                continue;
+            }
         }
         co_return result;
     }

@@ -1,10 +1,12 @@
 #include "daemon/config/config.h"
 
+#include "connectors/iso20022/iban.h"
 #include "ledger/base/currency.h"
 
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <arpa/inet.h>
 #include <charconv>
 #include <fstream>
 #include <functional>
@@ -61,11 +63,63 @@ Setting choice(char const* name, std::string& into, std::vector<std::string> all
     return {name, set};
 }
 
+// A text that must have a form; `right` says which.
+Setting pattern(
+    char const* name, std::string& into, bool (*is_right)(std::string_view), std::string right
+) {
+    auto const set = [&into, is_right, right](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<std::string>();
+        if (!value || !is_right(*value)) {
+            return "expected " + right;
+        }
+        into = *value;
+        return {};
+    };
+    return {name, set};
+}
+
+bool is_ip_address(std::string const& text) {
+    in_addr four{};
+    in6_addr six{};
+    return ::inet_pton(AF_INET, text.c_str(), &four) == 1 ||
+           ::inet_pton(AF_INET6, text.c_str(), &six) == 1;
+}
+bool is_digits(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+bool is_country(std::string_view text) {
+    return text.size() == 2 &&
+           std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+bool is_category(std::string_view text) {
+    return text.size() == 4 && is_digits(text);
+}
+bool is_acquirer(std::string_view text) {
+    return text.size() <= 11 && is_digits(text);
+}
+bool is_terminal(std::string_view text) {
+    return !text.empty() && text.size() <= 8;
+}
+bool is_acceptor(std::string_view text) {
+    return !text.empty() && text.size() <= 15;
+}
+// Part of keys in the journal: "/" and the like would blur whose something is.
+bool is_name(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
+    });
+}
+Setting required(Setting setting) {
+    setting.is_required = true;
+    return setting;
+}
+
 Setting listen(char const* name, Listen& into) {
     auto const set = [&into](toml::node const& node) -> std::string {
         auto const value = node.value_exact<std::string>();
         auto const parsed = parse_listen(value.value_or(""));
-        if (!parsed) {
+        if (!parsed || !is_ip_address(parsed->address)) {
             return "expected \"ADDRESS:PORT\", for example \"127.0.0.1:8443\"";
         }
         into = *parsed;
@@ -128,14 +182,14 @@ std::vector<Setting> settings(Connector& s) {
     Setting rail = choice("rail", s.rail, {"sandbox", "iso8583"});
     rail.is_required = true;
     return {
-        text("name", s.name, true),
+        required(pattern("name", s.name, is_name, "letters, digits, - and _, at most 64")),
         rail,
         choice("mode", s.mode, {"test", "live"}),
         integer("priority", s.priority, 0, 1'000'000),
         text("host", s.host),
         integer("port", s.port, 1, kPortMax),
         integer("timeout_ms", s.timeout_ms, 10, 600'000),
-        text("acquirer_id", s.acquirer_id),
+        pattern("acquirer_id", s.acquirer_id, is_acquirer, "1 to 11 digits"),
         text("acquirer", s.acquirer),
     };
 }
@@ -146,23 +200,33 @@ std::vector<Setting> settings(BankAccount& s) {
     return {
         text("name", s.name, true),
         choice("mode", s.mode, {"test", "live"}),
-        text("iban", s.iban, true),
+        required(pattern(
+            "iban",
+            s.iban,
+            connectors::iso20022::is_iban,
+            "an IBAN without blanks, with right check digits"
+        )),
         text("holder", s.holder, true),
     };
 }
 std::vector<Setting> settings(Merchant& s) {
     return {
-        text("id", s.id, true),
+        required(pattern("id", s.id, is_name, "letters, digits, - and _, at most 64")),
         text("name", s.name, true),
-        text("country", s.country),
+        pattern("country", s.country, is_country, "two capital letters, for example \"DE\""),
         currency("default_currency", s.default_currency),
         integer("fee_basis_points", s.fee_basis_points, 0, 10'000),
         integer("fee_fixed_minor", s.fee_fixed_minor, 0, 1'000'000),
         integer("availability_days", s.availability_days, 0, 365),
-        text("category_code", s.category_code),
-        text("acceptor_id", s.acceptor_id),
-        text("terminal_id", s.terminal_id),
-        text("iban", s.iban),
+        pattern("category_code", s.category_code, is_category, "four digits"),
+        pattern("acceptor_id", s.acceptor_id, is_acceptor, "1 to 15 characters"),
+        pattern("terminal_id", s.terminal_id, is_terminal, "1 to 8 characters"),
+        pattern(
+            "iban",
+            s.iban,
+            connectors::iso20022::is_iban,
+            "an IBAN without blanks, with right check digits"
+        ),
         text("account_holder", s.account_holder),
     };
 }
@@ -240,6 +304,16 @@ Result<void> read_section(
     return {};
 }
 
+// By what an item of a list is known.
+template <class Item>
+std::string const& identity_of(Item const& item) {
+    if constexpr (requires { item.id; }) {
+        return item.id;
+    } else {
+        return item.name;
+    }
+}
+
 template <class Item>
 Result<void> read_list(
     std::string const& file,
@@ -258,6 +332,17 @@ Result<void> read_list(
         }
         Item item;
         FLORIN_TRY_VOID(read_section(file, "[" + section + "]", *table, settings(item)));
+        bool const is_known = std::ranges::any_of(into, [&](Item const& other) {
+            return identity_of(other) == identity_of(item);
+        });
+        if (is_known) {
+            return wrong(
+                file,
+                table->source(),
+                "[[" + section + "]] " + identity_of(item) +
+                    ": is there already; each needs its own"
+            );
+        }
         into.push_back(std::move(item));
     }
     return {};
@@ -286,6 +371,11 @@ Result<Config> read(toml::table const& root, std::string const& file) {
         }
         if (name == "data_dir") {
             config.data_dir = node.value_exact<std::string>().value_or("");
+            if (config.data_dir.empty()) {
+                return wrong(
+                    file, node.source(), "data_dir: expected the path of the data directory"
+                );
+            }
             continue;
         }
         if (name == "connector") {
@@ -315,6 +405,25 @@ Result<Config> read(toml::table const& root, std::string const& file) {
     if (config.data_dir.empty()) {
         return fail(
             Errc::malformed, file + ":1: data_dir: expected the path of the data directory"
+        );
+    }
+    // A section that is not there at all has not been asked for what it needs.
+    for (char const* const section : {"server", "vault"}) {
+        if (!root.contains(section)) {
+            std::vector<Setting> const list = std::string_view{section} == "server"
+                                                  ? settings(config.server)
+                                                  : settings(config.vault);
+            auto const missing = std::ranges::find_if(list, &Setting::is_required);
+            return fail(
+                Errc::malformed, file + ":1: [" + section + "] " + missing->name + ": is missing"
+            );
+        }
+    }
+    if (config.flow.retry_most_ms < config.flow.retry_first_ms) {
+        return wrong(
+            file,
+            root["flow"].node()->source(),
+            "[flow] retry_most_ms: expected at least retry_first_ms"
         );
     }
     for (Connector const& connector : config.connectors) {

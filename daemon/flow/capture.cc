@@ -125,7 +125,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
                 .refund = {}
             };
             Done const done = render(objects);
-            complete(change, caller, done);
+            complete(change, caller, done, {});
             change.put(intent.value.id, intent);
             change.event(parts_.ids, "payment_intent.canceled", parts_.renderer.intent(objects));
             auto const receipt = co_await commit(std::move(change), true);
@@ -289,6 +289,7 @@ asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id,
     if (!next) {
         co_return std::unexpected{api::internal_error(next.error().context)};
     }
+    drive_in_background(owner, *next);
     if (!waiter.done) {
         co_return std::unexpected{api::internal_error("an outcome without an answer")};
     }

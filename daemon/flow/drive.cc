@@ -7,11 +7,14 @@
 #include "ledger/base/check.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace florin::flow {
 namespace {
 
@@ -68,15 +71,32 @@ std::uint32_t Payments::stan_of(Attempt const& attempt) const {
     if (attempt.stan != 0) {
         return static_cast<std::uint32_t>(attempt.stan);
     }
-    auto const held = parts_.ledger.documents().held("stan/" + attempt.connector);
-    if (held) {
+    auto* const connector = connector_named(attempt.connector);
+    if (connector != nullptr && !connector->needs_link_identity()) {
+        return 0;
+    }
+    {
+        std::lock_guard const lock{stans_mutex_};
+        if (auto const known = stans_.find(attempt.id); known != stans_.end()) {
+            return known->second;
+        }
+    }
+    // From before a restart: all of them at once, there may be thousands.
+    std::uint32_t stan = 0;
+    if (auto const held = parts_.ledger.documents().held("stan/" + attempt.connector)) {
         for (auto const& each : *held) {
+            remember_stan(each.holder, each.value);
             if (each.holder == attempt.id) {
-                return static_cast<std::uint32_t>(each.value);
+                stan = static_cast<std::uint32_t>(each.value);
             }
         }
     }
-    return 0;
+    return stan;
+}
+
+void Payments::remember_stan(std::string const& attempt_id, std::uint64_t stan) const {
+    std::lock_guard const lock{stans_mutex_};
+    stans_.insert_or_assign(attempt_id, static_cast<std::uint32_t>(stan));
 }
 
 asio::awaitable<Reply> Payments::send(Case const& payment, Cvv cvc, bool repeat) {
@@ -181,41 +201,99 @@ std::size_t Payments::driving() const {
     return driving_.size();
 }
 
-void Payments::drive_in_background(std::string owner, std::string attempt_id, bool recovered) {
-    asio::co_spawn(
-        parts_.background, drive(std::move(owner), std::move(attempt_id), recovered), asio::detached
-    );
+bool Payments::is_driven(std::string const& key) const {
+    std::lock_guard const lock{driving_mutex_};
+    return driving_.contains(key);
 }
 
-asio::awaitable<void> Payments::drive(std::string owner, std::string attempt_id, bool recovered) {
+void Payments::in_background(asio::awaitable<void> work) {
+    {
+        std::lock_guard const lock{background_mutex_};
+        ++background_tasks_;
+    }
+    asio::co_spawn(parts_.background, std::move(work), [this](std::exception_ptr const& thrown) {
+        FLORIN_CHECK(!thrown, "a coroutine of the flow let an exception out");
+        std::lock_guard const lock{background_mutex_};
+        if (--background_tasks_ == 0) {
+            background_idle_.notify_all();
+        }
+    });
+}
+
+void Payments::wait_idle() {
+    constexpr auto kPatience = std::chrono::seconds{5};
+    std::unique_lock lock{background_mutex_};
+    background_idle_.wait_for(lock, kPatience, [this] { return background_tasks_ == 0; });
+}
+
+asio::awaitable<void> Payments::pause(std::uint64_t ms) const {
+    constexpr std::uint64_t kSliceMs = 50;
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    for (std::uint64_t left = ms; left > 0;) {
+        std::uint64_t const slice = std::min(left, kSliceMs);
+        timer.expires_after(std::chrono::milliseconds{slice});
+        boost::system::error_code ignored;
+        auto token = asio::redirect_error(asio::use_awaitable, ignored);
+        co_await timer.async_wait(token);
+        left = stopping_ ? 0 : left - slice;
+    }
+}
+
+void Payments::drive_in_background(std::string owner, Next const& next) {
+    if (!next.drive_attempt.empty()) {
+        in_background(drive(std::move(owner), next.drive_attempt));
+    }
+}
+
+// Until what the bank said is stored. What cannot be read or stored is tried again, ever more
+// rarely: somebody has to look.
+asio::awaitable<void> Payments::drive(std::string owner, std::string attempt_id) {
     Driving const driving{*this, owner + "/" + attempt_id};
-    if (!driving.owns() || stopping_) {
+    if (!driving.owns()) {
         co_return;
     }
-    auto payment = load_case(owner, attempt_id);
-    if (!payment) {
-        log::error(
-            "attempt.unreadable", {{"attempt", attempt_id}, {"what", payment.error().context}}
+    std::uint64_t wait_ms = parts_.options.retry_first_ms;
+    while (!stopping_) {
+        auto const next = co_await drive_once(owner, attempt_id);
+        if (next) {
+            drive_in_background(owner, *next);
+            co_return;
+        }
+        log::error("attempt.stuck", {{"attempt", attempt_id}, {"what", next.error().context}});
+        co_await pause(wait_ms);
+        wait_ms = std::min(wait_ms * 2, parts_.options.retry_most_ms);
+    }
+}
+
+asio::awaitable<Result<Payments::Next>> Payments::drive_once(
+    std::string owner, std::string attempt_id
+) {
+    constexpr std::uint64_t kLinkPollMs = 200;
+    auto const& reader = parts_.ledger.documents();
+    FLORIN_CO_TRY(auto const known, load_known<Attempt>(reader, owner, attempt_id));
+    auto* const connector = connector_named(known.value.connector);
+    if (connector == nullptr) {
+        co_return fail(
+            Errc::not_found, "connector " + known.value.connector + " is not configured"
         );
-        co_return;
     }
-    Attempt& attempt = payment->attempt.value;
+    // No message and no record for each try while there is no link: a long outage costs nothing.
+    while (!connector->health().ready) {
+        if (stopping_) {
+            co_return Next{};
+        }
+        co_await pause(kLinkPollMs);
+    }
+    FLORIN_CO_TRY(Case payment, load_case(owner, attempt_id));
+    Attempt& attempt = payment.attempt.value;
     if (attempt.closed != 0 || attempt.operation == "authorise") {
-        co_return;
+        co_return Next{};
     }
     attempt.stan = stan_of(attempt);
-    bool const repeat = recovered || attempt.sends > 0;
     Cvv no_cvc;
-    Reply const reply = co_await send(*payment, std::move(no_cvc), repeat);
-    model::Evidence evidence = said(reply, attempt.sends + 1);
-    auto const next = co_await note(owner, attempt_id, std::move(evidence), reply, nullptr);
-    if (!next) {
-        log::error(
-            "attempt.outcome_refused", {{"attempt", attempt_id}, {"what", next.error().context}}
-        );
-    } else if (!next->drive_attempt.empty()) {
-        drive_in_background(owner, next->drive_attempt, false);
-    }
+    Reply const reply = co_await send(payment, std::move(no_cvc), attempt.sends > 0);
+    model::Evidence const evidence = said(reply, attempt.sends + 1);
+    co_return co_await note(owner, attempt_id, evidence, reply, nullptr);
 }
 
 // A crash between intent and outcome: nobody knows what was sent. The key that the request left
@@ -249,24 +327,30 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
             .fingerprint = key ? key->value.fingerprint : "",
         };
         if (key && !key->value.done) {
-            complete(change, caller, done);
+            complete(change, caller, done, attempt.id);
         }
         attempt.idempotency_key.clear();
     }
     Next next;
     attempt.stan = stan_of(attempt);
-    if (attempt.operation == "authorise") {
+    bool const is_configured = connector_named(attempt.connector) != nullptr;
+    if (attempt.operation != "authorise") {
+        // It may have gone out: from here on it is a repeat.
+        attempt.sends = std::max<std::int64_t>(attempt.sends, 1);
+        next.drive_attempt = attempt.id;
+    } else if (is_configured) {
         add_evidence(attempt, said({}, 1));
         attempt.state = "unknown";
         start_reversal(payment, "no_answer", change, next);
         change.put(payment.intent.value.id, payment.intent);
     } else {
-        next.drive_attempt = attempt.id;
+        // It stays open until its connector is back.
+        log::error(
+            "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
+        );
     }
     change.put(attempt.id, payment.attempt);
-    FLORIN_CO_TRY(
-        auto const receipt, co_await parts_.ledger.submit_command(std::move(change.command))
-    );
+    FLORIN_CO_TRY(auto const receipt, co_await submit(std::move(change)));
     if (!receipt.committed()) {
         co_return fail(
             Errc::conflict,
@@ -275,30 +359,82 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         );
     }
     log::warn("attempt.recovered", {{"attempt", attempt_id}, {"operation", attempt.operation}});
-    drive_in_background(owner, next.drive_attempt, true);
+    drive_in_background(owner, next);
     co_return Result<void>{};
 }
 
+struct Payments::Recovery {
+    std::vector<std::pair<std::string, std::string>> open;  // owner, attempt
+    std::size_t taken = 0;
+    std::size_t workers = 0;
+    std::size_t failed = 0;
+    std::optional<Error> fatal;
+};
+
+// One that cannot be recovered is said aloud and stays open; the others must not wait for it.
+asio::awaitable<void> Payments::recover_some(std::shared_ptr<Recovery> recovery) {
+    constexpr int kTriesPerAttempt = 100;
+    while (recovery->taken < recovery->open.size() && !recovery->fatal) {
+        auto const [owner, id] = recovery->open[recovery->taken++];
+        Result<void> recovered;
+        for (int tries = 0; tries < kTriesPerAttempt; ++tries) {
+            recovered = co_await recover_attempt(owner, id);
+            bool const may_try_again = !recovered && (recovered.error().code == Errc::conflict ||
+                                                      recovered.error().code == Errc::overloaded);
+            if (!may_try_again) {
+                break;
+            }
+            co_await pause(static_cast<std::uint64_t>(tries));
+        }
+        if (!recovered && recovered.error().code == Errc::closed) {
+            recovery->fatal = recovered.error();
+        } else if (!recovered) {
+            ++recovery->failed;
+            log::error(
+                "attempt.unrecoverable", {{"attempt", id}, {"what", recovered.error().context}}
+            );
+        }
+    }
+    --recovery->workers;
+}
+
 asio::awaitable<Result<void>> Payments::recover() {
-    std::vector<std::pair<std::string, std::string>> open;
+    // Many at once share the journal's syncs.
+    constexpr std::size_t kWorkers = 64;
+    constexpr std::uint64_t kPollMs = 2;
+    auto const recovery = std::make_shared<Recovery>();
     auto const collect = [&](ledger::Document const& document) -> Result<bool> {
-        open.emplace_back(document.key.owner, document.key.id);
+        recovery->open.emplace_back(document.key.owner, document.key.id);
         return true;
     };
     FLORIN_CO_TRY_VOID(parts_.ledger.documents().each(
         static_cast<std::uint16_t>(model::Kind::open_attempt), collect
     ));
-    for (auto const& [owner, id] : open) {
-        FLORIN_CO_TRY_VOID(co_await recover_attempt(owner, id));
+    recovery->workers = std::min(kWorkers, recovery->open.size());
+    for (std::size_t i = recovery->workers; i > 0; --i) {
+        in_background(recover_some(recovery));
+    }
+    while (recovery->workers > 0) {
+        co_await pause(kPollMs);
+    }
+    if (recovery->fatal) {
+        co_return std::unexpected{*recovery->fatal};
+    }
+    if (!recovery->open.empty()) {
+        log::info(
+            "attempts.recovered",
+            {{"open", recovery->open.size()}, {"unrecoverable", recovery->failed}}
+        );
     }
     co_return Result<void>{};
 }
 
 asio::awaitable<void> Payments::run_timers() {
-    constexpr auto kTick = std::chrono::milliseconds{100};
-    asio::steady_timer tick{co_await asio::this_coro::executor};
+    constexpr std::uint64_t kTickMs = 100;
     while (!stopping_) {
-        auto const due = parts_.ledger.documents().due_timers(parts_.ids.now_ns(), kTimersAtOnce);
+        // Those that are being driven stay due until they have an outcome: they take no places.
+        auto const due =
+            parts_.ledger.documents().due_timers(parts_.ids.now_ns(), kTimersAtOnce + driving());
         if (!due) {
             log::error("timers.unreadable", {{"what", due.error().context}});
         } else {
@@ -306,10 +442,7 @@ asio::awaitable<void> Payments::run_timers() {
                 co_await fire(timer);
             }
         }
-        tick.expires_after(kTick);
-        boost::system::error_code error;
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        co_await tick.async_wait(token);
+        co_await pause(kTickMs);
     }
 }
 
@@ -318,39 +451,145 @@ asio::awaitable<void> Payments::fire(ledger::TimerSet timer) {
     Change change{owner};
     change.command.clear_timers.push_back({timer.due_ns, timer.kind, timer.key});
     switch (static_cast<TimerKind>(timer.kind)) {
-        case TimerKind::attempt_retry:
-            // Its own outcome clears the timer and sets the next.
-            drive_in_background(owner, id, false);
-            co_return;
-        case TimerKind::authorisation_expiry: {
-            Caller const caller{
-                .owner = owner,
-                .merchant = owner.substr(0, owner.find('/')),
-                .mode = owner.ends_with("/live") ? model::Mode::live : model::Mode::test,
-                .request_id = {},
-                .idempotency_key = {},
-                .fingerprint = {},
-            };
-            auto const nobody = [](Objects const&) { return Done{}; };
-            auto const done = co_await cancel(caller, id, "automatic", nobody);
-            if (done) {
-                co_return;  // cancelling cleared the timer
+        case TimerKind::attempt_retry: {
+            if (is_driven(owner + "/" + id)) {
+                co_return;
+            }
+            auto const known = load<Attempt>(parts_.ledger.documents(), owner, id);
+            bool const is_its_own = !known || (*known && (*known)->value.closed == 0 &&
+                                               (*known)->value.timer_ns == timer.due_ns);
+            if (is_its_own) {
+                // Its own outcome clears the timer and sets the next.
+                in_background(drive(owner, id));
+                co_return;
             }
             break;
         }
+        case TimerKind::authorisation_expiry:
+            if (!is_driven(owner + "/" + id)) {
+                in_background(expire(timer));
+            }
+            co_return;
         case TimerKind::idempotency_expiry: {
             auto const key = load<model::IdempotencyKey>(parts_.ledger.documents(), owner, id);
-            if (key && *key && (*key)->value.done) {
-                change.remove(model::Kind::idempotency_key, id, (*key)->version);
+            if (!key || !*key || !(*key)->value.done) {
+                break;
             }
+            if (!(*key)->value.attempt.empty()) {
+                auto const attempt =
+                    load<Attempt>(parts_.ledger.documents(), owner, (*key)->value.attempt);
+                if (!attempt || (*attempt && (*attempt)->value.closed == 0)) {
+                    // What it asked for is not over: whoever asks again must get the same answer.
+                    constexpr std::uint64_t kLaterNs = 3'600ULL * 1'000'000'000;
+                    change.command.set_timers.push_back(
+                        {parts_.ids.now_ns() + kLaterNs, timer.kind, timer.key}
+                    );
+                    break;
+                }
+            }
+            change.remove(model::Kind::idempotency_key, id, (*key)->version);
             break;
         }
     }
-    static_cast<void>(co_await parts_.ledger.submit_command(std::move(change.command)));
+    static_cast<void>(co_await submit(std::move(change)));
+}
+
+// An authorisation that was not captured in time is given back. Where that does not work now, it is
+// tried again later: a timer that is gone while the payment still names it would be in the way of
+// capture and cancel.
+asio::awaitable<void> Payments::expire(ledger::TimerSet timer) {
+    constexpr std::uint64_t kLaterNs = 60ULL * 1'000'000'000;
+    auto const [owner, id] = split_key(timer.key);
+    Driving const driving{*this, owner + "/" + id};
+    if (!driving.owns()) {
+        co_return;
+    }
+    Caller const caller{
+        .owner = owner,
+        .merchant = owner.substr(0, owner.find('/')),
+        .mode = owner.ends_with("/live") ? model::Mode::live : model::Mode::test,
+        .request_id = {},
+        .idempotency_key = {},
+        .fingerprint = {},
+    };
+    Render const nobody = [](Objects const&) { return Done{}; };
+    auto const done = co_await cancel(caller, id, "automatic", nobody);
+    if (done) {
+        co_return;  // cancelling cleared the timer
+    }
+    auto intent = load<model::PaymentIntent>(parts_.ledger.documents(), owner, id);
+    if (!intent) {
+        log::error("expiry.unreadable", {{"payment", id}, {"what", intent.error().context}});
+        co_await pause(parts_.options.retry_most_ms);
+        co_return;
+    }
+    Change change{owner};
+    change.command.clear_timers.push_back({timer.due_ns, timer.kind, timer.key});
+    if (*intent && (*intent)->value.expiry_timer_ns == timer.due_ns) {
+        log::warn("expiry.failed", {{"payment", id}, {"what", done.error().message}});
+        bool const is_held = (*intent)->value.status == "requires_capture";
+        (*intent)->value.expiry_timer_ns = is_held ? parts_.ids.now_ns() + kLaterNs : 0;
+        if (is_held) {
+            change.command.set_timers.push_back(
+                {(*intent)->value.expiry_timer_ns, timer.kind, timer.key}
+            );
+        }
+        change.put(id, **intent);
+    }
+    static_cast<void>(co_await submit(std::move(change)));
 }
 
 void Payments::late_reply(connectors::LateReply reply) {
-    asio::co_spawn(parts_.background, take_late_reply(std::move(reply)), asio::detached);
+    in_background(take_late_reply(std::move(reply)));
+}
+
+ledger::DocumentKey given_up_key(
+    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
+) {
+    return model::key_of(
+        model::Kind::given_up,
+        fmt::format("connector/{}", connector),
+        fmt::format("{}/{:06}", transmission_time, stan)
+    );
+}
+
+// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply const& late
+) const {
+    auto const& reader = parts_.ledger.documents();
+    auto const key = given_up_key(late.connector.text(), late.transmission_time, late.stan);
+    FLORIN_TRY(auto const known, load<model::GivenUp>(reader, key.owner, key.id));
+    std::optional<model::GivenUp> found;
+    if (known) {
+        found = known->value;
+    } else {
+        // Not given up yet: it holds its number.
+        FLORIN_TRY(auto const held, reader.held("stan/" + late.connector.text()));
+        auto const holder =
+            std::ranges::find(held, late.stan, &ledger::DocumentReader::Held::value);
+        if (holder == held.end()) {
+            return std::nullopt;
+        }
+        auto const find = [&](ledger::Document const& document) -> Result<bool> {
+            if (document.key.id == holder->holder) {
+                found = model::GivenUp{document.key.owner, document.key.id};
+            }
+            return !found;
+        };
+        FLORIN_TRY_VOID(reader.each(static_cast<std::uint16_t>(model::Kind::open_attempt), find));
+    }
+    if (!found) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
+    attempt.value.stan = late.stan;
+    bool const is_same = attempt.value.operation == "authorise" &&
+                         attempt.value.transmission_time == late.transmission_time &&
+                         (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn);
+    if (!is_same) {
+        return std::nullopt;
+    }
+    return found;
 }
 
 // Only an authorisation's late answer changes anything: advices and reversals are repeated until
@@ -359,37 +598,30 @@ asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
     if (late.mti != "0110") {
         co_return;
     }
-    auto const held = parts_.ledger.documents().held("stan/" + late.connector.text());
-    std::string attempt_id;
-    if (held) {
-        for (auto const& each : *held) {
-            if (each.value == late.stan) {
-                attempt_id = each.holder;
-            }
-        }
-    }
-    std::string owner;
-    auto const find = [&](ledger::Document const& document) -> Result<bool> {
-        if (document.key.id == attempt_id) {
-            owner = document.key.owner;
-        }
-        return owner.empty();
-    };
-    if (!attempt_id.empty()) {
-        static_cast<void>(parts_.ledger.documents().each(
-            static_cast<std::uint16_t>(model::Kind::open_attempt), find
-        ));
-    }
-    if (owner.empty()) {
+    auto const found = attempt_of(late);
+    if (!found || !*found) {
         log::warn("late_reply.unmatched", {{"connector", late.connector}, {"stan", late.stan}});
         co_return;
     }
-    model::Evidence evidence = said(late.reply, 1);
-    evidence.source = "late_reply";
-    auto const next = co_await note(owner, attempt_id, evidence, late.reply, nullptr);
-    if (next && !next->drive_attempt.empty()) {
-        drive_in_background(owner, next->drive_attempt, false);
+    auto const [owner, attempt_id] = **found;
+    auto const attempt = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
+    Reply reply = late.reply;
+    bool const is_odd = attempt && reply.approved &&
+                        (reply.approved->currency.alphabetic() != attempt->value.currency ||
+                         reply.approved->minor > attempt->value.amount);
+    if (is_odd) {
+        reply.outcome = Outcome::unknown;  // what it approves is not what was asked for
     }
+    model::Evidence evidence = said(reply, 1);
+    evidence.source = "late_reply";
+    auto const next = co_await note(owner, attempt_id, evidence, reply, nullptr);
+    if (!next) {
+        log::error("late_reply.refused", {{"attempt", attempt_id}, {"what", next.error().context}});
+        co_return;
+    }
+    drive_in_background(owner, *next);
+    // Approved before it was given up: nobody else sends the capture.
+    drive_in_background(owner, {.drive_attempt = next->capture_attempt});
 }
 
 }  // namespace florin::flow

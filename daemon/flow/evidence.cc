@@ -12,6 +12,12 @@ using model::Evidence;
 // Sends of a reversal that must both be answered "not found" before that counts.
 constexpr std::size_t kNotFoundNeeded = 2;
 
+std::string_view reversal_of(Evidence const& acknowledgement) {
+    std::string_view const reference{acknowledgement.reference};
+    auto const cut = reference.rfind('/');
+    return cut == std::string_view::npos ? std::string_view{} : reference.substr(0, cut);
+}
+
 bool has(Attempt const& attempt, std::string_view source, std::string_view outcome) {
     return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
         return each.source == source && each.outcome == outcome;
@@ -24,14 +30,23 @@ bool has_source(Attempt const& attempt, std::string_view source) {
     });
 }
 
-std::size_t not_found_sends(Attempt const& attempt) {
-    std::set<std::string> sends;
+// References are "<reversal>/<send>": the sends of each reversal count for themselves.
+std::size_t not_found_sends(Attempt const& attempt, std::string_view reversal) {
+    std::set<std::string_view> sends;
     for (Evidence const& each : attempt.evidence) {
-        if (each.source == "reversal_ack" && each.outcome == "not_found") {
+        if (each.source == "reversal_ack" && each.outcome == "not_found" &&
+            reversal_of(each) == reversal) {
             sends.insert(each.reference);
         }
     }
     return sends.size();
+}
+
+bool is_not_found(Attempt const& attempt) {
+    return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
+        return each.source == "reversal_ack" &&
+               not_found_sends(attempt, reversal_of(each)) >= kNotFoundNeeded;
+    });
 }
 
 // From a source that is believed as it stands; open: it says nothing.
@@ -64,7 +79,7 @@ Verdict verdict_of(Attempt const& attempt) {
     if (Verdict const decided = said_by(attempt, "operator"); decided != Verdict::open) {
         return decided;
     }
-    if (has(attempt, "reversal_ack", "reversed") || not_found_sends(attempt) >= kNotFoundNeeded) {
+    if (has(attempt, "reversal_ack", "reversed") || is_not_found(attempt)) {
         return Verdict::reversed;
     }
     for (char const* const source : {"report_line", "statement_line"}) {
@@ -101,9 +116,32 @@ bool add_evidence(Attempt& attempt, Evidence const& evidence) {
     return !is_known;
 }
 
+void refresh_evidence(Attempt& attempt, Evidence const& evidence) {
+    auto const known = std::ranges::find_if(attempt.evidence, [&](Evidence const& each) {
+        return each.source == evidence.source && each.outcome == evidence.outcome &&
+               each.code == evidence.code;
+    });
+    if (known == attempt.evidence.end()) {
+        attempt.evidence.push_back(evidence);
+    } else {
+        *known = evidence;
+    }
+}
+
 bool needs_another_reversal(Attempt const& attempt) {
-    return has_source(attempt, "reversal_intent") && has(attempt, "late_reply", "approved") &&
+    auto const reversals =
+        std::ranges::count(attempt.evidence, "reversal_intent", &Evidence::source);
+    return reversals == 1 && has(attempt, "late_reply", "approved") &&
            !has(attempt, "reversal_ack", "reversed");
+}
+
+std::string reversal_reference(std::string_view reversal, std::int64_t send_number) {
+    return std::string{reversal} + "/" + std::to_string(send_number);
+}
+
+bool is_reversal_over(Attempt const& attempt, std::string_view reversal) {
+    return has(attempt, "reversal_ack", "reversed") ||
+           not_found_sends(attempt, reversal) >= kNotFoundNeeded;
 }
 
 }  // namespace florin::flow

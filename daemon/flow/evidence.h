@@ -3,7 +3,7 @@
 //
 // Precedence, highest first:
 //   1. an operator's recorded decision
-//   2. a reversal acknowledged as found and reversed; or "not found" on two sends of it
+//   2. a reversal acknowledged as found and reversed; or "not found" on two sends of one reversal
 //   3. the acquirer's report or a statement line
 //   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
 //   5. the reply, or a late reply: approved before declined
@@ -14,6 +14,8 @@
 
 #include "daemon/model/documents.h"
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace florin::flow {
@@ -26,8 +28,20 @@ Verdict verdict_of(model::Attempt const& attempt);
 // Adds a piece of evidence unless the set has it; true where it is new.
 bool add_evidence(model::Attempt& attempt, model::Evidence const& evidence);
 
-// An approval is known that came after the reversal's intent, and the reversal was not acknowledged
-// as found and reversed: the bank may hold the payer's money.
+// The last word to this effect from this source, instead of one more of them: what is repeated for
+// days does not grow the document.
+void refresh_evidence(model::Attempt& attempt, model::Evidence const& evidence);
+
+// An approval is known that came after the reversal's intent, and the only reversal there was is
+// not acknowledged as found and reversed: the bank may hold the payer's money. For an attempt whose
+// reversal is over.
 bool needs_another_reversal(model::Attempt const& attempt);
+
+// How an acknowledgement names the send that it answers.
+std::string reversal_reference(std::string_view reversal, std::int64_t send_number);
+
+// This reversal needs no repeat: it, or another one, was found and reversed, or two sends of this
+// one were answered "not found".
+bool is_reversal_over(model::Attempt const& attempt, std::string_view reversal);
 
 }  // namespace florin::flow

@@ -15,8 +15,11 @@ using connectors::Reply;
 using model::Attempt;
 using model::Kind;
 
-// Tries of a commit against others that change the same documents.
-constexpr int kTriesMax = 50;
+// Tries of a commit against others that change the same documents, before they are spaced out, and
+// before somebody has to look.
+constexpr int kTriesAtOnce = 16;
+constexpr int kTriesMax = 10'000;
+constexpr std::uint64_t kTryPauseMs = 5;
 
 u128 transfer_of(std::string const& text) {
     auto const id = parse_u128(text);
@@ -111,9 +114,18 @@ Result<Payments::Case> Payments::load_case(std::string const& owner, std::string
 }
 
 asio::awaitable<Result<Payments::Next>> Payments::note(
-    std::string owner, std::string attempt_id, model::Evidence evidence, Reply reply, Waiter* waiter
+    std::string owner,
+    std::string attempt_id,
+    model::Evidence evidence,
+    Reply reply,
+    Waiter* waiter,
+    connectors::Connector* other
 ) {
+    bool is_timer_missing = false;
     for (int tries = 0; tries < kTriesMax; ++tries) {
+        if (tries >= kTriesAtOnce) {
+            co_await pause(kTryPauseMs);
+        }
         auto loaded = load_case(owner, attempt_id);
         if (!loaded) {
             co_return std::unexpected{loaded.error()};
@@ -123,16 +135,28 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         attempt.stan = stan_of(attempt);
         Next next;
         Change change{owner};
-        bool const is_new = add_evidence(attempt, evidence);
-        if (!is_new && waiter == nullptr) {
+        bool const is_reply = evidence.source == "reply";
+        bool const is_repeatable =
+            attempt.operation != "authorise" && is_reply &&
+            (reply.outcome == Outcome::unknown || reply.outcome == Outcome::not_sent);
+        if (is_repeatable) {
+            refresh_evidence(attempt, evidence);
+        } else if (!add_evidence(attempt, evidence) && waiter == nullptr) {
             co_return next;
         }
-        if (evidence.source == "reply") {
+        if (is_reply) {
             attempt.response_code = evidence.code;
+        }
+        if (is_reply && reply.outcome != Outcome::not_sent) {
             ++attempt.sends;
         }
         Verdict const verdict = verdict_of(attempt);
-        if (attempt.closed == 0) {
+        bool const goes_on = other != nullptr && attempt.closed == 0 &&
+                             attempt.operation == "authorise" &&
+                             (verdict == Verdict::declined || verdict == Verdict::not_sent);
+        if (goes_on) {
+            go_elsewhere(payment, verdict, reply, *other, change, next);
+        } else if (attempt.closed == 0) {
             if (attempt.operation == "authorise") {
                 outcome_of_authorisation(payment, verdict, reply, change, next);
             } else if (attempt.operation == "capture") {
@@ -140,13 +164,14 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             } else if (attempt.operation == "refund") {
                 outcome_of_refund(payment, verdict, reply, change);
             } else {
-                outcome_of_void(payment, verdict, reply, change);
+                outcome_of_void(payment, reply, change, next);
             }
-        } else if (attempt.operation == "authorise" && needs_another_reversal(attempt)) {
+        } else if (attempt.state == "reversed" && needs_another_reversal(attempt)) {
             start_reversal(payment, "late_approval", change, next);
         }
-        // The waiting request gets the first outcome; a capture that follows has its own.
-        bool const answers = waiter != nullptr && next.capture_attempt.empty();
+        // The waiting request gets the first outcome; what follows at once has its own.
+        bool const is_followed = !next.capture_attempt.empty() || !next.authorise_attempt.empty();
+        bool const answers = waiter != nullptr && !is_followed;
         std::optional<Done> done;
         if (answers) {
             Objects objects = payment.objects();
@@ -154,9 +179,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
                               attempt.operation == "authorise" &&
                               payment.charge.value.status == "failed";
             done = waiter->render(objects);
-            complete(change, waiter->caller, *done);
-            attempt.idempotency_key.clear();
-        } else if (!next.capture_attempt.empty()) {
+            complete(change, waiter->caller, *done, attempt.id);
+        }
+        if (answers || is_followed) {
             attempt.idempotency_key.clear();
         }
         change.put(attempt.id, payment.attempt);
@@ -165,14 +190,29 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (payment.refund) {
             change.put(payment.refund->value.id, *payment.refund);
         }
-        if (payment.original) {
+        if (payment.original && attempt.operation == "void") {
             change.put(payment.original->value.id, *payment.original);
         }
-        auto const receipt = co_await parts_.ledger.submit_command(std::move(change.command));
+        if (is_timer_missing) {
+            // A timer of ours that is gone must not keep an outcome from being stored; one that is
+            // left over is cleared when it fires.
+            log::error("attempt.timer_missing", {{"attempt", attempt.id}});
+            change.command.clear_timers.clear();
+        }
+        auto const receipt = co_await submit(std::move(change));
         if (!receipt) {
+            if (receipt.error().code == Errc::overloaded) {
+                co_await pause(kTryPauseMs);
+                continue;
+            }
             co_return std::unexpected{receipt.error()};
         }
+        is_timer_missing = receipt->status == ledger::CommandStatus::timer_missing;
         if (receipt->committed()) {
+            {
+                std::lock_guard const lock{stans_mutex_};
+                stans_.erase(attempt.id);
+            }
             if (waiter != nullptr && done) {
                 waiter->done = std::move(done);
             }
@@ -186,8 +226,11 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             );
             co_return next;
         }
-        if (receipt->status != ledger::CommandStatus::document_conflict &&
-            receipt->status != ledger::CommandStatus::timer_missing) {
+        // Numbers of a link come back when what holds them is closed.
+        bool const may_try_again = receipt->status == ledger::CommandStatus::document_conflict ||
+                                   receipt->status == ledger::CommandStatus::counter_exhausted ||
+                                   is_timer_missing;
+        if (!may_try_again) {
             co_return fail(
                 Errc::conflict,
                 "the outcome of " + attempt_id +
@@ -219,9 +262,7 @@ asio::awaitable<Result<void>> Payments::take_evidence(
             std::move(owner), std::move(attempt_id), std::move(evidence), std::move(reply), nullptr
         )
     );
-    if (!next.drive_attempt.empty()) {
-        drive_in_background(payment.owner, next.drive_attempt, false);
-    }
+    drive_in_background(payment.owner, next);
     co_return Result<void>{};
 }
 
@@ -355,10 +396,8 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
     next.capture_attempt = capture.id;
 }
 
-// Money that was reserved and is certainly not taken.
-void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply, Change& change) {
-    Attempt const& attempt = payment.attempt.value;
-    model::PaymentIntent& intent = payment.intent.value;
+// Money that was reserved and is certainly not taken: the charge says why.
+model::PaymentError Payments::fail_charge(Case& payment, Verdict verdict, Reply const& reply) {
     model::Charge& charge = payment.charge.value;
     model::PaymentError error = refusal(reply, verdict);
     error.charge = charge.id;
@@ -373,6 +412,13 @@ void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply
     charge.outcome_seller_message = "The bank did not approve the payment.";
     charge.outcome_network_decline_code = error.network_decline_code;
     charge.outcome_advice_code = error.advice_code;
+    return error;
+}
+
+void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply, Change& change) {
+    Attempt const& attempt = payment.attempt.value;
+    model::PaymentIntent& intent = payment.intent.value;
+    model::PaymentError const error = fail_charge(payment, verdict, reply);
     intent.status = "requires_payment_method";
     intent.payment_method.clear();
     intent.live_attempt.clear();
@@ -381,6 +427,24 @@ void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply
     close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
     announce(payment, "charge.failed", change);
     announce(payment, "payment_intent.payment_failed", change);
+}
+
+// This route gives its reservation back and another one makes its own, as a whole: after a crash
+// the payment is on the one or on the other.
+void Payments::go_elsewhere(
+    Case& payment,
+    Verdict verdict,
+    Reply const& reply,
+    connectors::Connector const& other,
+    Change& change,
+    Next& next
+) {
+    Attempt& attempt = payment.attempt.value;
+    static_cast<void>(fail_charge(payment, verdict, reply));
+    change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
+    close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
+    announce(payment, "charge.failed", change);
+    next.authorise_attempt = begin_authorisation(payment, other, attempt.idempotency_key, change);
 }
 
 // The reversal of an authorisation is certain: payment.attempt is the authorisation.
@@ -503,8 +567,7 @@ void Payments::outcome_of_refund(
 }
 
 // What a bank said to a reversal goes into the authorisation's evidence: that decides.
-void Payments::outcome_of_void(Case& payment, Verdict verdict, Reply const& reply, Change& change) {
-    static_cast<void>(verdict);
+void Payments::outcome_of_void(Case& payment, Reply const& reply, Change& change, Next& next) {
     Attempt& attempt = payment.attempt.value;
     FLORIN_CHECK(payment.original.has_value(), "a reversal has its original");
     Attempt& original = payment.original->value;
@@ -517,10 +580,15 @@ void Payments::outcome_of_void(Case& payment, Verdict verdict, Reply const& repl
              .code = reply.response_code,
              .amount = attempt.amount,
              .time_ms = parts_.ids.now_ms(),
-             .reference = std::to_string(attempt.sends)}
+             .reference = reversal_reference(attempt.id, attempt.sends)}
         );
     }
-    if (verdict_of(original) != Verdict::reversed) {
+    // A reversal for a late approval stands for itself: that the one before it found nothing proves
+    // nothing about what came after.
+    bool const is_over = attempt.reason == "late_approval"
+                             ? is_reversal_over(original, attempt.id)
+                             : verdict_of(original) == Verdict::reversed;
+    if (!is_over) {
         attempt.state = "unknown";
         set_retry(attempt, change);
         return;
@@ -537,6 +605,10 @@ void Payments::outcome_of_void(Case& payment, Verdict verdict, Reply const& repl
         close_attempt(payment.attempt, "reversed", change);
     } else {
         payment.attempt.value.state = "reversed";
+    }
+    // The approval that nobody found may have come while this one was under way.
+    if (needs_another_reversal(payment.attempt.value)) {
+        start_reversal(payment, "late_approval", change, next);
     }
     std::swap(payment.attempt, *payment.original);
 }
@@ -564,6 +636,13 @@ void Payments::start_reversal(Case& payment, std::string reason, Change& change,
         payment.intent.value.live_attempt = reversal.id;
     }
     open_attempt(change, reversal, *connector);
+    if (reason == "no_answer" && original.stan != 0) {
+        change.command.puts.push_back(
+            {.key = given_up_key(original.connector, original.transmission_time, original.stan),
+             .expected_version = 0,
+             .body = model::to_text(model::GivenUp{change.owner(), original.id})}
+        );
+    }
     next.drive_attempt = reversal.id;
 }
 

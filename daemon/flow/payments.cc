@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 namespace florin::flow {
@@ -117,7 +118,9 @@ void Payments::claim(Change& change, Caller const& caller) const {
 }
 
 // In a commit of its own after the claim, or together with it where nothing was claimed yet.
-void Payments::complete(Change& change, Caller const& caller, Done const& done) const {
+void Payments::complete(
+    Change& change, Caller const& caller, Done const& done, std::string const& attempt_id
+) const {
     if (caller.idempotency_key.empty()) {
         return;
     }
@@ -128,6 +131,7 @@ void Payments::complete(Change& change, Caller const& caller, Done const& done) 
         .status = done.status,
         .body = done.body,
         .created = parts_.ids.now_s(),
+        .attempt = attempt_id,
     };
     auto const stored = load<model::IdempotencyKey>(
         parts_.ledger.documents(), caller.owner, caller.idempotency_key
@@ -143,6 +147,21 @@ void Payments::complete(Change& change, Caller const& caller, Done const& done) 
     );
 }
 
+// Remembers the numbers that were given.
+asio::awaitable<Result<ledger::Receipt>> Payments::submit(Change change) {
+    std::vector<std::string> holders;
+    for (auto const& take : change.command.take_counters) {
+        holders.push_back(take.holder);
+    }
+    auto receipt = co_await parts_.ledger.submit_command(std::move(change.command));
+    if (receipt && receipt->committed()) {
+        for (std::size_t i = 0; i < holders.size(); ++i) {
+            remember_stan(holders[i], receipt->counters[i]);
+        }
+    }
+    co_return receipt;
+}
+
 asio::awaitable<ApiResult<ledger::Receipt>> Payments::commit(Change change, bool claims) {
     std::size_t const claim_index = change.command.puts.size();
     std::string const owner = change.owner();
@@ -150,7 +169,7 @@ asio::awaitable<ApiResult<ledger::Receipt>> Payments::commit(Change change, bool
     for (auto const& put : change.command.puts) {
         kinds.push_back(put.key.kind);
     }
-    auto receipt = co_await parts_.ledger.submit_command(std::move(change.command));
+    auto receipt = co_await submit(std::move(change));
     if (!receipt) {
         if (receipt.error().code == Errc::overloaded) {
             co_return std::unexpected{overloaded()};
@@ -165,6 +184,10 @@ asio::awaitable<ApiResult<ledger::Receipt>> Payments::commit(Change change, bool
             claims && receipt->index < claim_index &&
             kinds[receipt->index] == static_cast<std::uint16_t>(Kind::idempotency_key);
         co_return std::unexpected{is_claim ? same_key_in_flight() : busy()};
+    }
+    if (receipt->status == ledger::CommandStatus::counter_exhausted) {
+        // Every STAN of the link is outstanding. Nothing was stored and nothing sent.
+        co_return std::unexpected{overloaded()};
     }
     co_return std::unexpected{api::internal_error(fmt::format(
         "a command of {} was refused: {} at {}, {}",
@@ -225,11 +248,10 @@ void Payments::open_attempt(
         );
     }
     if (connector.needs_link_identity()) {
-        constexpr std::uint64_t kStanMax = 999'999;  // field 11 is n6
         change.command.take_counters.push_back(
             {.counter = "stan/" + connector.id().text(),
              .min = 1,
-             .max = kStanMax,
+             .max = parts_.options.stan_max,
              .holder = attempt.id}
         );
     }
@@ -257,6 +279,15 @@ asio::awaitable<ApiResult<Done>> Payments::create(
     Change change{caller.owner};
     change.put(intent.id, intent, 0);
     change.event(parts_.ids, "payment_intent.created", parts_.renderer.intent(objects));
+    complete(change, caller, done, {});
+    auto const receipt = co_await commit(std::move(change), true);
+    if (!receipt) {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return done;
+}
+
+asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, Done done) {
     complete(change, caller, done);
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
@@ -270,12 +301,32 @@ asio::awaitable<ApiResult<Done>> Payments::store_method(
 ) {
     Change change{caller.owner};
     change.put(method.id, method, 0);
-    complete(change, caller, done);
+    complete(change, caller, done, {});
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
     }
     co_return done;
+}
+
+// A commit of its own: two first payments in a currency must not refuse each other over it.
+asio::awaitable<ApiResult<void>> Payments::remember_currency(
+    std::string owner, std::string currency
+) {
+    auto const known = load<model::MerchantCurrency>(parts_.ledger.documents(), owner, currency);
+    if (!known) {
+        co_return std::unexpected{api::internal_error(known.error().context)};
+    }
+    if (*known) {
+        co_return ApiResult<void>{};
+    }
+    Change change{owner};
+    change.put(currency, model::MerchantCurrency{currency}, 0);
+    auto const receipt = co_await commit(std::move(change), false);
+    if (!receipt && receipt.error().code != "lock_timeout") {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return ApiResult<void>{};
 }
 
 asio::awaitable<ApiResult<Done>> Payments::confirm(
@@ -289,148 +340,170 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     if (!terms) {
         co_return std::unexpected{terms.error()};
     }
-    if (parts_.routes.empty()) {
-        co_return std::unexpected{api::internal_error("no route: no connector is configured")};
+    auto routes = routes_for(intent.value, caller.mode);
+    if (!routes) {
+        co_return std::unexpected{routes.error()};
     }
     Case payment{.owner = caller.owner, .mode = caller.mode};
     payment.intent = std::move(intent);
     payment.merchant = std::move(*terms);
     payment.method = std::move(method);
+    auto const remembered =
+        co_await remember_currency(payment.owner, payment.intent.value.currency);
+    if (!remembered) {
+        co_return std::unexpected{remembered.error()};
+    }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
-    co_return co_await authorise(std::move(payment), 0, std::move(cvc), std::move(waiter));
+    co_return co_await authorise(
+        std::move(payment), std::move(*routes), std::move(cvc), std::move(waiter)
+    );
+}
+
+// By priority, or the one that the payment names.
+ApiResult<Payments::Routes> Payments::routes_for(
+    model::PaymentIntent const& intent, model::Mode mode
+) const {
+    auto const found = parts_.routes.find(mode);
+    ModeRoutes const routes = found == parts_.routes.end() ? ModeRoutes{} : found->second;
+    auto const named = intent.metadata.find("florin_route");
+    if (named == intent.metadata.end()) {
+        if (routes.by_priority.empty()) {
+            return std::unexpected{api::internal_error(
+                "no route: no connector of mode " + std::string{model::mode_name(mode)} +
+                " is configured"
+            )};
+        }
+        return routes.by_priority;
+    }
+    auto const connector = std::ranges::find_if(routes.by_name, [&](auto const* each) {
+        return each->id().text() == named->second;
+    });
+    if (connector == routes.by_name.end()) {
+        return std::unexpected{api::bad_parameter(
+            "resource_missing",
+            "metadata[florin_route]",
+            "No such route: '" + named->second.substr(0, 100) + "'."
+        )};
+    }
+    return Routes{*connector};
+}
+
+// A charge and an attempt through this connector, and the money reserved: the intent record, but
+// for the payment's own document. Answers the attempt's id.
+std::string Payments::begin_authorisation(
+    Case& payment,
+    connectors::Connector const& connector,
+    std::string const& idempotency_key,
+    Change& change
+) {
+    model::PaymentIntent& intent = payment.intent.value;
+    model::Charge charge;
+    charge.id = parts_.ids.make("ch");
+    charge.payment_intent = intent.id;
+    charge.currency = intent.currency;
+    charge.status = "pending";
+    charge.amount = intent.amount;
+    charge.created = parts_.ids.now_s();
+    charge.payment_method = payment.method.id;
+    charge.description = intent.description;
+    charge.customer = intent.customer;
+    charge.receipt_email = intent.receipt_email;
+    charge.statement_descriptor = intent.statement_descriptor;
+    charge.statement_descriptor_suffix = intent.statement_descriptor_suffix;
+    charge.transfer_group = intent.transfer_group;
+    charge.brand = payment.method.brand;
+    charge.last4 = payment.method.last4;
+    charge.funding = payment.method.funding;
+    charge.country = payment.method.country;
+    charge.fingerprint = payment.method.fingerprint;
+    charge.exp_month = payment.method.exp_month;
+    charge.exp_year = payment.method.exp_year;
+    charge.billing_details = payment.method.billing_details;
+    charge.has_shipping = intent.has_shipping;
+    charge.shipping = intent.shipping;
+    charge.metadata = intent.metadata;
+
+    intent.latest_charge = charge.id;
+    intent.payment_method = payment.method.id;
+    intent.status = "processing";
+    intent.connector = connector.id().text();
+    model::Attempt attempt = new_attempt("authorise", connector, intent, intent.amount);
+    attempt.pending_transfer = to_string(model::transfer_id(attempt.id, "authorisation"));
+    attempt.idempotency_key = idempotency_key;
+    intent.live_attempt = attempt.id;
+    intent.pending_transfer = attempt.pending_transfer;
+
+    change.put(charge.id, charge, 0);
+    open_attempt(change, attempt, connector);
+    ensure_accounts(change, payment.book(), connector.id().text(), payment.merchant.id);
+    change.post(model::authorisation(
+        payment.book(), attempt.id, connector.id().text(), payment.merchant.id, intent.amount
+    ));
+    return attempt.id;
+}
+
+// Everything that is about to be tried, in one command; the attempt's id when it is durable.
+asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
+    Case payment, connectors::Connector* connector, Caller caller
+) {
+    model::PaymentIntent const& intent = payment.intent.value;
+    Change change{payment.owner};
+    claim(change, caller);
+    std::string attempt_id =
+        begin_authorisation(payment, *connector, caller.idempotency_key, change);
+    if (payment.intent.version == 0) {
+        change.event(
+            parts_.ids, "payment_intent.created", parts_.renderer.intent(payment.objects())
+        );
+    }
+    change.put(intent.id, payment.intent);
+    auto const receipt = co_await commit(std::move(change), true);
+    if (!receipt) {
+        co_return std::unexpected{receipt.error()};
+    }
+    co_return attempt_id;
 }
 
 asio::awaitable<ApiResult<Done>> Payments::authorise(
-    Case payment, std::size_t route, Cvv cvc, Waiter waiter
+    Case payment, Routes routes, Cvv cvc, Waiter waiter
 ) {
-    bool is_first = true;
-    for (;; ++route, is_first = false) {
-        connectors::Connector& connector = *parts_.routes[route];
-        model::PaymentIntent& intent = payment.intent.value;
-        bool const is_new = payment.intent.version == 0;
-        auto const now = parts_.ids.now_s();
-
-        // The intent record: everything that is about to be tried, in one command.
-        Change change{payment.owner};
-        model::Charge charge;
-        charge.id = parts_.ids.make("ch");
-        charge.payment_intent = intent.id;
-        charge.currency = intent.currency;
-        charge.status = "pending";
-        charge.amount = intent.amount;
-        charge.created = now;
-        charge.payment_method = payment.method.id;
-        charge.description = intent.description;
-        charge.customer = intent.customer;
-        charge.receipt_email = intent.receipt_email;
-        charge.statement_descriptor = intent.statement_descriptor;
-        charge.statement_descriptor_suffix = intent.statement_descriptor_suffix;
-        charge.transfer_group = intent.transfer_group;
-        charge.brand = payment.method.brand;
-        charge.last4 = payment.method.last4;
-        charge.funding = payment.method.funding;
-        charge.country = payment.method.country;
-        charge.fingerprint = payment.method.fingerprint;
-        charge.exp_month = payment.method.exp_month;
-        charge.exp_year = payment.method.exp_year;
-        charge.billing_details = payment.method.billing_details;
-        charge.has_shipping = intent.has_shipping;
-        charge.shipping = intent.shipping;
-        charge.metadata = intent.metadata;
-
-        intent.latest_charge = charge.id;
-        intent.payment_method = payment.method.id;
-        intent.status = "processing";
-        intent.connector = connector.id().text();
-        model::Attempt attempt = new_attempt("authorise", connector, intent, intent.amount);
-        model::Book const book = payment.book();
-        attempt.pending_transfer = to_string(model::transfer_id(attempt.id, "authorisation"));
-        attempt.idempotency_key = waiter.caller.idempotency_key;
-        intent.live_attempt = attempt.id;
-        intent.pending_transfer = attempt.pending_transfer;
-
-        if (is_first) {
-            claim(change, waiter.caller);
+    std::string const owner = payment.owner;
+    auto begun = co_await first_attempt(std::move(payment), routes[0], waiter.caller);
+    if (!begun) {
+        co_return std::unexpected{begun.error()};
+    }
+    Next next;
+    next.authorise_attempt = std::move(*begun);
+    for (std::size_t route = 0; !next.authorise_attempt.empty(); ++route) {
+        std::string const attempt_id = next.authorise_attempt;
+        Driving const driving{*this, owner + "/" + attempt_id};
+        auto trying = load_case(owner, attempt_id);
+        if (!trying) {
+            co_return std::unexpected{api::internal_error(trying.error().context)};
         }
-        if (is_new) {
-            change.event(
-                parts_.ids, "payment_intent.created", parts_.renderer.intent(payment.objects())
-            );
-        }
-        change.put(intent.id, payment.intent);
-        change.put(charge.id, charge, 0);
-        open_attempt(change, attempt, connector);
-        ensure_accounts(change, book, connector.id().text(), payment.merchant.id);
-        auto const known = load<model::MerchantCurrency>(
-            parts_.ledger.documents(), payment.owner, intent.currency
-        );
-        if (known && !*known) {
-            change.put(intent.currency, model::MerchantCurrency{intent.currency}, 0);
-        }
-        change.post(model::authorisation(
-            book, attempt.id, connector.id().text(), payment.merchant.id, intent.amount
-        ));
-        auto receipt = co_await commit(std::move(change), is_first);
-        if (!receipt) {
-            co_return std::unexpected{receipt.error()};
-        }
-        ++payment.intent.version;
-        attempt.stan = receipt->counters.empty() ? 0 : receipt->counters[0];
-        payment.charge = {charge, 1};
-        payment.attempt = {attempt, 1};
-
-        Driving const driving{*this, payment.owner + "/" + attempt.id};
-        connectors::Reply const reply = co_await send(payment, cvc, false);
+        trying->attempt.value.stan = stan_of(trying->attempt.value);
+        connectors::Reply const reply = co_await send(*trying, cvc, false);
         bool const is_soft = reply.outcome == connectors::Outcome::declined &&
                              connectors::iso8583::meaning_of(reply.response_code).is_soft;
-        bool const goes_on = route + 1 < parts_.routes.size() &&
+        bool const goes_on = route + 1 < routes.size() &&
                              (reply.outcome == connectors::Outcome::not_sent || is_soft);
-
         model::Evidence const evidence = said(reply, 1);
-        // Another route is part of the same answer: nothing is stored for the caller yet.
-        Waiter* const told = goes_on ? nullptr : &waiter;
-        auto next = co_await note(payment.owner, attempt.id, evidence, reply, told);
-        if (!next) {
-            co_return std::unexpected{api::internal_error(next.error().context)};
+        auto* const other = goes_on ? routes[route + 1] : nullptr;
+        auto noted = co_await note(owner, attempt_id, evidence, reply, &waiter, other);
+        if (!noted) {
+            co_return std::unexpected{api::internal_error(noted.error().context)};
         }
-        if (goes_on) {
-            auto fresh = load_known<model::PaymentIntent>(
-                parts_.ledger.documents(), payment.owner, intent.id
-            );
-            if (!fresh) {
-                co_return std::unexpected{api::internal_error(fresh.error().context)};
-            }
-            payment.intent = std::move(*fresh);
-            continue;
-        }
-        if (!next->drive_attempt.empty()) {
-            drive_in_background(payment.owner, next->drive_attempt, false);
-        }
-        if (!next->capture_attempt.empty()) {
-            // The capture is part of the same answer.
-            auto capturing = load_case(payment.owner, next->capture_attempt);
-            if (!capturing) {
-                co_return std::unexpected{api::internal_error(capturing.error().context)};
-            }
-            capturing->attempt.value.stan = stan_of(capturing->attempt.value);
-            Cvv no_cvc;
-            connectors::Reply const captured = co_await send(*capturing, std::move(no_cvc), false);
-            model::Evidence capture_evidence = said(captured, 1);
-            auto const noted = co_await note(
-                payment.owner, next->capture_attempt, std::move(capture_evidence), captured, &waiter
-            );
-            if (!noted) {
-                co_return std::unexpected{api::internal_error(noted.error().context)};
-            }
-            if (!noted->drive_attempt.empty()) {
-                drive_in_background(payment.owner, noted->drive_attempt, false);
-            }
-        }
-        if (!waiter.done) {
-            co_return std::unexpected{api::internal_error("an outcome without an answer")};
-        }
-        co_return std::move(*waiter.done);
+        next = std::move(*noted);
     }
+    drive_in_background(owner, {.drive_attempt = next.drive_attempt});
+    if (!next.capture_attempt.empty()) {
+        // The capture is part of the same answer.
+        co_return co_await send_and_note(next.capture_attempt, std::move(waiter));
+    }
+    if (!waiter.done) {
+        co_return std::unexpected{api::internal_error("an outcome without an answer")};
+    }
+    co_return std::move(*waiter.done);
 }
 
 }  // namespace florin::flow

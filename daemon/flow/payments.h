@@ -24,9 +24,13 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <set>
+#include <unordered_map>
 #include <vector>
 
 namespace florin::flow {
@@ -71,14 +75,21 @@ struct FlowOptions {
     std::uint64_t retry_first_ms = 1'000;   // between sends of an advice or a reversal
     std::uint64_t retry_most_ms = 300'000;  // they double up to here
     std::uint64_t authorisation_days = 7;   // uncaptured for so long: given back
+    std::uint64_t stan_max = 999'999;       // field 11 is n6
 };
 
 class Payments final : public connectors::EvidenceSink {
 public:
+    // What payments of one mode may go through.
+    struct ModeRoutes {
+        std::vector<connectors::Connector*> by_priority;
+        std::vector<connectors::Connector*> by_name;  // those too that a payment has to name
+    };
     struct Parts {
         LedgerClient& ledger;
         vault::Vault& vault;
-        std::vector<connectors::Connector*> routes;  // by priority; all of one mode
+        // A connector belongs to one mode; a payment never goes through one of the other.
+        std::map<model::Mode, ModeRoutes> routes;
         std::vector<connectors::Connector*> connectors;
         model::IdMaker& ids;
         Renderer const& renderer;
@@ -91,7 +102,8 @@ public:
     boost::asio::awaitable<api::ApiResult<Done>> create(
         Caller caller, model::PaymentIntent intent, Render render
     );
-    // Authorises, and captures where the intent says automatic. A new intent has version 0.
+    // Authorises, and captures where the intent says automatic. A new intent has version 0. Routes
+    // are tried by priority; metadata[florin_route] names the one connector to use instead.
     boost::asio::awaitable<api::ApiResult<Done>> confirm(
         Caller caller,
         Stored<model::PaymentIntent> intent,
@@ -119,6 +131,9 @@ public:
         model::Metadata metadata,
         Render render
     );
+    // Makes a change and stores its answer in one commit; `lock_timeout` where a document is at
+    // another version by now.
+    boost::asio::awaitable<api::ApiResult<Done>> store(Caller caller, Change change, Done done);
     // Stores a document and its answer in one commit.
     boost::asio::awaitable<api::ApiResult<Done>> store_method(
         Caller caller, model::PaymentMethod method, Done done
@@ -129,6 +144,8 @@ public:
     // Fires timers until stop(); one coroutine.
     boost::asio::awaitable<void> run_timers();
     void stop() { stopping_ = true; }
+    // After the ledger has stopped: waits until nothing runs in the background any more.
+    void wait_idle();
 
     void late_reply(connectors::LateReply reply) override;
 
@@ -165,13 +182,17 @@ private:
     };
     // Work that follows a commit.
     struct Next {
-        std::string capture_attempt;  // to send now, with somebody waiting
-        std::string drive_attempt;    // to send in the background
+        std::string authorise_attempt;  // on another route, to send now
+        std::string capture_attempt;    // to send now, with somebody waiting
+        std::string drive_attempt;      // to send in the background
     };
+    using Routes = std::vector<connectors::Connector*>;
 
     // payments.cc
     void claim(Change& change, Caller const& caller) const;
-    void complete(Change& change, Caller const& caller, Done const& done) const;
+    void complete(
+        Change& change, Caller const& caller, Done const& done, std::string const& attempt_id
+    ) const;
     model::Attempt new_attempt(
         std::string operation,
         connectors::Connector const& connector,
@@ -188,9 +209,23 @@ private:
         std::string const& connector,
         std::string const& merchant
     ) const;
+    boost::asio::awaitable<Result<ledger::Receipt>> submit(Change change);
     boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
+    api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent, model::Mode mode) const;
+    std::string begin_authorisation(
+        Case& payment,
+        connectors::Connector const& connector,
+        std::string const& idempotency_key,
+        Change& change
+    );
+    boost::asio::awaitable<api::ApiResult<std::string>> first_attempt(
+        Case payment, connectors::Connector* connector, Caller caller
+    );
+    boost::asio::awaitable<api::ApiResult<void>> remember_currency(
+        std::string owner, std::string currency
+    );
     boost::asio::awaitable<api::ApiResult<Done>> authorise(
-        Case payment, std::size_t route, Cvv cvc, Waiter waiter
+        Case payment, Routes routes, Cvv cvc, Waiter waiter
     );
     connectors::Connector* connector_named(std::string const& id) const;
     api::ApiResult<model::Merchant> merchant(Caller const& caller) const;
@@ -212,13 +247,16 @@ private:
 
     // outcome.cc
     Result<Case> load_case(std::string const& owner, std::string const& attempt_id) const;
-    // Adds evidence and does what follows from it; nothing where it is known already.
+    // Adds evidence and does what follows from it; nothing where it is known already. A refusal
+    // that allows another route goes on with `other`, in the same command. Tries until it is
+    // stored: only a ledger that stops, or a posting that can never be right, is an error.
     boost::asio::awaitable<Result<Next>> note(
         std::string owner,
         std::string attempt_id,
         model::Evidence evidence,
         connectors::Reply reply,
-        Waiter* waiter
+        Waiter* waiter,
+        connectors::Connector* other = nullptr
     );
     void outcome_of_authorisation(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
@@ -227,15 +265,22 @@ private:
     void not_authorised(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
+    void go_elsewhere(
+        Case& payment,
+        Verdict verdict,
+        connectors::Reply const& reply,
+        connectors::Connector const& other,
+        Change& change,
+        Next& next
+    );
+    model::PaymentError fail_charge(Case& payment, Verdict verdict, connectors::Reply const& reply);
     void outcome_of_capture(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
     void outcome_of_refund(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
-    void outcome_of_void(
-        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
-    );
+    void outcome_of_void(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
     void given_back(Case& payment, Change& change);
     void captured(Case& payment, std::int64_t amount, Change& change);
     void start_reversal(Case& payment, std::string reason, Change& change, Next& next);
@@ -258,20 +303,42 @@ private:
         std::string key_;
         bool owns_ = false;
     };
+    bool is_driven(std::string const& key) const;
     model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
-    void drive_in_background(std::string owner, std::string attempt_id, bool recovered);
-    boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id, bool recovered);
+    void in_background(boost::asio::awaitable<void> work);
+    // Where there is something to do.
+    void drive_in_background(std::string owner, Next const& next);
+    boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id);
+    boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
     boost::asio::awaitable<connectors::Reply> send(Case const& payment, Cvv cvc, bool repeat);
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
+    struct Recovery;
+    boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);
     boost::asio::awaitable<void> fire(ledger::TimerSet timer);
+    boost::asio::awaitable<void> expire(ledger::TimerSet timer);
     boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
+    Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
+    // Returns earlier when the daemon stops.
+    boost::asio::awaitable<void> pause(std::uint64_t ms) const;
     std::uint32_t stan_of(model::Attempt const& attempt) const;
+    void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
 
     Parts parts_;
     std::atomic<bool> stopping_ = false;
     mutable std::mutex driving_mutex_;
     std::set<std::string> driving_;
+    // STANs of attempts whose documents do not have them yet.
+    mutable std::mutex stans_mutex_;
+    mutable std::unordered_map<std::string, std::uint32_t> stans_;
+    std::mutex background_mutex_;
+    std::condition_variable background_idle_;
+    std::size_t background_tasks_ = 0;
 };
+
+// Where a late answer finds an authorisation that was given up.
+ledger::DocumentKey given_up_key(
+    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
+);
 
 // Sets these; an empty value removes its key.
 void merge_metadata(model::Metadata& metadata, model::Metadata const& changes);

@@ -4,6 +4,7 @@
 #include "ledger/base/uint128.h"
 
 #include <algorithm>
+#include <map>
 
 namespace florin::http {
 namespace {
@@ -81,7 +82,7 @@ Form* member(Form& node, std::string const& key, Form::Kind kind) {
     if (found != node.items.end()) {
         return &found->second;
     }
-    node.items.emplace_back(key, Form{.kind = kind, .value = {}, .items = {}});
+    node.items.push_back({key, Form{.kind = kind, .value = {}, .items = {}}});
     return &node.items.back().second;
 }
 
@@ -111,9 +112,18 @@ Result<void> insert(
             return malformed(name, "both a value and a hash");
         }
         if (next->kind == Form::Kind::array && kind == Form::Kind::hash) {
+            // A hash may have members that look like indices, whichever comes first.
+            bool const appends = std::ranges::any_of(next->items, [](auto const& item) {
+                return item.first.empty();
+            });
+            if (appends) {
+                return malformed(name, "both an array and a hash");
+            }
+            next->kind = Form::Kind::hash;
+        }
+        if (next->kind == Form::Kind::hash && parts[i + 1].empty() && !next->items.empty()) {
             return malformed(name, "both an array and a hash");
         }
-        // A hash may have members that look like indices.
         node = next;
     }
     return {};
@@ -124,13 +134,16 @@ void sort_arrays(Form& node) {
         sort_arrays(item);
     }
     if (node.kind == Form::Kind::array) {
-        auto const by_index = [](auto const& a, auto const& b) {
-            auto const number = [](std::string const& key) {
-                return parse_u128(key).value_or(kU128Max);
-            };
-            return number(a.first) < number(b.first);
-        };
-        std::ranges::stable_sort(node.items, by_index);
+        // Of one index, the first to come stays first.
+        std::multimap<u128, Form::Item> by_index;
+        for (auto& item : node.items) {
+            u128 const index = parse_u128(item.first).value_or(kU128Max);
+            by_index.emplace(index, std::move(item));
+        }
+        node.items.clear();
+        for (auto& [index, item] : by_index) {
+            node.items.push_back(std::move(item));
+        }
     }
 }
 
@@ -153,10 +166,12 @@ void collect(Form const& node, std::string const& name, std::vector<std::string>
         lines.push_back(name + "=" + escape(node.value));
         return;
     }
+    // Where something was appended, positions are all that there is.
+    bool const is_appended =
+        std::ranges::any_of(node.items, [](auto const& item) { return item.first.empty(); });
     std::size_t index = 0;
     for (auto const& [key, item] : node.items) {
-        std::string const own =
-            node.kind == Form::Kind::array ? std::to_string(index++) : escape(key);
+        std::string const own = is_appended ? std::to_string(index++) : escape(key);
         collect(item, name.empty() ? own : name + "[" + own + "]", lines);
     }
 }
@@ -207,7 +222,7 @@ Form const* Form::find(std::string_view key) const {
     if (kind != Kind::hash) {
         return nullptr;
     }
-    auto const found = std::ranges::find(items, key, &std::pair<std::string, Form>::first);
+    auto const found = std::ranges::find(items, key, &Item::first);
     return found == items.end() ? nullptr : &found->second;
 }
 

@@ -23,20 +23,28 @@ struct FormLimits {
 
 struct Form {
     enum class Kind { hash, array, scalar };
+    struct Item;
+
     Kind kind = Kind::hash;
-    std::string value;                                // scalar
-    std::vector<std::pair<std::string, Form>> items;  // hash: key and member, in order of arrival;
-                                                      // array: members by index
+    std::string value;        // scalar
+    std::vector<Item> items;  // hash: key and member, in order of arrival; array: members by index
 
     // A member of a hash; nullptr: not there.
     Form const* find(std::string_view key) const;
+};
+
+// Not a std::pair, which clang cannot instantiate over a type that is not complete.
+struct Form::Item {
+    std::string first;
+    Form second;
 };
 
 // Errc::malformed; the text names the parameter.
 Result<Form> parse_form(std::string_view text, FormLimits const& limits = {});
 
 // The same parameters always give the same text, in whatever order and spelling they came: sorted
-// keys, one encoding. What an idempotency key is compared by.
+// keys, one encoding; a[]=x&a[]=y is a[0]=x&a[1]=y. Other indices stay, because a hash may have
+// keys that look like them. What an idempotency key is compared by.
 std::string canonical_form(Form const& form);
 
 bool is_utf8(std::string_view text);

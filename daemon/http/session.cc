@@ -25,6 +25,7 @@ using Stream = beast::ssl_stream<beast::tcp_stream>;
 using boost::system::error_code;
 
 constexpr std::size_t kReadAtLeast = 4096;
+constexpr std::size_t kReadAheadMax = 64 * 1024;
 
 std::chrono::milliseconds ms(std::uint64_t count) {
     return std::chrono::milliseconds{static_cast<std::int64_t>(count)};
@@ -103,7 +104,11 @@ public:
         peer_ = endpoint.address().to_string();
         stream_.next_layer().expires_after(ms(limits_.handshake_ms));
         auto token = asio::redirect_error(asio::use_awaitable, error);
+        // Who has not finished the handshake has asked for nothing yet: stopping need not wait.
+        auto* const socket = &stream_.next_layer().socket();
+        lane_.idle.insert(socket);
         co_await stream_.async_handshake(asio::ssl::stream_base::server, token);
+        lane_.idle.erase(socket);
         if (error) {
             ++lane_.counters.handshakes_failed;
             co_return;
@@ -155,7 +160,11 @@ private:
             co_return false;
         }
         ++lane_.counters.requests;
-        bool const keep_alive = parser.get().keep_alive();
+        // Beast does not know what a HEAD or CONNECT does to the bytes after it, and neither is
+        // offered: the answer has a body, so the connection ends with it.
+        auto const verb = parser.get().method();
+        bool const is_plain = verb != bhttp::verb::head && verb != bhttp::verb::connect;
+        bool const keep_alive = parser.get().keep_alive() && is_plain;
         unsigned const version = parser.get().version();
         auto request = to_request(parser.release());
         if (!request) {
@@ -176,7 +185,7 @@ private:
         if (lane_.stopping) {
             co_return false;
         }
-        buffer_ = beast::flat_buffer{};
+        buffer_ = fresh_buffer();
         error_code error;
         auto token = asio::redirect_error(asio::use_awaitable, error);
         stream_.next_layer().expires_after(ms(limits_.idle_ms));
@@ -248,6 +257,11 @@ private:
         stream_.next_layer().expires_after(ms(limits_.write_ms));
         co_await bhttp::async_write(stream_, message, token);
         co_return !error;
+    }
+
+    // What is read ahead is bounded too: a chunk extension that never ends, or a pipeline.
+    beast::flat_buffer fresh_buffer() const {
+        return beast::flat_buffer{limits_.header_bytes_max + kReadAheadMax};
     }
 
     std::string new_request_id() { return "req_" + crypto::random_alphanumeric(lane_.random, 14); }

@@ -191,8 +191,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
 )
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(OpenAttempt, attempt)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    IdempotencyKey, fingerprint, request_id, done, status, body, created
+    IdempotencyKey, fingerprint, request_id, done, status, body, created, attempt
 )
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GivenUp, owner, attempt)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MerchantCurrency, currency)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LedgerCurrency, currency, digits)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PaymentRefund, refund)
@@ -222,6 +223,7 @@ FLORIN_DOCUMENT(Refund)
 FLORIN_DOCUMENT(Attempt)
 FLORIN_DOCUMENT(OpenAttempt)
 FLORIN_DOCUMENT(IdempotencyKey)
+FLORIN_DOCUMENT(GivenUp)
 FLORIN_DOCUMENT(MerchantCurrency)
 FLORIN_DOCUMENT(LedgerCurrency)
 FLORIN_DOCUMENT(PaymentRefund)

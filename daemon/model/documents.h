@@ -30,6 +30,7 @@ enum class Kind : std::uint16_t {
     merchant_currency = 11,  // one for each currency a merchant has accounts in
     ledger_currency = 12,    // the frozen exponent of a ledger number
     payment_refund = 13,     // id "<payment>/<refund>": refunds of a payment
+    given_up = 16,           // an authorisation under reversal, by what the bank knows it by
     settlement_batch = 20,
     payout = 21,
     statement_line = 22,
@@ -208,6 +209,14 @@ struct IdempotencyKey {
     std::int64_t status = 0;
     std::string body;
     std::int64_t created = 0;
+    std::string attempt;  // whose first outcome the answer is; the key is kept while it is open
+};
+
+// Finds an authorisation whose answer may still come, however late. Owner "connector/<connector>",
+// id "<field 7>/<field 11>".
+struct GivenUp {
+    static constexpr Kind kKind = Kind::given_up;
+    std::string owner, attempt;
 };
 
 struct MerchantCurrency {

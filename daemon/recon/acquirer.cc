@@ -212,9 +212,9 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
             .time_ms = parts_.ids.now_ms(),
             .reference = line.subject(),
         };
-        FLORIN_CO_TRY_VOID(co_await parts_.payments.take_evidence(
-            expected.line.owner, attempt.id, std::move(evidence)
-        ));
+        FLORIN_CO_TRY_VOID(
+            co_await parts_.take_evidence(expected.line.owner, attempt.id, std::move(evidence))
+        );
         report.unknowns_resolved.push_back(
             {.attempt = attempt.id,
              .operation = attempt.operation,

@@ -17,9 +17,11 @@
 // from any thread.
 #pragma once
 
-#include "daemon/flow/payments.h"
+#include "daemon/flow/store.h"
+#include "daemon/ledger_client.h"
 #include "daemon/model/reconciliation.h"
 #include "daemon/model/settlement.h"
+#include "ledger/base/currency.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -59,9 +61,14 @@ public:
     struct BankAccount {
         std::string name, iban;
     };
+    // Takes a line as evidence about an attempt whose outcome is not final, and does what follows
+    // from it (flow::Payments::take_evidence).
+    using TakeEvidence = std::function<boost::asio::awaitable<Result<void>>(
+        std::string owner, std::string attempt, model::Evidence evidence
+    )>;
     struct Parts {
         LedgerClient& ledger;
-        flow::Payments& payments;
+        TakeEvidence take_evidence;
         model::IdMaker& ids;
         model::Mode mode;
         std::vector<Acquirer> acquirers;         // of this mode

@@ -32,7 +32,10 @@ constexpr char const* kSchema =
     "PRAGMA synchronous=FULL;"
     "CREATE TABLE IF NOT EXISTS card("
     "  token TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL,"
-    "  sealed BLOB NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;";
+    "  sealed BLOB NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS key_check("
+    "  key_id INTEGER PRIMARY KEY NOT NULL, sealed BLOB NOT NULL, checksum BLOB NOT NULL);";
+constexpr char const* kKeyCheck = "florin vault key check";
 
 class Statement {
 public:
@@ -52,7 +55,9 @@ public:
             statement_, index, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT
         );
     }
+    void integer(int index, std::int64_t value) { sqlite3_bind_int64(statement_, index, value); }
     int step() { return sqlite3_step(statement_); }
+    std::int64_t integer(int index) { return sqlite3_column_int64(statement_, index); }
     std::string column(int index) {
         auto const* const bytes = static_cast<char const*>(sqlite3_column_blob(statement_, index));
         auto const size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, index));
@@ -98,7 +103,9 @@ public:
 
     Result<void> open(std::filesystem::path const& directory) {
         std::error_code error;
-        std::filesystem::create_directories(directory, error);
+        if (std::filesystem::create_directories(directory, error)) {
+            std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+        }
         path_ = directory / "vault.sqlite";
         int const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
         if (sqlite3_open_v2(path_.c_str(), &database_, flags, nullptr) != SQLITE_OK ||
@@ -108,6 +115,7 @@ public:
         std::filesystem::permissions(
             path_, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error
         );
+        FLORIN_TRY_VOID(check_keys());
         thread_ = std::thread{[this] { run(); }};
         pthread_setname_np(thread_.native_handle(), "florin-vault");
         return {};
@@ -207,6 +215,45 @@ private:
             path_.string() + ": " + doing + ": " +
                 (database_ == nullptr ? "out of memory" : sqlite3_errmsg(database_))
         };
+    }
+
+    // Each key that ever sealed here has sealed a known text first. A key file that was damaged or
+    // mixed up is found at the start, before anything is sealed with a key that nobody has.
+    Result<void> check_keys() {
+        std::string const fresh = keys_.seal(kKeyCheck, kKeyCheck, random_);
+        std::uint32_t const sealing = crypto::key_id_of(fresh);
+        bool is_known = false;
+        {
+            Statement rows{database_, "SELECT key_id, sealed FROM key_check"};
+            int step = rows.step();
+            for (; step == SQLITE_ROW; step = rows.step()) {
+                auto const id = static_cast<std::uint32_t>(rows.integer(0));
+                auto const text = keys_.open(rows.column(1), kKeyCheck);
+                if (!text || *text != kKeyCheck) {
+                    return fail(
+                        Errc::refused,
+                        path_.string() + ": key " + std::to_string(id) +
+                            " of the key file is missing or is not the one that sealed cards here; "
+                            "restore the key file"
+                    );
+                }
+                is_known = is_known || id == sealing;
+            }
+            if (step != SQLITE_DONE) {
+                return std::unexpected{sqlite_error("cannot read")};
+            }
+        }
+        if (is_known) {
+            return {};
+        }
+        Statement insert{database_, "INSERT INTO key_check VALUES(?,?,?)"};
+        insert.integer(1, sealing);
+        insert.blob(2, fresh);
+        insert.blob(3, view(crypto::sha256(fresh)));
+        if (insert.step() != SQLITE_DONE) {
+            return std::unexpected{sqlite_error("cannot store a key's check")};
+        }
+        return {};
     }
 
     asio::awaitable<Result<std::string>> run_job(Work work) {

@@ -2,10 +2,14 @@
 // them.
 //
 //   D/vault/vault.sqlite   table card(token, owner, sealed, checksum)
+//                          checksum = SHA-256("card " token " " owner, sealed)
+//                          table key_check(key_id, sealed, checksum)
+//                          checksum = SHA-256(sealed)
 //
 // A number is sealed with AES-256-GCM under a key from a file, bound to its token and owner. The
-// checksum finds damage without the key. CVCs are never written: one that came with a payment
-// method waits in memory for its confirmation, bounded in number and time.
+// checksum finds damage without the key (`florin ledger verify` does). A key of the file that is
+// not the one that sealed here is refused when the vault is opened. CVCs are never written: one
+// that came with a payment method waits in memory for its confirmation, bounded in number and time.
 // Thread rule: every function may be called from any thread; SQLite is used by one thread of the
 // vault's own ("florin-vault"), which commits everything that waits in one transaction.
 #pragma once

@@ -19,7 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// RocksDB begins an information log even where it only reads, and moves the old one away.
+// RocksDB begins an information log even where it only reads, and moves the old one away; and where
+// the disk is full, Debian's build of it stops the process over an assertion in that log. What
+// matters comes as a Status.
 class SilentLogger final : public rocksdb::Logger {
 public:
     using rocksdb::Logger::Logv;
@@ -63,12 +65,7 @@ rocksdb::DBOptions database_options(StoreAccess access) {
     options.bytes_per_sync = 1U << 20U;
     // A family that is hardly written must not keep old logs, and so a long recovery.
     options.max_total_wal_size = 256U << 20U;
-    options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-    options.max_log_file_size = 1U << 20U;
-    options.keep_log_file_num = 2;
-    if (!writes) {
-        options.info_log = std::make_shared<SilentLogger>();
-    }
+    options.info_log = std::make_shared<SilentLogger>();
     return options;
 }
 

@@ -23,7 +23,7 @@ namespace florin::ledger {
 enum class StoreAccess : bool { read_only, write };
 
 // Safe recovery, checksums on every file, bounded memory and files. Read only, nothing on disk
-// changes: not even an information log is begun.
+// changes. There is no information log.
 rocksdb::DBOptions database_options(StoreAccess access);
 
 // Errc::corrupt for corruption, Errc::io otherwise; the text names what was being done and where,

@@ -1,6 +1,6 @@
 // Starting and ending the programs within a test; how to talk to them is in tools/shop/programs.mjs.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -42,6 +42,40 @@ export async function start(t, program, args) {
         ended.then(({ code }) => reject(new Error(`${program} ended with ${code}: ${running.log}`)));
     });
     return running;
+}
+
+// Runs a program that should end by itself.
+export function run(program, args, options = {}) {
+    const done = spawnSync(program, args, { encoding: 'utf8', timeout: 30_000, ...options });
+    return { code: done.status, signal: done.signal, out: done.stdout, err: done.stderr };
+}
+
+// A configuration of the production form in `folder`, with a certificate of its own. `settings` are
+// lines by section; what is not named keeps its default.
+export function writeConfig(folder, settings = {}) {
+    const file = (name) => path.join(folder, name);
+    const made = run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+        '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('server.key'), '-out', file('server.pem')]);
+    if (made.code !== 0) throw new Error(`openssl: ${made.err}`);
+    writeFileSync(file('vault.key'), `1 ${'5e'.repeat(32)}\n`, { mode: 0o600 });
+    const section = (name, lines) => [`[${name}]`, ...lines, ...(settings[name] ?? []), ''].join('\n');
+    writeFileSync(file('florin.toml'), [
+        `data_dir = "${file('data')}"\n`,
+        section('server', ['listen = "127.0.0.1:0"', 'admin_listen = "127.0.0.1:0"', `tls_certificate = "${file('server.pem')}"`, `tls_key = "${file('server.key')}"`]),
+        section('vault', [`key_file = "${file('vault.key')}"`]),
+        ...Object.entries(settings).filter(([name]) => name !== 'server' && name !== 'vault').map(([name, lines]) => [`[${name}]`, ...lines, ''].join('\n')),
+        '[[connector]]\nname = "sandbox"\nrail = "sandbox"\n',
+        '[[merchant]]\nid = "acct_shop"\nname = "A shop"\n',
+    ].join('\n'));
+    return file('florin.toml');
+}
+
+// florind --config FILE; `ready.ca` and `ready.admin_url` are filled in.
+export async function startProduction(t, folder, config) {
+    const daemon = await start(t, programs.florind, ['--config', config]);
+    daemon.ready.ca = path.join(folder, 'server.pem');
+    daemon.ready.admin_url = JSON.parse(readFileSync(path.join(folder, 'data', 'run.json'), 'utf8')).admin_url;
+    return daemon;
 }
 
 export const startDaemon = (t, folder, more = []) =>

@@ -253,7 +253,8 @@ Result<std::string> Book::authorise(Message const& request, Forced const& forced
             {stan, time, terminal}
         )
     );
-    if (!reversed.empty()) {
+    bool const is_refused = !reversed.empty() && !forced.forgets_reversal;
+    if (is_refused) {
         code = kDuplicate;
     }
     bool const is_approved = code == kApproved || code == kPartial;
@@ -267,9 +268,9 @@ Result<std::string> Book::authorise(Message const& request, Forced const& forced
          amount.minor,
          std::int64_t{amount.currency.numeric()},
          masked(pan),
-         str(!reversed.empty() ? "refused"
-             : is_approved     ? "approved"
-                               : "declined")}
+         str(is_refused    ? "refused"
+             : is_approved ? "approved"
+                           : "declined")}
     ));
     if (!is_approved) {
         return code;
@@ -552,7 +553,8 @@ Result<Book::Counts> Book::counts() {
                       "(SELECT COUNT(*) FROM reversals), "
                       "(SELECT COUNT(*) FROM authorisations WHERE state = 'refused'), "
                       "(SELECT COUNT(*) FROM transfers), "
-                      "(SELECT COUNT(*) FROM transfers WHERE returned <> '')")
+                      "(SELECT COUNT(*) FROM transfers WHERE returned <> ''), "
+                      "(SELECT COALESCE(SUM(1 + repeats), 0) FROM messages WHERE class = '010')")
     );
     auto const& row = rows.at(0);
     return Counts{
@@ -563,7 +565,27 @@ Result<Book::Counts> Book::counts() {
         .refused_after_reversal = number(row[4]),
         .transfers = number(row[5]),
         .returns = number(row[6]),
+        .authorisation_messages = number(row[7]),
     };
+}
+
+Result<std::vector<Book::Held>> Book::held() {
+    FLORIN_TRY(
+        auto const rows,
+        database_.run("SELECT minor, currency, rrn, time, captured, refunded FROM authorisations "
+                      "WHERE state = 'approved' ORDER BY id")
+    );
+    std::vector<Held> held;
+    for (auto const& row : rows) {
+        held.push_back(Held{
+            .amount = Money{number(row[0]), currency_of(row[1])},
+            .rrn = text(row[2]),
+            .transmission_time = text(row[3]),
+            .captured = number(row[4]),
+            .refunded = number(row[5]),
+        });
+    }
+    return held;
 }
 
 }  // namespace florin::banksim

@@ -28,6 +28,7 @@ using connectors::iso8583::Message;
 struct Forced {
     std::string decline;                        // field 39; empty: no
     std::optional<std::int64_t> partial_minor;  // approve this much with 10
+    bool forgets_reversal = false;              // approve what was reversed before it came
 };
 
 // A line of the acquirer's report.
@@ -114,8 +115,19 @@ public:
         std::int64_t refused_after_reversal = 0;
         std::int64_t transfers = 0;
         std::int64_t returns = 0;
+        std::int64_t authorisation_messages = 0;  // duplicates and repeats too
     };
     Result<Counts> counts();
+
+    // Approved and not reversed.
+    struct Held {
+        Money amount;
+        std::string rrn;
+        std::string transmission_time;
+        std::int64_t captured = 0;  // minor units
+        std::int64_t refunded = 0;
+    };
+    Result<std::vector<Held>> held();
 
 private:
     Book(Database database, Clock const& clock) : database_{std::move(database)}, clock_{clock} {}

@@ -61,6 +61,7 @@ Json counts(Book& book) {
         {"refunds", counts->refunds},
         {"reversals", counts->reversals},
         {"refused_after_reversal", counts->refused_after_reversal},
+        {"authorisation_messages", counts->authorisation_messages},
         {"transfers", counts->transfers},
         {"returns", counts->returns},
     };
@@ -93,6 +94,25 @@ Json give_back(Json const& request, Book& book) {
     return is_new ? Json{{"ok", true}, {"already", !*is_new}} : refused(to_string(is_new.error()));
 }
 
+Json held(Book& book) {
+    auto const held = book.held();
+    if (!held) {
+        return refused(to_string(held.error()));
+    }
+    auto list = Json::array();
+    for (auto const& each : *held) {
+        list.push_back(Json{
+            {"amount_minor", each.amount.minor},
+            {"currency", each.amount.currency.alphabetic()},
+            {"rrn", each.rrn},
+            {"transmission_time", each.transmission_time},
+            {"captured_minor", each.captured},
+            {"refunded_minor", each.refunded},
+        });
+    }
+    return Json{{"ok", true}, {"held", list}};
+}
+
 Json charge_fee(Json const& fee, Book& book) {
     auto const currency = Currency::from_alphabetic(text_of(fee, "currency"));
     if (!currency) {
@@ -121,6 +141,9 @@ Json decide(std::string_view line, Book& book, Faults& faults) {
     }
     if (request.contains("counts")) {
         return counts(book);
+    }
+    if (request.contains("held")) {
+        return held(book);
     }
     if (auto const found = request.find("chargeback"); found != request.end()) {
         return done(book.charge_back(text_of(*found, "rrn"), number_of(*found, "amount_minor")));

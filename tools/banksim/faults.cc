@@ -51,6 +51,16 @@ public:
         }
         return object_[key].get<std::string>();
     }
+    bool flag(char const* key) {
+        if (!has(key)) {
+            return false;
+        }
+        if (!object_[key].is_boolean()) {
+            complain(std::string{key} + " must be true or false");
+            return false;
+        }
+        return object_[key].get<bool>();
+    }
     double probability(char const* key) {
         if (!has(key)) {
             return 0;
@@ -101,7 +111,8 @@ Result<void> Faults::add(std::string_view json) {
          "duplicate",
          "disconnect",
          "decline",
-         "partial_minor"}
+         "partial_minor",
+         "forget_reversal"}
     };
     ObjectReader match{
         reader.has("match") ? parsed["match"] : empty,
@@ -129,6 +140,7 @@ Result<void> Faults::add(std::string_view json) {
     rule.silence = reader.probability("silence");
     rule.duplicate = reader.probability("duplicate");
     rule.disconnect = reader.probability("disconnect");
+    rule.fate.forgets_reversal = reader.flag("forget_reversal");
     rule.fate.decline = reader.text("decline");
     if (reader.has("decline") && rule.fate.decline.size() != 2) {
         reader.complain("decline must be two characters");

@@ -40,6 +40,7 @@ struct Fate {
     bool disconnects = false;
     std::string decline;
     std::optional<std::int64_t> partial_minor;
+    bool forgets_reversal = false;
 };
 
 class Faults {

@@ -268,7 +268,12 @@ private:
             FLORIN_TRY(
                 auto const answer,
                 book_.answer(
-                    request, Forced{.decline = fate.decline, .partial_minor = fate.partial_minor}
+                    request,
+                    Forced{
+                        .decline = fate.decline,
+                        .partial_minor = fate.partial_minor,
+                        .forgets_reversal = fate.forgets_reversal,
+                    }
                 )
             );
             FLORIN_TRY(auto const bytes, encode(answer, packaging_));

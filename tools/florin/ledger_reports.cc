@@ -3,6 +3,7 @@
 #include "ledger/reader.h"
 #include "ledger/verify.h"
 #include "tools/florin/ledger_commands.h"
+#include "tools/florin/vault_check.h"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,16 @@ Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& 
     return ledger::LedgerReader::open(data_dir);
 }
 
+int verify_failed(Error const& error) {
+    bool const could_not_run = error.code == Errc::not_found || error.code == Errc::unsupported ||
+                               error.code == Errc::already_held;
+    if (could_not_run) {
+        return report_error(error);
+    }
+    fmt::print(stderr, "florin: verify FAILED: {}\n", error.context);
+    return kFoundSomething;
+}
+
 }  // namespace
 
 int ledger_verify(std::filesystem::path const& data_dir, Format format) {
@@ -28,13 +39,12 @@ int ledger_verify(std::filesystem::path const& data_dir, Format format) {
         bar.show(at.step, at.done, at.total);
     });
     if (!report) {
-        bool const could_not_run =
-            report.error().code == Errc::not_found || report.error().code == Errc::unsupported;
-        if (could_not_run) {
-            return report_error(report.error());
-        }
-        fmt::print(stderr, "florin: verify FAILED: {}\n", report.error().context);
-        return kFoundSomething;
+        return verify_failed(report.error());
+    }
+    bar.show("vault", 0, 1);
+    auto const vault = check_vault(data_dir);
+    if (!vault) {
+        return verify_failed(vault.error());
     }
     Table table{{"what", "value"}};
     table.add({"ledger", to_hex(view(report->ledger_id))});
@@ -47,6 +57,8 @@ int ledger_verify(std::filesystem::path const& data_dir, Format format) {
     table.add({"payloads", std::to_string(report->payloads)});
     table.add({"payloads_forgotten", std::to_string(report->payloads_forgotten)});
     table.add({"view_entries_compared", std::to_string(report->view_entries)});
+    table.add({"cards", std::to_string(vault->cards)});
+    table.add({"payment_methods_with_card", std::to_string(vault->methods)});
     table.add({"verdict", "everything agrees"});
     table.print(format);
     return kDone;

@@ -99,6 +99,12 @@ void Table::print(Format format) const {
 
 int report_error(Error const& error) {
     fmt::print(stderr, "florin: {}\n", error.context);
+    if (error.code == Errc::already_held) {
+        fmt::print(
+            stderr,
+            "florin: its books are read here once it has stopped (SIGTERM), or from a backup\n"
+        );
+    }
     return kCouldNotRun;
 }
 

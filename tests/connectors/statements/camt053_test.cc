@@ -217,6 +217,36 @@ TEST_CASE("statements that contradict themselves or break their form are refused
     );
 }
 
+TEST_CASE("five encodings are read and no other") {
+    auto const changed = [](std::string const& declaration) {
+        return with(sample(kBatch), R"(<?xml version="1.0" encoding="UTF-8"?>)", declaration);
+    };
+    for (std::string const name :
+         {"UTF-8", "utf-8", "US-ASCII", "ISO-8859-1", "iso-8859-15", "Windows-1252"}) {
+        CAPTURE(name);
+        Recorder sink;
+        CHECK(read(changed("<?xml version='1.0' encoding='" + name + "'?>"), sink));
+    }
+    Recorder sink;
+    CHECK(read(changed(R"(<?xml version="1.0"?>)"), sink));
+    CHECK(read("\xef\xbb\xbf" + sample(kBatch), sink));
+    for (std::string const name :
+         {"UTF-7", "UTF-16", "ISO-2022-JP", "EBCDIC-US", "UTF-8//IGNORE"}) {
+        CAPTURE(name);
+        check_refused(
+            changed("<?xml version='1.0' encoding='" + name + "'?>"),
+            Errc::unsupported,
+            "line 1: the encoding '" + name + "' is not read"
+        );
+    }
+    check_refused("\xff\xfe<", Errc::unsupported, "'UTF-16' is not read");
+    check_refused(std::string("\0<\0?", 4), Errc::unsupported, "'UTF-16' is not read");
+    check_refused(changed("<?xml encoding=?>"), Errc::malformed, "line 1: the XML declaration");
+    check_refused(
+        with(sample(kBatch), "Invoice 1", "Invoice \xe4"), Errc::malformed, "not well-formed"
+    );
+}
+
 TEST_CASE("an error names the line of the file and the path of the element") {
     Recorder sink;
     auto const done = read(with(sample(kBatch), ">300.5<", ">300.505<"), sink);

@@ -1,0 +1,166 @@
+#include "daemon/config/config.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace florin;
+
+namespace {
+
+constexpr char const* kGood = R"(data_dir = "/d"
+
+[server]
+tls_certificate = "/c"
+tls_key = "/k"
+
+[vault]
+key_file = "/v"
+)";
+
+std::string error_of(std::string const& text) {
+    auto const parsed = config::parse(text, "f.toml");
+    return parsed ? "" : parsed.error().context;
+}
+
+bool starts(std::string const& text, std::string const& with) {
+    CAPTURE(text);
+    return text.starts_with(with);
+}
+
+}  // namespace
+
+TEST_CASE("the example is a configuration that works, and documents every setting") {
+    std::ifstream file{FLORIN_SOURCE_DIR "/conf/florin.example.toml"};
+    REQUIRE(file);
+    std::ostringstream text;
+    text << file.rdbuf();
+    auto const parsed = config::parse(text.str(), "example");
+    CAPTURE(error_of(text.str()));
+    REQUIRE(parsed.has_value());
+    // Each name stands at the beginning of a line below its section.
+    std::set<std::string> documented;
+    std::istringstream lines{text.str()};
+    std::string section;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with('[')) {
+            section = line.substr(line.find_first_not_of('['));
+            section = section.substr(0, section.find(']')) + ".";
+        } else if (auto const end = line.find(" = "); end != std::string::npos && line[0] != '#') {
+            documented.insert(section + line.substr(0, end));
+        }
+    }
+    for (std::string const& name : config::setting_names()) {
+        CAPTURE(name);
+        CHECK(documented.contains(name));
+    }
+    CHECK(documented.size() == config::setting_names().size());
+}
+
+TEST_CASE("what is absent has its default") {
+    auto const parsed = config::parse(kGood, "f.toml");
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->server.io_threads == 2);
+    CHECK(parsed->server.header_bytes_max == 32'768);
+    CHECK(parsed->flow.authorisation_days == 7);
+    CHECK(parsed->merchants.empty());
+}
+
+TEST_CASE("what is wrong is named with file, line and what would be right") {
+    std::string const good = kGood;
+    struct Row {
+        std::string text, error;
+    };
+    std::string const merchant = "[[merchant]]\nid = \"acct_a\"\nname = \"A\"\n";
+    Row const rows[] = {
+        {good + "[server2]\n", "f.toml:9: server2: unknown section; did you mean server?"},
+        {good + "[log]\nlevle = \"info\"\n",
+         "f.toml:10: [log] levle: unknown setting; did you mean level?"},
+        {good + "[log]\nlevel = \"loud\"\n", "f.toml:10: [log] level: expected one of \"debug\""},
+        {good + "[flow]\nretry_first_ms = 9\n",
+         "f.toml:10: [flow] retry_first_ms: expected an integer from 10"},
+        {good + "[flow]\nretry_first_ms = 1.5\n",
+         "f.toml:10: [flow] retry_first_ms: expected an integer"},
+        {good + "[flow]\nretry_first_ms = \"10\"\n",
+         "f.toml:10: [flow] retry_first_ms: expected an integer"},
+        {good + "[flow]\nretry_first_ms = 500\nretry_most_ms = 400\n",
+         "f.toml:9: [flow] retry_most_ms: expected at least"},
+        {good + "[flow]\nretry_first_ms = 99999999999999999999\n", "f.toml:10: "},
+        {good + "log = 3\n", "f.toml:9: [vault] log: unknown setting"},
+        {"log = 3\n" + good, "f.toml:1: log: expected a section [log]"},
+        {"data_dir = 3\n", "f.toml:1: data_dir: expected the path"},
+        {"", "f.toml:1: data_dir: expected the path"},
+        {"data_dir = \"/d\"\n[vault]\nkey_file = \"/v\"\n",
+         "f.toml:1: [server] tls_certificate: is missing"},
+        {"data_dir = \"/d\"\n[server]\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n",
+         "f.toml:1: [vault] key_file: is missing"},
+        {"data_dir = \"/d\"\n[server]\ntls_key = \"/k\"\n",
+         "f.toml:2: [server] tls_certificate: is missing"},
+        {good + "[[connector]]\nname = \"a\"\n", "f.toml:9: [[connector]] rail: is missing"},
+        {good + "[[connector]]\nname = \"a b\"\nrail = \"sandbox\"\n",
+         "f.toml:10: [[connector]] name: expected letters"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\n",
+         "f.toml: [[connector]] a: port: is missing"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"sandbox\"\nmode = \"live\"\n",
+         "f.toml: [[connector]] a: the sandbox is for mode"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"sandbox\"\n[[connector]]\nname = "
+                "\"a\"\nrail = \"sandbox\"\n",
+         "f.toml:12: [[connector]] a: is there already"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 70000\n",
+         "f.toml:12: [[connector]] port: expected an integer from 1 to 65535"},
+        {good +
+             "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nacquirer_id = \"12x\"\n",
+         "f.toml:13: [[connector]] acquirer_id: expected 1 to 11 digits"},
+        {good + "[connector]\nname = \"a\"\n", "f.toml:9: connector: expected [[connector]]"},
+        {good + merchant + "country = \"de\"\n",
+         "f.toml:12: [[merchant]] country: expected two capital letters"},
+        {good + merchant + "default_currency = \"EUX\"\n",
+         "f.toml:12: [[merchant]] default_currency: expected an ISO 4217 code"},
+        {good + merchant + "iban = \"DE89370400440532013001\"\n",
+         "f.toml:12: [[merchant]] iban: expected an IBAN"},
+        {good + merchant + "category_code = \"59\"\n",
+         "f.toml:12: [[merchant]] category_code: expected four digits"},
+        {good + merchant + "terminal_id = \"123456789\"\n",
+         "f.toml:12: [[merchant]] terminal_id: expected 1 to 8"},
+        {good + merchant + "fee_basis_points = 10001\n",
+         "f.toml:12: [[merchant]] fee_basis_points: expected an integer from 0 to 10000"},
+        {good + merchant + merchant, "f.toml:12: [[merchant]] acct_a: is there already"},
+        {good + "[[merchant]]\nid = \"a/b\"\nname = \"A\"\n",
+         "f.toml:10: [[merchant]] id: expected letters"},
+        {good + "[server]\n", "f.toml:9: "},
+        {"data_dir = \"/d\n", "f.toml:1: "},
+        {good + "\xff\n", "f.toml:"},
+    };
+    for (Row const& row : rows) {
+        CAPTURE(row.text);
+        CHECK(starts(error_of(row.text), row.error));
+    }
+    for (char const* listen :
+         {"",
+          "8443",
+          "localhost:1",
+          "1.2.3.4",
+          "1.2.3.4:",
+          "1.2.3.4:70000",
+          "1.2.3.4:x",
+          ":1",
+          "[::1]:-1"}) {
+        std::string text = good;
+        text.replace(text.find("tls_key"), 0, "listen = \"" + std::string{listen} + "\"\n");
+        CHECK(starts(error_of(text), "f.toml:5: [server] listen: expected \"ADDRESS:PORT\""));
+    }
+    for (char const* listen : {"127.0.0.1:0", "[::1]:8443", "0.0.0.0:65535", "::1:8443"}) {
+        std::string text = good;
+        text.replace(text.find("tls_key"), 0, "listen = \"" + std::string{listen} + "\"\n");
+        CHECK(error_of(text).empty());
+    }
+}
+
+TEST_CASE("a file that cannot be read is named") {
+    auto const loaded = config::load("/nowhere/f.toml");
+    REQUIRE(!loaded.has_value());
+    CHECK(loaded.error().context == "/nowhere/f.toml: cannot read the configuration");
+    CHECK(!config::load("/").has_value());
+}
