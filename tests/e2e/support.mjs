@@ -1,23 +1,17 @@
-// Starting and ending the programs, and an SDK pointed at them: what the end-to-end tests share.
+// Starting and ending the programs within a test; how to talk to them is in tools/shop/programs.mjs.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import https from 'node:https';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 
-import Stripe from 'stripe';
+import { askBank, makeSdk, pause, plainRequest, programsIn } from '../../tools/shop/programs.mjs';
+
+export { pause };
 
 const build = process.env.FLORIN_BUILD_DIR;
 if (!build) throw new Error('FLORIN_BUILD_DIR names the build folder, for example build/release');
-export const programs = {
-    florind: path.join(build, 'daemon', 'florind'),
-    florin: path.join(build, 'tools', 'florin'),
-    banksim: path.join(build, 'tools', 'banksim', 'florin-banksim'),
-};
-
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const programs = programsIn(build);
 
 // A folder that goes with the test.
 export function temporary(t) {
@@ -95,18 +89,7 @@ export async function startBank(t, folder, listen = '127.0.0.1:0') {
 }
 
 // One JSON line to the bank's control port, one back.
-export function control(bank, request) {
-    const [host, port] = bank.ready.control.split(':');
-    return new Promise((resolve, reject) => {
-        const socket = net.connect(Number(port), host, () => socket.write(JSON.stringify(request) + '\n'));
-        const lines = readline.createInterface({ input: socket });
-        lines.on('line', (line) => {
-            socket.end();
-            resolve(JSON.parse(line));
-        });
-        socket.on('error', reject);
-    });
-}
+export const control = (bank, request) => askBank(bank.ready.control, request);
 
 export async function kill(running, signal) {
     running.child.kill(signal);
@@ -114,44 +97,10 @@ export async function kill(running, signal) {
 }
 
 // The official SDK, pointed at a daemon.
-export function sdk(daemon, more = {}) {
-    const url = new URL(daemon.ready.url);
-    return new Stripe(more.key ?? daemon.ready.secret_key, {
-        host: url.hostname,
-        port: Number(url.port),
-        protocol: 'https',
-        httpAgent: new https.Agent({ ca: readFileSync(daemon.ready.ca), keepAlive: true, maxSockets: 32 }),
-        telemetry: false,
-        maxNetworkRetries: more.retries ?? 0,
-        timeout: 30_000,
-    });
-}
+export const sdk = (daemon, more) => makeSdk(daemon.ready, more);
 
 // A request without the SDK: answers status, headers and body text.
-export function request(daemon, method, route, { body, headers = {}, key } = {}) {
-    const url = new URL(route, daemon.ready.url);
-    return new Promise((resolve, reject) => {
-        const call = https.request(
-            url,
-            {
-                method,
-                ca: readFileSync(daemon.ready.ca),
-                headers: {
-                    Authorization: `Bearer ${key ?? daemon.ready.secret_key}`,
-                    ...(body === undefined ? {} : { 'Content-Type': 'application/x-www-form-urlencoded', 'Content-Length': Buffer.byteLength(body) }),
-                    ...headers,
-                },
-            },
-            (response) => {
-                let text = '';
-                response.on('data', (bytes) => (text += bytes));
-                response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
-            },
-        );
-        call.on('error', reject);
-        call.end(body);
-    });
-}
+export const request = (daemon, method, route, more) => plainRequest(daemon.ready, method, route, more);
 
 // Runs `florin …` and answers its exit code and output.
 export function florin(...args) {
