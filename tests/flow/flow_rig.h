@@ -302,7 +302,7 @@ private:
         payments_ = std::make_unique<Payments>(Payments::Parts{
             .ledger = *client_,
             .vault = *vault_,
-            .routes = pointers,
+            .routes = {{model::Mode::test, {pointers, pointers}}},
             .connectors = pointers,
             .ids = ids_,
             .renderer = renderer_,
