@@ -194,7 +194,7 @@ private:
     ) const;
     boost::asio::awaitable<Result<ledger::Receipt>> submit(Change change);
     boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
-    api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent) const;
+    api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent, model::Mode mode) const;
     std::string begin_authorisation(
         Case& payment,
         connectors::Connector const& connector,
