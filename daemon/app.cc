@@ -2,7 +2,6 @@
 
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
-#include "crypto/tls.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/service.h"
@@ -14,21 +13,15 @@
 #include "daemon/settlement/settlement.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
-#include <signal.h>
-#include <sstream>
 #include <thread>
 #include <unistd.h>
 
@@ -40,50 +33,7 @@ namespace fs = std::filesystem;
 using model::Mode;
 using nlohmann::ordered_json;
 
-constexpr int kStopped = 0;
-constexpr int kFailed = 1;
-constexpr int kCouldNotStart = 2;
 constexpr char const* kApiVersion = "2026-10-28.endive";
-
-// Everything on standard output is one JSON object a line.
-void print_event(ordered_json const& event) {
-    std::string const line = event.dump() + "\n";
-    std::fwrite(line.data(), 1, line.size(), stdout);
-    std::fflush(stdout);
-}
-
-int could_not_start(Error const& error) {
-    log::error("start.failed", {{"what", error.context}});
-    print_event({{"event", "error"}, {"message", error.context}});
-    return kCouldNotStart;
-}
-
-// Waits for SIGTERM or SIGINT, or for somebody who says that something failed.
-class StopSignal {
-public:
-    // Blocks the signals for every thread made after this.
-    StopSignal() {
-        sigemptyset(&signals_);
-        sigaddset(&signals_, SIGTERM);
-        sigaddset(&signals_, SIGINT);
-        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-        ::signal(SIGPIPE, SIG_IGN);
-    }
-    // True: something failed.
-    bool wait() {
-        int number = 0;
-        sigwait(&signals_, &number);
-        return failed_;
-    }
-    void fail() {
-        failed_ = true;
-        ::kill(::getpid(), SIGTERM);
-    }
-
-private:
-    sigset_t signals_{};
-    std::atomic<bool> failed_ = false;
-};
 
 // A thread with an io_context of its own, for connectors, timers and what nobody waits for.
 class IoThread {
@@ -110,26 +60,11 @@ private:
     std::thread thread_;
 };
 
-// What both ways of starting have in common.
-struct Plan {
-    fs::path data_dir;
-    http::ServerOptions server;
-    config::Ledger ledger;
-    config::Flow flow;
-    std::vector<config::Connector> connectors;
-    std::vector<config::Merchant> merchants;
-    config::Settlement settlement;
-    std::vector<config::BankAccount> bank_accounts;
-    fs::path vault_key_file;
-    std::optional<config::Listen> admin_listen;  // absent: on the API's port
-    fs::path ca;
-};
-
-class App {
+class RunningApp final : public App {
 public:
-    explicit App(StopSignal& stop) : stop_{stop} {}
+    explicit RunningApp(std::function<void()> on_failure) : on_failure_{std::move(on_failure)} {}
 
-    Result<void> open(Plan plan) {
+    Result<void> open(Plan plan) override {
         plan_ = std::move(plan);
         ledger::LedgerOptions options;
         options.data_dir = plan_.data_dir;
@@ -146,7 +81,7 @@ public:
         }
         ledger_->on_failure([this](Error const& error) {
             log::error("ledger.failed", {{"what", error.context}});
-            stop_.fail();
+            on_failure_();
         });
         client_ = std::make_unique<LedgerClient>(*ledger_);
         renderer_ = std::make_unique<api::ObjectRenderer>(ledger_->documents());
@@ -154,7 +89,7 @@ public:
     }
 
     // After open: what needs files that may be made now.
-    Result<void> connect(crypto::KeyRing keys) {
+    Result<void> connect(crypto::KeyRing keys) override {
         key_pepper_ = keys.derive("api keys");
         FLORIN_TRY(
             vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
@@ -187,13 +122,13 @@ public:
         return {};
     }
 
-    void use_tls(std::shared_ptr<asio::ssl::context> tls, fs::path const& ca) {
+    void use_tls(std::shared_ptr<asio::ssl::context> tls, fs::path const& ca) override {
         plan_.server.tls = std::move(tls);
         plan_.ca = ca;
     }
-    void use_port(std::uint16_t port) { plan_.server.port = port; }
+    void use_port(std::uint16_t port) override { plan_.server.port = port; }
 
-    Result<void> serve() {
+    Result<void> serve() override {
         service_ = std::make_unique<api::Service>(api::Services{
             .ledger = *client_,
             .vault = *vault_,
@@ -234,13 +169,13 @@ public:
         return write_run_file();
     }
 
-    std::string url() const {
+    std::string url() const override {
         return "https://" + host(plan_.server.address) + ":" + std::to_string(server_->port());
     }
-    std::uint16_t port() const { return server_->port(); }
+    std::uint16_t port() const override { return server_->port(); }
 
     // Accept, sessions, flow, ledger, io.
-    void close() {
+    void close() override {
         // Without the ledger's lock the file is somebody else's.
         if (ledger_) {
             std::error_code ignored;
@@ -306,7 +241,7 @@ public:
         return {};
     }
 
-    Result<void> seed_merchants() {
+    Result<void> seed_merchants() override {
         for (config::Merchant const& wanted : plan_.merchants) {
             model::Merchant merchant;
             merchant.id = wanted.id;
@@ -331,7 +266,7 @@ public:
         return {};
     }
 
-    Result<std::string> new_key(std::string const& kind, std::string const& merchant) {
+    Result<std::string> new_key(std::string const& kind, std::string const& merchant) override {
         auto made = api::make_key(ids_, key_pepper_, kind, merchant, Mode::test, "dev");
         flow::Change change{api::kKeyOwner};
         change.put(made.document.id, made.document, 0);
@@ -339,9 +274,8 @@ public:
         return std::string{made.key.reveal()};
     }
 
-    model::IdMaker& ids() { return ids_; }
-    crypto::Random& random() { return random_; }
-    Clock const& clock() const { return clock_; }
+    crypto::Random& random() override { return random_; }
+    Clock const& clock() const override { return clock_; }
 
 private:
     // Connectors are made before the flow that takes their late answers.
@@ -547,7 +481,7 @@ private:
         return replace_file(plan_.data_dir / "run.json", run.dump(2) + "\n", 0644);
     }
 
-    StopSignal& stop_;
+    std::function<void()> on_failure_;
     SystemClock clock_;
     crypto::SystemRandom random_;
     model::IdMaker ids_{clock_, random_};
@@ -577,169 +511,10 @@ private:
     std::unique_ptr<http::Server> admin_server_;
 };
 
-Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
-    Plan plan;
-    plan.data_dir = options.data_dir;
-    plan.server.address = options.listen.address;
-    plan.server.port = options.listen.port != 0 ? options.listen.port : state.port;
-    plan.server.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
-    plan.vault_key_file = plan.data_dir / "vault.key";
-    plan.flow.retry_first_ms = 1'000;
-    plan.flow.retry_most_ms = 30'000;
-    std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
-    config::Connector sandbox;
-    sandbox.name = "sandbox";
-    sandbox.rail = "sandbox";
-    if (!bank.empty()) {
-        FLORIN_TRY(auto const address, config::parse_listen(bank));
-        config::Connector connector;
-        connector.name = "bank";
-        connector.rail = "iso8583";
-        connector.host = address.address;
-        connector.port = address.port;
-        connector.timeout_ms = 3'000;
-        connector.acquirer_id = "400001";
-        connector.acquirer = "banksim";
-        connector.priority = 10;
-        plan.connectors.push_back(connector);
-        sandbox.priority = -1;  // only where a payment names it
-    }
-    plan.connectors.push_back(sandbox);
-    config::Merchant merchant;
-    merchant.id = "acct_dev";
-    merchant.name = "Dev shop";
-    merchant.fee_basis_points = 150;
-    merchant.fee_fixed_minor = 25;
-    merchant.availability_days = 0;
-    merchant.acceptor_id = "FLORINDEV000001";
-    merchant.terminal_id = "FLORIN01";
-    merchant.iban = "DE89370400440532013000";
-    merchant.account_holder = "Dev shop";
-    plan.merchants.push_back(merchant);
-    // Where florin-banksim keeps the merchant side's money.
-    plan.bank_accounts.push_back(
-        {.name = "client-money",
-         .mode = "test",
-         .iban = "DE02120300000000202051",
-         .holder = "Florin development"}
-    );
-    return plan;
-}
-
-Result<void> start_dev(App& app, DevOptions const& options) {
-    FLORIN_TRY(auto known, load_dev_state(options.data_dir));
-    DevState state = known.value_or(DevState{});
-    FLORIN_TRY(Plan plan, dev_plan(options, state));
-    fs::path const data_dir = plan.data_dir;
-    std::uint16_t const wished = plan.server.port;
-    // The ledger takes the directory's lock first: two daemons never write the files beside it.
-    Plan const shared = plan;
-    FLORIN_TRY_VOID(app.open(std::move(plan)));
-    FLORIN_TRY(auto files, ensure_dev_tls(data_dir, app.clock()));
-    FLORIN_TRY(auto keys, ensure_key_file(shared.vault_key_file, app.random()));
-    FLORIN_TRY(auto tls, crypto::make_server_context(files.certificate_pem, files.key_pem));
-    app.use_tls(std::move(tls), files.ca);
-    FLORIN_TRY_VOID(app.connect(std::move(keys)));
-    FLORIN_TRY_VOID(app.seed_merchants());
-    state.merchant = "acct_dev";
-    if (!known) {
-        FLORIN_TRY(state.secret_key, app.new_key("secret", state.merchant));
-        FLORIN_TRY(state.publishable_key, app.new_key("publishable", state.merchant));
-        FLORIN_TRY(state.admin_key, app.new_key("admin", ""));
-    }
-    auto served = app.serve();
-    if (!served && options.listen.port == 0 && wished != 0) {
-        // The port of last time is taken by somebody else: any other one.
-        app.use_port(0);
-        served = app.serve();
-    }
-    FLORIN_TRY_VOID(served);
-    state.port = app.port();
-    state.iso8583 = options.iso8583.empty() ? state.iso8583 : options.iso8583;
-    FLORIN_TRY_VOID(save_dev_state(data_dir, state));
-    print_event(
-        {{"event", "ready"},
-         {"url", app.url()},
-         {"ca", files.ca.string()},
-         {"secret_key", state.secret_key},
-         {"publishable_key", state.publishable_key},
-         {"admin_key", state.admin_key}}
-    );
-    return {};
-}
-
-Result<std::string> read_pem(std::string const& file) {
-    std::ifstream in{file};
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) {
-        return fail(Errc::not_found, file + ": cannot read");
-    }
-    return text.str();
-}
-
-Result<void> start_production(App& app, config::Config const& config) {
-    Plan plan;
-    plan.data_dir = config.data_dir;
-    plan.server.address = config.server.listen.address;
-    plan.server.port = config.server.listen.port;
-    plan.server.threads = static_cast<unsigned>(config.server.io_threads);
-    auto& limits = plan.server.limits;
-    limits.connections_max = static_cast<std::size_t>(config.server.connections_max);
-    limits.header_bytes_max = static_cast<std::size_t>(config.server.header_bytes_max);
-    limits.body_bytes_max = static_cast<std::size_t>(config.server.body_bytes_max);
-    limits.handshake_ms = static_cast<std::uint64_t>(config.server.handshake_ms);
-    limits.request_ms = static_cast<std::uint64_t>(config.server.request_ms);
-    limits.idle_ms = static_cast<std::uint64_t>(config.server.idle_ms);
-    plan.admin_listen = config.server.admin_listen;
-    plan.ledger = config.ledger;
-    plan.flow = config.flow;
-    plan.connectors = config.connectors;
-    plan.merchants = config.merchants;
-    plan.settlement = config.settlement;
-    plan.bank_accounts = config.bank_accounts;
-    FLORIN_TRY(auto certificate, read_pem(config.server.tls_certificate));
-    FLORIN_TRY(auto key, read_pem(config.server.tls_key));
-    FLORIN_TRY(auto keys, crypto::KeyRing::load(config.vault.key_file));
-    FLORIN_TRY(auto tls, crypto::make_server_context(certificate, KeyBytes{std::move(key)}));
-    FLORIN_TRY_VOID(app.open(std::move(plan)));
-    app.use_tls(std::move(tls), {});
-    FLORIN_TRY_VOID(app.connect(std::move(keys)));
-    FLORIN_TRY_VOID(app.seed_merchants());
-    FLORIN_TRY_VOID(app.serve());
-    print_event({{"event", "ready"}, {"url", app.url()}});
-    return {};
-}
-
-template <class Start>
-int run(Start const& start) {
-    StopSignal stop;
-    App app{stop};
-    if (auto const started = start(app); !started) {
-        app.close();
-        return could_not_start(started.error());
-    }
-    bool const failed = stop.wait();
-    app.close();
-    print_event({{"event", "stopped"}});
-    return failed ? kFailed : kStopped;
-}
-
 }  // namespace
 
-int run_dev(DevOptions const& options) {
-    return run([&](App& app) { return start_dev(app, options); });
-}
-
-int run_production(config::Config const& config) {
-    if (config.log.level == "debug") {
-        log::set_level(log::Level::debug);
-    } else if (config.log.level == "warn") {
-        log::set_level(log::Level::warn);
-    } else if (config.log.level == "error") {
-        log::set_level(log::Level::error);
-    }
-    return run([&](App& app) { return start_production(app, config); });
+std::unique_ptr<App> App::make(std::function<void()> on_failure) {
+    return std::make_unique<RunningApp>(std::move(on_failure));
 }
 
 }  // namespace florin

@@ -1,5 +1,5 @@
 // florind: the payment switch. `--dev` makes what it needs; `--config FILE` is production.
-#include "daemon/app.h"
+#include "daemon/start.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,0 +1,23 @@
+// The two ways of starting florind, and waiting for its end.
+//
+// Thread rule: on the main thread; both return when the process should end.
+#pragma once
+
+#include "daemon/config/config.h"
+
+#include <string>
+
+namespace florin {
+
+// What `--dev` asks for.
+struct DevOptions {
+    std::string data_dir;
+    config::Listen listen;
+    std::string iso8583;  // HOST:PORT of a bank, or empty
+};
+
+// Exit codes: 0 stopped as asked, 1 stopped because something failed, 2 could not start.
+int run_dev(DevOptions const& options);
+int run_production(config::Config const& config);
+
+}  // namespace florin
