@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
 namespace florin {
 namespace {
@@ -49,6 +50,24 @@ asio::awaitable<Result<ledger::Receipt>> LedgerClient::submit_command(ledger::Co
         co_return std::unexpected{std::move(answer).error()};
     }
     co_return std::get<ledger::Receipt>(std::move(*answer));
+}
+
+asio::awaitable<Result<ledger::Receipt>> LedgerClient::commit(
+    ledger::Command command, std::string_view what
+) {
+    auto receipt = co_await submit_command(std::move(command));
+    if (receipt && !receipt->committed()) {
+        co_return fail(
+            Errc::conflict,
+            fmt::format(
+                "{}: {}, {}",
+                what,
+                status_name(receipt->status),
+                ledger::status_name(receipt->transfer_status)
+            )
+        );
+    }
+    co_return receipt;
 }
 
 }  // namespace florin

@@ -10,6 +10,8 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <string_view>
+
 namespace florin {
 
 class LedgerClient {
@@ -19,6 +21,10 @@ public:
     boost::asio::awaitable<Result<ledger::Answer>> submit(ledger::Request request);
     // The same for a command, with its receipt.
     boost::asio::awaitable<Result<ledger::Receipt>> submit_command(ledger::Command command);
+    // The same where a refusal is nothing to decide on: Errc::conflict, naming `what` and why.
+    boost::asio::awaitable<Result<ledger::Receipt>> commit(
+        ledger::Command command, std::string_view what
+    );
 
     ledger::Ledger& ledger() { return ledger_; }
     ledger::DocumentReader const& documents() const { return ledger_.documents(); }

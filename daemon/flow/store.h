@@ -44,6 +44,42 @@ Result<Stored<T>> load_known(
     return std::move(*document);
 }
 
+// Every document of one owner whose id comes after `after`, in the order of ids, until `visit`
+// answers false: visit(std::string const& id, Stored<T> document) -> Result<bool>.
+template <class T, class Visit>
+Result<void> each_of(
+    ledger::DocumentReader const& reader,
+    std::string const& owner,
+    std::string after,
+    Visit const& visit
+) {
+    constexpr std::size_t kPage = 500;
+    for (bool at_end = false; !at_end;) {
+        FLORIN_TRY(
+            auto const page,
+            reader.list(
+                {.kind = static_cast<std::uint16_t>(T::kKind),
+                 .owner = owner,
+                 .after = after,
+                 .newest_first = false,
+                 .limit = kPage}
+            )
+        );
+        at_end = page.size() < kPage;
+        for (ledger::Document const& document : page) {
+            after = document.key.id;
+            FLORIN_TRY(T value, model::from_text<T>(document.body.value_or("")));
+            FLORIN_TRY(
+                bool const go_on, visit(after, Stored<T>{std::move(value), document.version})
+            );
+            if (!go_on) {
+                return {};
+            }
+        }
+    }
+    return {};
+}
+
 // A command in the making, for one owner.
 class Change {
 public:

@@ -17,7 +17,6 @@ namespace asio = boost::asio;
 using flow::Change;
 using model::Kind;
 
-constexpr std::size_t kPage = 500;
 constexpr std::int64_t kDay = 86'400;
 // An attempt and its line may be booked on neighbouring business dates, over a weekend or so.
 constexpr std::int64_t kWindowDays = 3;
@@ -37,30 +36,17 @@ Result<std::vector<Reconciliation::Expected>> Reconciliation::expected_lines(
 ) const {
     auto const& reader = parts_.ledger.documents();
     std::vector<Expected> found;
-    std::string after;
-    for (bool at_end = false; !at_end;) {
+    auto const add = [&](std::string const&, auto line) -> Result<bool> {
         FLORIN_TRY(
-            auto const page,
-            reader.list(
-                {.kind = static_cast<std::uint16_t>(Kind::expected_line),
-                 .owner = model::connector_owner(connector, parts_.mode),
-                 .after = after,
-                 .newest_first = false,
-                 .limit = kPage}
-            )
+            auto attempt,
+            flow::load_known<model::Attempt>(reader, line.value.owner, line.value.attempt)
         );
-        at_end = page.size() < kPage;
-        for (ledger::Document const& document : page) {
-            after = document.key.id;
-            FLORIN_TRY(
-                auto line, model::from_text<model::ExpectedLine>(document.body.value_or(""))
-            );
-            FLORIN_TRY(
-                auto attempt, flow::load_known<model::Attempt>(reader, line.owner, line.attempt)
-            );
-            found.push_back({std::move(line), document.version, std::move(attempt.value), false});
-        }
-    }
+        found.push_back({std::move(line.value), line.version, std::move(attempt.value), false});
+        return true;
+    };
+    FLORIN_TRY_VOID(flow::each_of<model::ExpectedLine>(
+        reader, model::connector_owner(connector, parts_.mode), {}, add
+    ));
     return found;
 }
 
@@ -260,7 +246,8 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
         add_to_reference(change, acquirer, line, (is_credit ? amount : -amount) - value.fee)
     );
     explain(change, line, by, attempt.id);
-    co_return co_await commit(std::move(change), subject);
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), subject));
+    co_return Result<void>{};
 }
 
 asio::awaitable<Result<bool>> Reconciliation::match_other(Acquirer acquirer, Line& line) {
@@ -321,7 +308,7 @@ asio::awaitable<Result<bool>> Reconciliation::match_other(Acquirer acquirer, Lin
     }
     FLORIN_CO_TRY_VOID(add_to_reference(change, acquirer, line, value.amount - value.fee));
     explain(change, line, "reference", std::move(what));
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), subject));
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), subject));
     co_return true;
 }
 

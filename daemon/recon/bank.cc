@@ -17,7 +17,6 @@ using model::Kind;
 using model::Payout;
 using model::PayoutReference;
 
-constexpr std::size_t kPage = 500;
 constexpr std::int64_t kWindowDays = 5;
 // Sums of payout references are tried over as many as this; more would be a coincidence anyway.
 constexpr std::size_t kSumMax = 12;
@@ -62,30 +61,19 @@ std::vector<Stored<PayoutReference>*> only_sum(
 
 Result<std::vector<Stored<PayoutReference>>> Reconciliation::open_references() const {
     std::vector<Stored<PayoutReference>> found;
-    for (Acquirer const& acquirer : parts_.acquirers) {
-        std::string after;
-        for (bool at_end = false; !at_end;) {
-            FLORIN_TRY(
-                auto const page,
-                parts_.ledger.documents().list(
-                    {.kind = static_cast<std::uint16_t>(Kind::payout_reference),
-                     .owner = model::connector_owner(acquirer.connector, parts_.mode),
-                     .after = after,
-                     .newest_first = false,
-                     .limit = kPage}
-                )
-            );
-            at_end = page.size() < kPage;
-            for (ledger::Document const& document : page) {
-                after = document.key.id;
-                FLORIN_TRY(
-                    auto reference, model::from_text<PayoutReference>(document.body.value_or(""))
-                );
-                if (reference.bank_line.empty() && reference.net != 0) {
-                    found.push_back({std::move(reference), document.version});
-                }
-            }
+    auto const add = [&](std::string const&, auto reference) -> Result<bool> {
+        if (reference.value.bank_line.empty() && reference.value.net != 0) {
+            found.push_back(std::move(reference));
         }
+        return true;
+    };
+    for (Acquirer const& acquirer : parts_.acquirers) {
+        FLORIN_TRY_VOID(flow::each_of<PayoutReference>(
+            parts_.ledger.documents(),
+            model::connector_owner(acquirer.connector, parts_.mode),
+            {},
+            add
+        ));
     }
     return found;
 }
@@ -279,7 +267,7 @@ asio::awaitable<Result<bool>> Reconciliation::match_net(
     for (Line* const line : lines) {
         explain(change, *line, by, names);
     }
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), subject));
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), subject));
     co_return true;
 }
 
@@ -310,7 +298,9 @@ asio::awaitable<Result<bool>> Reconciliation::match_payout(
     value.statement_line = line.subject();
     change.put(value.id, payout);
     explain(change, line, by, value.id);
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), value.statement_line));
+    FLORIN_CO_TRY_VOID(
+        co_await parts_.ledger.commit(std::move(change.command), value.statement_line)
+    );
     ++payout.version;
     co_return true;
 }

@@ -23,7 +23,6 @@ using flow::Change;
 using model::Break;
 using model::Kind;
 
-constexpr std::size_t kPage = 500;
 // A payout that was handed over shows on the bank's statement at the latest so many days later.
 constexpr std::int64_t kPayoutDays = 2;
 constexpr char const* kAssignee = "finance";
@@ -172,34 +171,20 @@ asio::awaitable<Result<std::int64_t>> Reconciliation::store_breaks(Found found) 
         ++count;
     }
     if (!change.command.puts.empty()) {
-        FLORIN_CO_TRY_VOID(co_await commit(std::move(change), "breaks"));
+        FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), "breaks"));
     }
     co_return count;
 }
 
 Result<std::vector<Break>> Reconciliation::breaks(bool all) const {
     std::vector<Break> found;
-    std::string after;
-    for (bool at_end = false; !at_end;) {
-        FLORIN_TRY(
-            auto const page,
-            parts_.ledger.documents().list(
-                {.kind = static_cast<std::uint16_t>(Kind::recon_break),
-                 .owner = platform(),
-                 .after = after,
-                 .newest_first = false,
-                 .limit = kPage}
-            )
-        );
-        at_end = page.size() < kPage;
-        for (ledger::Document const& document : page) {
-            after = document.key.id;
-            FLORIN_TRY(auto each, model::from_text<Break>(document.body.value_or("")));
-            if (all || each.state == "open") {
-                found.push_back(std::move(each));
-            }
+    auto const add = [&](std::string const&, auto each) -> Result<bool> {
+        if (all || each.value.state == "open") {
+            found.push_back(std::move(each.value));
         }
-    }
+        return true;
+    };
+    FLORIN_TRY_VOID(flow::each_of<Break>(parts_.ledger.documents(), platform(), {}, add));
     std::ranges::stable_sort(found, {}, &Break::opened);
     return found;
 }

@@ -81,7 +81,7 @@ asio::awaitable<Result<StatementDocument>> Reconciliation::begin_import(Statemen
     statement.imported = parts_.ids.now_s();
     Change change{*owner};
     change.put(statement.id, statement, 0);
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), "a statement"));
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), "a statement"));
     co_return statement;
 }
 
@@ -123,7 +123,9 @@ asio::awaitable<Result<std::int64_t>> Reconciliation::add_lines(
         ++added;
     }
     if (added > 0) {
-        FLORIN_CO_TRY_VOID(co_await commit(std::move(change), "lines of a statement"));
+        FLORIN_CO_TRY_VOID(
+            co_await parts_.ledger.commit(std::move(change.command), "lines of a statement")
+        );
     }
     co_return added;
 }
@@ -154,7 +156,8 @@ asio::awaitable<Result<void>> Reconciliation::complete_import(StatementDocument 
     known->value.state = "complete";
     Change change{*owner};
     change.put(statement.id, *known);
-    co_return co_await commit(std::move(change), "a statement");
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), "a statement"));
+    co_return Result<void>{};
 }
 
 }  // namespace florin::recon

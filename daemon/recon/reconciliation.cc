@@ -18,8 +18,6 @@ using model::Kind;
 using model::StatementDocument;
 using model::StatementLineDocument;
 
-constexpr std::size_t kPage = 500;
-
 }  // namespace
 
 std::optional<std::int64_t> day_number(std::string_view date) {
@@ -64,31 +62,16 @@ Currency Reconciliation::currency_of(std::string const& code) const {
 Result<std::vector<StatementDocument>> Reconciliation::statements(
     std::string_view level, std::string_view account
 ) const {
-    std::string const owner = model::statement_owner(level, account, parts_.mode);
     std::vector<StatementDocument> found;
-    std::string after;
-    for (bool at_end = false; !at_end;) {
-        FLORIN_TRY(
-            auto const page,
-            parts_.ledger.documents().list(
-                {.kind = static_cast<std::uint16_t>(Kind::statement),
-                 .owner = owner,
-                 .after = after,
-                 .newest_first = false,
-                 .limit = kPage}
-            )
-        );
-        at_end = page.size() < kPage;
-        for (ledger::Document const& document : page) {
-            after = document.key.id;
-            FLORIN_TRY(
-                auto statement, model::from_text<StatementDocument>(document.body.value_or(""))
-            );
-            if (statement.state == "complete") {
-                found.push_back(std::move(statement));
-            }
+    auto const add = [&](std::string const&, auto statement) -> Result<bool> {
+        if (statement.value.state == "complete") {
+            found.push_back(std::move(statement.value));
         }
-    }
+        return true;
+    };
+    FLORIN_TRY_VOID(flow::each_of<StatementDocument>(
+        parts_.ledger.documents(), model::statement_owner(level, account, parts_.mode), {}, add
+    ));
     return found;
 }
 
@@ -98,34 +81,21 @@ Result<std::vector<Reconciliation::Line>> Reconciliation::unmatched_lines(std::s
     auto const& reader = parts_.ledger.documents();
     std::vector<Line> found;
     std::map<std::string, bool> is_complete;
-    std::string after;
-    for (bool at_end = false; !at_end;) {
-        FLORIN_TRY(
-            auto const page,
-            reader.list(
-                {.kind = static_cast<std::uint16_t>(Kind::unmatched_line),
-                 .owner = owner,
-                 .after = after,
-                 .newest_first = false,
-                 .limit = kPage}
-            )
-        );
-        at_end = page.size() < kPage;
-        for (ledger::Document const& document : page) {
-            after = document.key.id;
-            FLORIN_TRY(auto line, flow::load_known<StatementLineDocument>(reader, owner, after));
-            std::string const& statement = line.value.statement;
-            if (!is_complete.contains(statement)) {
-                FLORIN_TRY(
-                    auto const head, flow::load_known<StatementDocument>(reader, owner, statement)
-                );
-                is_complete[statement] = head.value.state == "complete";
-            }
-            if (is_complete[statement]) {
-                found.push_back({owner, after, std::move(line), document.version});
-            }
+    auto const add = [&](std::string const& id, auto unmatched) -> Result<bool> {
+        FLORIN_TRY(auto line, flow::load_known<StatementLineDocument>(reader, owner, id));
+        std::string const& statement = line.value.statement;
+        if (!is_complete.contains(statement)) {
+            FLORIN_TRY(
+                auto const head, flow::load_known<StatementDocument>(reader, owner, statement)
+            );
+            is_complete[statement] = head.value.state == "complete";
         }
-    }
+        if (is_complete[statement]) {
+            found.push_back({owner, id, std::move(line), unmatched.version});
+        }
+        return true;
+    };
+    FLORIN_TRY_VOID(flow::each_of<model::UnmatchedLine>(reader, owner, {}, add));
     return found;
 }
 
@@ -136,25 +106,6 @@ void Reconciliation::explain(Change& change, Line& line, std::string_view by, st
     line.document.value.matched_at = parts_.ids.now_s();
     change.put_for(line.owner, line.id, line.document.value, line.document.version);
     change.remove_for(line.owner, Kind::unmatched_line, line.id, line.unmatched_version);
-}
-
-asio::awaitable<Result<void>> Reconciliation::commit(Change change, std::string_view what) {
-    auto const receipt = co_await parts_.ledger.submit_command(std::move(change.command));
-    if (!receipt) {
-        co_return std::unexpected{receipt.error()};
-    }
-    if (!receipt->committed()) {
-        co_return fail(
-            Errc::conflict,
-            fmt::format(
-                "{}: {}, {}",
-                what,
-                status_name(receipt->status),
-                ledger::status_name(receipt->transfer_status)
-            )
-        );
-    }
-    co_return Result<void>{};
 }
 
 asio::awaitable<Result<RunReport>> Reconciliation::run() {

@@ -129,7 +129,6 @@ private:
     Currency currency_of(std::string const& code) const;
     // Marks a line as explained, in the command that explains it.
     void explain(flow::Change& change, Line& line, std::string_view by, std::string what) const;
-    boost::asio::awaitable<Result<void>> commit(flow::Change change, std::string_view what);
 
     // acquirer.cc
     Result<std::vector<Expected>> expected_lines(std::string const& connector) const;

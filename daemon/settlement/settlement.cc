@@ -207,7 +207,7 @@ asio::awaitable<Result<std::int64_t>> Settlement::post_due(Account account, std:
     }
     auto const count = static_cast<std::int64_t>(change.command.transfers.size());
     if (count > 0) {
-        FLORIN_CO_TRY_VOID(co_await commit(std::move(change), account.owner));
+        FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), account.owner));
     }
     co_return count;
 }
@@ -218,7 +218,9 @@ asio::awaitable<Result<std::int64_t>> Settlement::post_due(Account account, std:
 asio::awaitable<Result<void>> Settlement::fix_cut(Batch& batch) {
     Change cut{platform()};
     cut.put(batch.value.id, batch);
-    FLORIN_CO_TRY(auto const receipt, co_await commit(std::move(cut), "the cut"));
+    FLORIN_CO_TRY(
+        auto const receipt, co_await parts_.ledger.commit(std::move(cut.command), "the cut")
+    );
     ++batch.version;
     batch.value.cut_sequence = receipt.sequence;
     batch.value.cut_ns = receipt.time_ns;
@@ -327,7 +329,7 @@ asio::awaitable<Result<bool>> Settlement::settle_account(
             {{"merchant", account.merchant}, {"currency", currency}, {"amount_minor", amount}}
         );
     }
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), account.owner));
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), account.owner));
     co_return true;
 }
 
@@ -405,25 +407,9 @@ asio::awaitable<Result<void>> Settlement::hand_over(Batch& batch) {
 asio::awaitable<Result<void>> Settlement::store(Batch& batch) {
     Change change{platform()};
     change.put(batch.value.id, batch);
-    FLORIN_CO_TRY_VOID(co_await commit(std::move(change), batch.value.id));
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), batch.value.id));
     ++batch.version;
     co_return Result<void>{};
-}
-
-asio::awaitable<Result<ledger::Receipt>> Settlement::commit(Change change, std::string_view what) {
-    auto receipt = co_await parts_.ledger.submit_command(std::move(change.command));
-    if (receipt && !receipt->committed()) {
-        co_return fail(
-            Errc::conflict,
-            fmt::format(
-                "{}: {}, {}",
-                what,
-                status_name(receipt->status),
-                ledger::status_name(receipt->transfer_status)
-            )
-        );
-    }
-    co_return receipt;
 }
 
 Result<std::vector<model::SettlementBatch>> Settlement::batches(std::size_t limit) const {
@@ -462,33 +448,18 @@ Result<std::vector<model::Payout>> Settlement::payouts(std::string const& batch)
     auto const& reader = parts_.ledger.documents();
     std::vector<model::Payout> found;
     std::string const prefix = batch + "/";
-    std::string after = prefix;
-    for (bool at_end = false; !at_end;) {
-        FLORIN_TRY(
-            auto const page,
-            reader.list(
-                {.kind = static_cast<std::uint16_t>(Kind::batch_payout),
-                 .owner = platform(),
-                 .after = after,
-                 .newest_first = false,
-                 .limit = kChunk}
-            )
-        );
-        at_end = page.size() < kChunk;
-        for (ledger::Document const& document : page) {
-            if (!document.key.id.starts_with(prefix)) {
-                return found;
-            }
-            after = document.key.id;
-            FLORIN_TRY(
-                auto const place, model::from_text<model::BatchPayout>(document.body.value_or(""))
-            );
-            FLORIN_TRY(
-                auto payout, flow::load_known<model::Payout>(reader, place.owner, place.payout)
-            );
-            found.push_back(std::move(payout.value));
+    auto const add = [&](std::string const& id, auto place) -> Result<bool> {
+        if (!id.starts_with(prefix)) {
+            return false;
         }
-    }
+        FLORIN_TRY(
+            auto payout,
+            flow::load_known<model::Payout>(reader, place.value.owner, place.value.payout)
+        );
+        found.push_back(std::move(payout.value));
+        return true;
+    };
+    FLORIN_TRY_VOID(flow::each_of<model::BatchPayout>(reader, platform(), prefix, add));
     return found;
 }
 

@@ -100,9 +100,6 @@ private:
     boost::asio::awaitable<Result<std::int64_t>> available_now(Account account);
     boost::asio::awaitable<Result<void>> hand_over(Batch& batch);
     boost::asio::awaitable<Result<void>> store(Batch& batch);
-    boost::asio::awaitable<Result<ledger::Receipt>> commit(
-        flow::Change change, std::string_view what
-    );
     Result<std::vector<Account>> accounts() const;
     Result<std::string> file_bytes(model::SettlementBatch const& batch) const;
     void show(std::string step, std::uint64_t done);

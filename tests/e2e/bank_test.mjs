@@ -3,17 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
 
-import { control, eventually, florin, kill, request, sdk, startBank, startDaemon, temporary } from './support.mjs';
-
-const pay = (stripe, amount, more = {}) =>
-    stripe.paymentIntents.create({ amount, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, ...more });
-
-async function signedOn(daemon) {
-    await eventually('the bank link is ready', async () => {
-        const health = JSON.parse((await request(daemon, 'GET', '/healthz')).text);
-        return health.connectors.find((one) => one.name === 'bank')?.ready;
-    });
-}
+import { control, eventually, florin, kill, pay, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
 
 const reaches = (stripe, id, status) =>
     eventually(`${id} is ${status}`, async () => {

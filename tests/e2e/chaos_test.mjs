@@ -10,7 +10,9 @@ import path from 'node:path';
 import test from 'node:test';
 
 import { Cable } from './cable.mjs';
-import { control, eventually, florin, kill, pause, request, sdk, startBank, startDaemon, temporary } from './support.mjs';
+import {
+    control, eventually, florin, kill, pause, request, sdk, signedOn, startBank, startDaemon, temporary,
+} from './support.mjs';
 
 const soak = Boolean(process.env.FLORIN_SOAK);
 const cycles = soak ? 12 : 1;
@@ -94,11 +96,8 @@ class World {
         }));
     }
 
-    async signedOn() {
-        await eventually('the bank link is ready', async () => {
-            const health = JSON.parse((await request(this.daemon, 'GET', '/healthz')).text);
-            return health.connectors.find((one) => one.name === 'bank')?.ready;
-        });
+    signedOn() {
+        return signedOn(this.daemon);
     }
 
     // Asks with the same key until there is an answer. Answers the object, or the error's.

@@ -6,17 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import { control, eventually, florin, kill, request, sdk, startBank, startDaemon, temporary } from './support.mjs';
-
-const pay = (stripe, amount, more = {}) =>
-    stripe.paymentIntents.create({ amount, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, ...more });
-
-async function signedOn(daemon) {
-    await eventually('the bank link is ready', async () => {
-        const health = JSON.parse((await request(daemon, 'GET', '/healthz')).text);
-        return health.connectors.find((one) => one.name === 'bank')?.ready;
-    });
-}
+import { control, florin, kill, pay, request, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
 
 // Runs a command that must end with this code, and answers its JSON.
 function operate(expected, ...args) {

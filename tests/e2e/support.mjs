@@ -118,3 +118,14 @@ export async function eventually(what, probe, ms = 20_000) {
         await pause(50);
     }
 }
+
+// A connector of the daemon would take a message now.
+export const signedOn = (daemon, connector = 'bank') =>
+    eventually(`the link of ${connector} is ready`, async () => {
+        const health = JSON.parse((await request(daemon, 'GET', '/healthz')).text);
+        return health.connectors.find((one) => one.name === connector)?.ready;
+    });
+
+// A payment with a card that is good.
+export const pay = (stripe, amount, more = {}) =>
+    stripe.paymentIntents.create({ amount, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, ...more });
