@@ -17,6 +17,14 @@ std::string signed_text(u128 credits, u128 debits) {
     return credits >= debits ? to_string(credits - debits) : "-" + to_string(debits - credits);
 }
 
+// A payment switch's ledgers are numbered by ISO 4217 currency, from 100000 on for test money.
+std::string currency_of(std::uint32_t ledger) {
+    constexpr std::uint32_t kTest = 100'000;
+    auto const currency = Currency::from_numeric(static_cast<std::uint16_t>(ledger % kTest));
+    std::string const name{currency ? currency->alphabetic() : ""};
+    return name.empty() || ledger < kTest ? name : name + " test";
+}
+
 Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& data_dir) {
     return ledger::LedgerReader::open(data_dir);
 }
@@ -124,8 +132,10 @@ int ledger_trial_balance(std::filesystem::path const& data_dir, Format format) {
     if (auto const done = (*reader)->accounts(add); !done) {
         return report_error(done.error());
     }
+    bool const has_currencies = (*reader)->kind() == ledger::LedgerKind::full;
     Table table{
         {"ledger",
+         "currency",
          ">accounts",
          ">debits_posted",
          ">credits_posted",
@@ -140,6 +150,7 @@ int ledger_trial_balance(std::filesystem::path const& data_dir, Format format) {
         all_balanced = all_balanced && balanced;
         table.add(
             {std::to_string(ledger),
+             has_currencies ? currency_of(ledger) : "",
              std::to_string(sums.accounts),
              to_string(sums.debits_posted),
              to_string(sums.credits_posted),
