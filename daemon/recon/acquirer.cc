@@ -97,11 +97,6 @@ asio::awaitable<Result<void>> Reconciliation::run_acquirer(
     FLORIN_CO_TRY(auto lines, unmatched_lines(owner));
     FLORIN_CO_TRY(auto expected, expected_lines(acquirer.connector));
     report.acquirer.lines += static_cast<std::int64_t>(lines.size());
-    auto const count = [&](std::string const& by) {
-        ++report.acquirer.matched;
-        ++report.acquirer.matched_by[by];
-        ++progress_;
-    };
     std::vector<Line*> left;
     for (Line& line : lines) {
         Expected* const match = is_payment(line.value()) ? by_reference(expected, line) : nullptr;
@@ -128,14 +123,15 @@ asio::awaitable<Result<void>> Reconciliation::run_acquirer(
             );
             continue;
         }
-        FLORIN_CO_TRY_VOID(co_await match_transaction(acquirer, line, *match, "reference", report));
-        count("reference");
+        FLORIN_CO_TRY_VOID(
+            co_await match_transaction(acquirer, line, *match, "reference", report, found)
+        );
     }
     for (Line* const line : left) {
         if (!is_payment(line->value())) {
             FLORIN_CO_TRY(bool const matched, co_await match_other(acquirer, *line));
             if (matched) {
-                count("reference");
+                count(report.acquirer, "reference", 1);
             } else {
                 note_break(
                     found,
@@ -169,9 +165,8 @@ asio::awaitable<Result<void>> Reconciliation::run_acquirer(
         Expected* const match = by_amount_and_date(expected, *line);
         if (match != nullptr) {
             FLORIN_CO_TRY_VOID(
-                co_await match_transaction(acquirer, *line, *match, "amount_date", report)
+                co_await match_transaction(acquirer, *line, *match, "amount_date", report, found)
             );
-            count("amount_date");
             continue;
         }
         note_break(
@@ -185,7 +180,12 @@ asio::awaitable<Result<void>> Reconciliation::run_acquirer(
 }
 
 asio::awaitable<Result<void>> Reconciliation::match_transaction(
-    Acquirer acquirer, Line& line, Expected& expected, std::string_view by, RunReport& report
+    Acquirer acquirer,
+    Line& line,
+    Expected& expected,
+    std::string_view by,
+    RunReport& report,
+    Found& found
 ) {
     expected.is_taken = true;
     model::Attempt const& attempt = expected.attempt;
@@ -201,6 +201,22 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
         FLORIN_CO_TRY_VOID(
             co_await parts_.take_evidence(expected.line.owner, attempt.id, std::move(evidence))
         );
+        FLORIN_CO_TRY(
+            auto const after,
+            flow::load_known<model::Attempt>(
+                parts_.ledger.documents(), expected.line.owner, attempt.id
+            )
+        );
+        if (after.value.state != "approved") {
+            note_break(
+                found,
+                "outcome_conflict",
+                line,
+                "the report has attempt " + attempt.id +
+                    ", but what is known of it as a whole says " + after.value.state
+            );
+            co_return Result<void>{};
+        }
         report.unknowns_resolved.push_back(
             {.attempt = attempt.id,
              .operation = attempt.operation,
@@ -247,6 +263,7 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
     );
     explain(change, line, by, attempt.id);
     FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), subject));
+    count(report.acquirer, by, 1);
     co_return Result<void>{};
 }
 

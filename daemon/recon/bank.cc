@@ -102,11 +102,6 @@ asio::awaitable<Result<void>> Reconciliation::run_bank(
     FLORIN_CO_TRY(auto references, open_references());
     FLORIN_CO_TRY(auto payouts, open_payouts());
     report.bank.lines += static_cast<std::int64_t>(lines.size());
-    auto const count = [&](std::string const& by, std::size_t number) {
-        report.bank.matched += static_cast<std::int64_t>(number);
-        report.bank.matched_by[by] += static_cast<std::int64_t>(number);
-        progress_ += number;
-    };
 
     // By reference. Several lines of one reference count together where together they are the net.
     std::map<std::string, std::vector<Line*>> by_name;
@@ -120,7 +115,7 @@ asio::awaitable<Result<void>> Reconciliation::run_bank(
                 bool const matched, co_await match_payout(account, line, *payout, "reference")
             );
             if (matched) {
-                count("reference", 1);
+                count(report.bank, "reference", 1);
             } else {
                 note_break(
                     found,
@@ -174,7 +169,7 @@ asio::awaitable<Result<void>> Reconciliation::run_bank(
         std::vector<Stored<PayoutReference>*> one{&*reference};
         FLORIN_CO_TRY(bool const matched, co_await match_net(account, group, std::move(one), by));
         static_cast<void>(matched);
-        count(by, group.size());
+        count(report.bank, by, group.size());
     }
 
     // By amount and date, then as the sum of several.
@@ -228,7 +223,7 @@ asio::awaitable<Result<void>> Reconciliation::run_bank(
             );
             static_cast<void>(matched);
         }
-        count(by, 1);
+        count(report.bank, by, 1);
     }
     co_return Result<void>{};
 }

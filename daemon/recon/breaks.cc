@@ -3,6 +3,7 @@
 //   line_without_attempt  an acquirer reports what we never sent
 //   duplicate_line        an acquirer reports the same transaction twice
 //   amount_mismatch       both know it, with different amounts
+//   outcome_conflict      an acquirer reports what somebody decided has not happened
 //   missing_in_report     we have it, the acquirer's complete report of that day does not
 //   unknown_outcome       the same, and we do not know ourselves what became of it
 //   bank_line_unknown     the bank shows what nobody announced
@@ -26,6 +27,16 @@ using model::Kind;
 // A payout that was handed over shows on the bank's statement at the latest so many days later.
 constexpr std::int64_t kPayoutDays = 2;
 constexpr char const* kAssignee = "finance";
+
+// Whether the complete reports should have what was done then. A report of the same day has only
+// what happened before it was made, which was at the latest when it came in.
+bool is_covered(std::vector<model::StatementDocument> const& reports, std::int64_t time_s) {
+    constexpr std::int64_t kDay = 86'400;
+    return std::ranges::any_of(reports, [&](model::StatementDocument const& report) {
+        auto const day = day_number(report.date);
+        return day && (time_s / kDay < *day || (time_s / kDay == *day && time_s < report.imported));
+    });
+}
 
 // The last day that complete statements cover; nullopt: there is none.
 std::optional<std::int64_t> last_day(
@@ -71,10 +82,10 @@ Result<void> Reconciliation::find_missing(Acquirer const& acquirer, Found& found
     FLORIN_TRY(auto const expected, expected_lines(acquirer.connector));
     for (Expected const& each : expected) {
         model::Attempt const& attempt = each.attempt;
-        if (!covered || attempt.created / kDay > *covered) {
+        bool const is_open = attempt.closed == 0;
+        if (!covered || !is_covered(reports, is_open ? attempt.created : attempt.closed)) {
             continue;
         }
-        bool const is_open = attempt.closed == 0;
         Break made = make_break(is_open ? "unknown_outcome" : "missing_in_report", attempt.id);
         made.account = acquirer.connector;
         made.currency = attempt.currency;

@@ -108,6 +108,12 @@ void Reconciliation::explain(Change& change, Line& line, std::string_view by, st
     change.remove_for(line.owner, Kind::unmatched_line, line.id, line.unmatched_version);
 }
 
+void Reconciliation::count(LevelReport& level, std::string_view by, std::size_t lines) {
+    level.matched += static_cast<std::int64_t>(lines);
+    level.matched_by[std::string{by}] += static_cast<std::int64_t>(lines);
+    progress_ += lines;
+}
+
 asio::awaitable<Result<RunReport>> Reconciliation::run() {
     if (running_.exchange(true)) {
         co_return fail(Errc::conflict, "a reconciliation is under way");

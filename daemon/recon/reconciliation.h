@@ -138,8 +138,15 @@ private:
     Expected* by_reference(std::vector<Expected>& expected, Line const& line) const;
     Expected* by_amount_and_date(std::vector<Expected>& expected, Line const& line) const;
     boost::asio::awaitable<Result<void>> match_transaction(
-        Acquirer acquirer, Line& line, Expected& expected, std::string_view by, RunReport& report
+        Acquirer acquirer,
+        Line& line,
+        Expected& expected,
+        std::string_view by,
+        RunReport& report,
+        Found& found
     );
+    // Counts a line that was explained.
+    void count(LevelReport& level, std::string_view by, std::size_t lines);
     // What is not a payment of ours: chargebacks and fees. False: left unexplained.
     boost::asio::awaitable<Result<bool>> match_other(Acquirer acquirer, Line& line);
     Result<void> add_to_reference(

@@ -1,6 +1,7 @@
 // Settlement and reconciliation from outside: payments become payouts, reports and statements come
 // back, and the books say the same as the bank.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -66,6 +67,14 @@ test('a day is settled, reported, and agrees', async (t) => {
         assert.equal(createHash('sha256').update(bytes).digest('hex'), batch.file_sha256);
         const balance = await stripe.balance.retrieve();
         assert.deepEqual(balance.available.map((one) => one.amount), [0, 0]);
+    });
+
+    await t.test('the payout file is valid by the published schema', () => {
+        const read = "import sys, zipfile; sys.stdout.write(zipfile.ZipFile('/usr/share/java/hbci4j-core.jar').read('pain.001.001.09.xsd').decode())";
+        const schema = path.join(folder, 'pain.001.001.09.xsd');
+        writeFileSync(schema, spawnSync('python3', ['-c', read], { encoding: 'utf8' }).stdout);
+        const judged = spawnSync('xmllint', ['--noout', '--nonet', '--schema', schema, batch.file], { encoding: 'utf8' });
+        assert.equal(judged.status, 0, judged.stderr);
     });
 
     await t.test('settling again pays nothing twice', async () => {

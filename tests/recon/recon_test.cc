@@ -187,6 +187,7 @@ public:
     std::int64_t at_bank() { return balance(model::Role::bank, "client-money"); }
 
     Reconciliation& recon() { return *recon_; }
+    std::string decided;  // what became of attempts, whatever the evidence
     std::vector<std::string> const& evidence() const { return evidence_; }
 
 private:
@@ -200,10 +201,15 @@ private:
         FLORIN_CO_TRY(
             auto stored, flow::load_known<model::Attempt>(ledger_->documents(), owner, attempt)
         );
-        stored.value.state = evidence.outcome;
+        stored.value.state = decided.empty() ? evidence.outcome : decided;
         stored.value.closed = kToday;
         flow::Change change{owner};
         change.put(attempt, stored);
+        if (stored.value.state != "approved") {
+            change.remove_for(
+                model::connector_owner("bank", Mode::test), model::Kind::expected_line, attempt, 1
+            );
+        }
         commit(std::move(change));
         co_return Result<void>{};
     }
@@ -303,6 +309,18 @@ TEST_CASE("a line is the evidence that ends an unknown outcome") {
     CHECK(report.unknowns_resolved[0].attempt == capture.id);
     CHECK(rig.evidence() == Types{capture.id + " report_line approved"});
     CHECK(rig.clearing() == 777);
+}
+
+TEST_CASE("a line does not overrule what two people decided") {
+    Rig rig;
+    auto const refund = rig.attempt("refund", 300, true);
+    rig.decided = "declined";
+    rig.import("acquirer", {Rig::report(refund)});
+    auto const report = rig.run();
+    CHECK(report.acquirer.matched == 0);
+    CHECK(report.unknowns_resolved.empty());
+    CHECK(rig.breaks() == Types{"outcome_conflict"});
+    CHECK(rig.clearing() == 0);
 }
 
 TEST_CASE("what only one side has is a break, and closes when the other catches up") {
