@@ -26,6 +26,10 @@ if(FLORIN_SANITIZE)
     target_compile_options(
         florin_options INTERFACE -fsanitize=${FLORIN_SANITIZE} -fno-sanitize-recover=all
     )
+    if(FLORIN_SANITIZE MATCHES "undefined")
+        # A fifth of the build's time, for what AddressSanitizer sees anyway.
+        target_compile_options(florin_options INTERFACE -fno-sanitize=null,vptr,object-size)
+    endif()
     target_link_options(florin_options INTERFACE -fsanitize=${FLORIN_SANITIZE})
     if(FLORIN_SANITIZE MATCHES "thread")
         # g++ warns that ThreadSanitizer does not follow Asio's fences; its mutexes it does follow.
