@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace florin::recon {
 namespace {
@@ -196,7 +197,7 @@ Result<std::vector<Break>> Reconciliation::breaks(bool all) const {
         return true;
     };
     FLORIN_TRY_VOID(flow::each_of<Break>(parts_.ledger.documents(), platform(), {}, add));
-    std::ranges::stable_sort(found, {}, &Break::opened);
+    std::ranges::sort(found, {}, [](Break const& each) { return std::tie(each.opened, each.id); });
     return found;
 }
 

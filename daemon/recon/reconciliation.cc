@@ -81,7 +81,7 @@ Result<std::vector<Reconciliation::Line>> Reconciliation::unmatched_lines(std::s
     auto const& reader = parts_.ledger.documents();
     std::vector<Line> found;
     std::map<std::string, bool> is_complete;
-    auto const add = [&](std::string const& id, auto unmatched) -> Result<bool> {
+    auto const add = [&](std::string const& id, auto const& unmatched) -> Result<bool> {
         FLORIN_TRY(auto line, flow::load_known<StatementLineDocument>(reader, owner, id));
         std::string const& statement = line.value.statement;
         if (!is_complete.contains(statement)) {

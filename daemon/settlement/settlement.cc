@@ -448,7 +448,7 @@ Result<std::vector<model::Payout>> Settlement::payouts(std::string const& batch)
     auto const& reader = parts_.ledger.documents();
     std::vector<model::Payout> found;
     std::string const prefix = batch + "/";
-    auto const add = [&](std::string const& id, auto place) -> Result<bool> {
+    auto const add = [&](std::string const& id, auto const& place) -> Result<bool> {
         if (!id.starts_with(prefix)) {
             return false;
         }
