@@ -14,7 +14,7 @@ namespace florin::connectors::statements {
 namespace {
 
 constexpr std::string_view kVersions[] = {"02", "03", "04", "05", "06", "07", "08"};
-constexpr std::size_t kChunkBytes = 64 * 1024;
+constexpr std::size_t kChunkBytes = 65'536;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::string_view kStatementPath = "Document/BkToCstmrStmt/Stmt";
 

@@ -136,7 +136,7 @@ public:
     HttpsClient(Found found, std::shared_ptr<asio::ssl::context> tls)
         : found_{std::move(found)}, tls_{std::move(tls)} {}
 
-    Result<void> choose_mode(std::string mode) {
+    Result<void> choose_mode(std::string const& mode) {
         FLORIN_TRY(auto const overview, exchange(http::verb::get, "/admin/v1", {}));
         auto const modes = overview.value("modes", ordered_json::array());
         if (mode.empty() && modes.size() != 1) {
