@@ -30,12 +30,13 @@ constexpr std::int64_t kPayoutDays = 2;
 constexpr char const* kAssignee = "finance";
 
 // Whether the complete reports should have what was done then. A report of the same day has only
-// what happened before it was made, which was at the latest when it came in.
+// what happened before it was made, which was at the latest in the second when it came in.
 bool is_covered(std::vector<model::StatementDocument> const& reports, std::int64_t time_s) {
     constexpr std::int64_t kDay = 86'400;
     return std::ranges::any_of(reports, [&](model::StatementDocument const& report) {
         auto const day = day_number(report.date);
-        return day && (time_s / kDay < *day || (time_s / kDay == *day && time_s < report.imported));
+        return day &&
+               (time_s / kDay < *day || (time_s / kDay == *day && time_s <= report.imported));
     });
 }
 
