@@ -82,6 +82,7 @@ public:
                 {.directory = directory_.log(),
                  .witness = directory_.witness(),
                  .new_ledger_id = new_id,
+                 .sync = options.sync,
                  .cache_bytes = options.cache_bytes / 2}
             )
         );

@@ -31,6 +31,7 @@ struct LedgerOptions {
     std::uint64_t run_transfers = 1'000'000;  // transfers in one run of the views
     std::uint64_t run_bytes = 256ULL << 20U;  // or this much journal, whichever comes first
     std::size_t cache_bytes = 64U << 20U;     // block cache of each store
+    bool sync = true;  // false is for measurements only: acknowledged work may be lost
 };
 
 class Ledger {

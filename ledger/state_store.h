@@ -84,6 +84,9 @@ public:
     // Makes everything written so far durable, all tables together.
     virtual Result<void> flush() = 0;
 
+    // Rewrites the tables to the least they can take. Blocks for as long as that needs.
+    virtual Result<void> compact() { return {}; }
+
     // Every byte of every file against its checksum; Errc::corrupt names file and place.
     virtual Result<void> verify_files() const = 0;
 };

@@ -104,6 +104,11 @@ public:
         return HeadWitness::verify(options_.witness);
     }
 
+    Result<void> compact() override {
+        FLORIN_TRY_VOID(must_write());
+        return log_.compact();
+    }
+
 private:
     struct Job {
         Lease lease;
@@ -355,7 +360,7 @@ RocksLocalJournal::Told RocksLocalJournal::write(Job const& job, Head const& hea
     if (job.expected != head.last) {
         return compare_with_stored(job, head.last);
     }
-    if (auto const written = log_.write(job.group); !written) {
+    if (auto const written = log_.write(job.group, options_.sync); !written) {
         poisoned_ = written.error().context;
         return {AppendOutcome::unknown, *poisoned_};
     }

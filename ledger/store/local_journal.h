@@ -23,6 +23,9 @@ struct LocalJournalOptions {
     // Changes nothing on disk: append answers not_sent, acquire and drop_payload Errc::unsupported,
     // and an absent journal is Errc::not_found. Only while nobody writes.
     bool read_only = false;
+    // Every group reaches the disk before its completion. False is for measurements only: what was
+    // acknowledged may be lost with the machine.
+    bool sync = true;
     std::size_t cache_bytes = 32U << 20U;
 };
 
@@ -35,6 +38,9 @@ public:
     // Every table file of the log against its checksum, and the witness. What is still in the
     // write-ahead log is checked by opening, and by reading the records.
     virtual Result<void> verify_files() const = 0;
+
+    // Rewrites the tables to the least they can take. Blocks for as long as that needs.
+    virtual Result<void> compact() = 0;
 };
 
 }  // namespace florin::ledger

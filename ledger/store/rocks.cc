@@ -124,6 +124,17 @@ Result<void> RocksHandle::verify_files() const {
     return {};
 }
 
+Result<void> RocksHandle::compact() const {
+    for (auto* const family : families) {
+        auto const status =
+            database->CompactRange(rocksdb::CompactRangeOptions{}, family, nullptr, nullptr);
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, directory_.string() + ": compaction")};
+        }
+    }
+    return {};
+}
+
 RocksHandle::~RocksHandle() {
     if (database == nullptr) {
         return;

@@ -48,6 +48,8 @@ public:
     );
     // Checks every table file against the checksum that the manifest holds for it.
     Result<void> verify_files() const;
+    // Flushes and compacts every family.
+    Result<void> compact() const;
 
     rocksdb::DB* database = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> families;

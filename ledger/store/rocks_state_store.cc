@@ -163,6 +163,11 @@ public:
         return {};
     }
 
+    Result<void> compact() override {
+        FLORIN_TRY_VOID(must_write());
+        return handle_.compact();
+    }
+
     Result<void> verify_files() const override { return handle_.verify_files(); }
 
 private:

@@ -87,6 +87,10 @@ Result<void> StoredLog::verify_files() const {
     return handle_->verify_files();
 }
 
+Result<void> StoredLog::compact() {
+    return handle_->compact();
+}
+
 std::string StoredLog::name(Sequence sequence) const {
     return directory_.string() + ": record " + std::to_string(sequence);
 }
@@ -316,7 +320,7 @@ Result<void> StoredLog::drop_payload(Sequence sequence, std::uint32_t index) {
     return {};
 }
 
-Result<void> StoredLog::write(Group const& group) {
+Result<void> StoredLog::write(Group const& group, bool sync) {
     auto* const records = handle_->families[records_family];
     auto* const bodies = handle_->families[payload_family];
     std::size_t const bytes = group_bytes(group);
@@ -346,7 +350,9 @@ Result<void> StoredLog::write(Group const& group) {
         }
     }
     if (status.ok()) {
-        status = handle_->database->Write(synced(), &batch);
+        rocksdb::WriteOptions options;
+        options.sync = sync;
+        status = handle_->database->Write(options, &batch);
     }
     if (!status.ok()) {
         return std::unexpected{rocks_error(status, directory_.string() + ": append")};

@@ -54,10 +54,12 @@ public:
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const;
     Result<void> drop_payload(Sequence sequence, std::uint32_t index);
 
-    // All or nothing, durable on return. After an Error nobody knows what is on the disk.
-    Result<void> write(Group const& group);
+    // All or nothing, durable on return with `sync`. After an Error nobody knows what is on the
+    // disk.
+    Result<void> write(Group const& group, bool sync);
 
     Result<void> verify_files() const;
+    Result<void> compact();
     // "…/log: record 12", for messages.
     std::string name(Sequence sequence) const;
 

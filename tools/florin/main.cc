@@ -1,5 +1,6 @@
 // florin: the operator's tool. Each command says in one line what it reads or changes.
 #include "tools/florin/attempts.h"
+#include "tools/florin/bench/ledger_bench.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/recon.h"
 #include "tools/florin/settle.h"
@@ -20,6 +21,7 @@ struct Run {
     std::string id;
     std::string file;
     tools::DaemonOptions daemon;
+    tools::LedgerBenchOptions bench;
     bool manual_clock = false;
     bool unknown_only = false;
     bool all = false;
@@ -163,6 +165,32 @@ void add_recon(CLI::App& app, Run& run) {
     breaks->callback([&] { run.exit_code = tools::recon_breaks(run.daemon, run.all, run.format); });
 }
 
+void add_bench(CLI::App& app, Run& run) {
+    CLI::App* const bench = app.add_subcommand("bench", "Measure this version on this machine");
+    bench->require_subcommand(1);
+
+    CLI::App* const ledger = bench->add_subcommand(
+        "ledger", "The ledger kernel beside what the disk allows; writes a directory of its own"
+    );
+    auto& options = run.bench;
+    ledger->add_option("--workload", options.workload, tools::ledger_workload_names());
+    ledger->add_option(
+        "--transfers", options.transfers, "How many; each workload has its own number"
+    );
+    ledger->add_option(
+        "--data-dir", options.data_dir, "An empty directory to keep; else one is made and removed"
+    );
+    ledger->add_option("--in-flight", options.in_flight, "Batches sent and not yet answered")
+        ->check(CLI::Range(1, 64));
+    ledger->add_flag("!--no-sync", options.sync, "Do not wait for the disk: not what Florin does");
+    ledger->add_flag("!--no-verify", options.verify, "Do not verify the directory afterwards");
+    add_format(ledger, run);
+    ledger->callback([&] {
+        run.bench.format = run.format;
+        run.exit_code = tools::bench_ledger(run.bench);
+    });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -173,6 +201,7 @@ int main(int argc, char** argv) {
     add_attempts(app, run);
     add_settle(app, run);
     add_recon(app, run);
+    add_bench(app, run);
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& error) {

@@ -1,0 +1,66 @@
+#include "tools/florin/bench/measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <string>
+
+namespace florin::tools {
+namespace {
+
+std::uint64_t status_kilobytes(std::string const& field) {
+    std::ifstream status{"/proc/self/status"};
+    std::string name;
+    while (status >> name) {
+        if (name == field) {
+            std::uint64_t kilobytes = 0;
+            status >> kilobytes;
+            return kilobytes << 10U;
+        }
+        std::string rest;
+        std::getline(status, rest);
+    }
+    return 0;
+}
+
+}  // namespace
+
+double Latencies::percentile_ms(double fraction) {
+    if (took_.empty()) {
+        return 0;
+    }
+    auto const rank = std::ceil(fraction * static_cast<double>(took_.size()));
+    auto const at = std::min(static_cast<std::size_t>(std::max(rank, 1.0)), took_.size()) - 1;
+    auto const nth = took_.begin() + static_cast<std::ptrdiff_t>(at);
+    std::ranges::nth_element(took_, nth);
+    return std::chrono::duration<double, std::milli>(*nth).count();
+}
+
+std::uint64_t resident_bytes() {
+    return status_kilobytes("VmRSS:");
+}
+
+std::uint64_t peak_resident_bytes() {
+    return status_kilobytes("VmHWM:");
+}
+
+void reset_peak_memory() {
+    std::ofstream{"/proc/self/clear_refs"} << "5";
+}
+
+std::uint64_t directory_bytes(std::filesystem::path const& directory) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    std::filesystem::recursive_directory_iterator entry{directory, error};
+    for (; !error && entry != std::filesystem::recursive_directory_iterator{};
+         entry.increment(error)) {
+        std::error_code gone;  // files come and go while the store works
+        if (entry->is_regular_file(gone) && !gone) {
+            auto const size = entry->file_size(gone);
+            bytes += gone ? 0 : size;
+        }
+    }
+    return bytes;
+}
+
+}  // namespace florin::tools
