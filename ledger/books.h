@@ -6,186 +6,215 @@
 // ahead of applied only by what is in flight; it is never written anywhere before it is committed,
 // and a process that loses its lease or its journal throws it away with itself.
 //
-// What does not fit into memory is read from the run tables and the journal. Thread rule: the
-// ledger thread only.
+// What is newer than the stored runs is in memory (run.h); the rest is read from the run tables and
+// the journal. Thread rule: the ledger thread only.
 #pragma once
 
-#include "ledger/history.h"
-#include "ledger/journal.h"
+#include "ledger/account_cache.h"
+#include "ledger/expiries.h"
+#include "ledger/run.h"
 #include "ledger/state_store.h"
-
-#include <boost/unordered/unordered_flat_map.hpp>
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
 namespace florin::ledger {
 
-// Where a transfer is, or that its id was used up by a refusal.
-struct Location {
-    static constexpr std::uint32_t kUsedUp = 0xffffffff;
-    Sequence sequence = 0;
-    std::uint32_t index = 0;
-
-    bool is_used_up() const { return index == kUsedUp; }
-    friend bool operator==(Location const&, Location const&) = default;
-};
-// Values of table transfer_id: sequence u64, index u32, little-endian.
-std::string encode_location(Location location);
+// Values of table transfer_id: sequence and index as LEB128; index kUsedUp for a used-up id.
+void encode_location(std::string& out, Location location);
 Result<Location> decode_location(ByteView value);
 
-// An open pending transfer with a timeout.
-struct Expiry {
-    std::uint64_t expires_at = 0;
+struct BooksOptions {
+    std::size_t run_transfers = 500'000;  // expected in a run
+    // What is kept in memory beside what the newest runs need.
+    std::size_t accounts_max = 1'000'000;
+    std::size_t transfers_max = 262'144;
+    std::size_t expiries_max = 16'384;
+};
+
+// What a transfer or an expiry does to the pending amounts it finds.
+struct Resolution {
+    PendingState state = PendingState::posted;
+    std::uint16_t pending_flags = 0;
     std::uint64_t pending_timestamp = 0;
-    Location location;
-    friend auto operator<=>(Expiry const& a, Expiry const& b) {
-        return std::pair{a.expires_at, a.pending_timestamp} <=>
-               std::pair{b.expires_at, b.pending_timestamp};
-    }
-    friend bool operator==(Expiry const& a, Expiry const& b) { return (a <=> b) == 0; }
-};
-
-struct AccountSlot {
-    Account decided;
-    Account applied;
-    bool is_applied = false;  // false between being created and being durable
-    bool is_dirty = false;    // changed since the last run
-    HistoryBlock block;       // changes since the last finished block of this run
-};
-
-// What is newer than the stored runs. The run before is kept while it is being ingested.
-struct RecentBooks {
-    // Decided.
-    boost::unordered_flat_map<u128, Location, U128Hash> ids;
-    boost::unordered_flat_map<std::uint64_t, std::pair<PendingState, Sequence>> resolved;
-    // Applied.
-    std::vector<std::pair<std::uint64_t, u128>> account_times;     // ascending
-    std::vector<std::pair<std::uint64_t, Sequence>> record_times;  // ascending
-    std::vector<Change> history;                                   // finished blocks
-    std::vector<Expiry> expiries_added;
-    std::vector<Expiry> expiries_removed;
+    std::uint64_t expires_at = 0;  // 0: had no timeout
+    u128 pending_amount = 0;
 };
 
 class Books {
 public:
-    Books(Journal const& journal, StateStore const& store) : journal_{journal}, store_{store} {}
+    Books(Journal const& journal, StateStore const& store, BooksOptions const& options);
 
     // ---- lookups at the decided front -----------------------------------------------------------
-    // nullptr: no such account. Pointers stay valid for the life of the books.
+    // nullptr: no such account. Valid until the next trim().
     Result<AccountSlot*> account(u128 id);
     // nullopt: the id was never used.
     Result<std::optional<Location>> find_transfer(u128 id) const;
     Result<Transfer> transfer(Location location) const;
-    Result<PendingState> pending_state(std::uint64_t pending_timestamp) const;
+    // Of the pending transfer that is there and has this timestamp.
+    Result<PendingState> pending_state(Location pending, std::uint64_t timestamp) const;
     Result<bool> account_exists_at(std::uint64_t timestamp) const;
     Result<bool> transfer_exists_at(std::uint64_t timestamp) const;
-    // The last applied record that begins at or before this time; nullopt: none.
-    Result<std::optional<Sequence>> record_at(std::uint64_t timestamp) const;
-    // Every transfer of one record.
-    Result<std::vector<Transfer>> transfers_of(Sequence sequence) const;
-    std::set<Expiry> const& expiries() const { return expiries_; }
+    Expiries& expiries() { return expiries_; }
+    Expiries const& expiries() const { return expiries_; }
     std::uint64_t newest_account_timestamp() const { return newest_account_timestamp_; }
     std::uint64_t newest_transfer_timestamp() const { return newest_transfer_timestamp_; }
 
     // ---- decisions, undone as a whole when a chain breaks ---------------------------------------
-    // Inside a scope every change is remembered; keep() ends it, undo() takes it back.
+    // Inside a scope every change is remembered; keep ends it, undo takes it back.
     void open_scope();
     void keep_scope();
     void undo_scope();
 
-    void create_account(Account const& account);
-    void change_account(AccountSlot& slot, Account const& now);
-    void add_transfer(Transfer const& transfer, Location location);
-    void resolve_pending(std::uint64_t timestamp, PendingState state, Sequence sequence);
-    void add_expiry(Expiry const& expiry);
-    void remove_expiry(Expiry const& expiry);
-    // Never inside a scope: a used-up id outlives the chain that used it.
-    void use_up_id(u128 id, Sequence sequence);
-
-    // Transfers of the records from the last applied one on, by sequence: the part of the journal
-    // that may not be readable yet.
+    // Records are decided one after the other; everything below goes into the newest one.
     void begin_record(Sequence sequence);
     // The newest record turned out to hold nothing and will not be written.
     void drop_empty_record(Sequence sequence);
-    std::vector<Transfer> const& record_transfers(Sequence sequence) const;
-    void account_is_applied(AccountSlot& slot);
 
-    // ---- loading and dropping, by the views -----------------------------------------------------
-    struct Loaded {
-        std::uint64_t newest_account_timestamp = 0;
-        std::uint64_t newest_transfer_timestamp = 0;
+    void create_account(Account const& account);
+    // Both accounts of the transfer. `resolution` for a post or a void.
+    void add_transfer(
+        Transfer const& transfer,
+        AccountSlot& debit,
+        AccountSlot& credit,
+        Resolution const* resolution = nullptr
+    );
+    // A pending transfer runs out of time at `timestamp`.
+    void expire(
+        std::uint64_t timestamp,
+        AccountSlot& debit,
+        AccountSlot& credit,
+        Resolution const& resolution
+    );
+    // Never inside a scope: a used-up id outlives the chain that used it.
+    void use_up_id(u128 id);
+
+    // ---- records that are not applied yet, and the newest that are ------------------------------
+    std::uint32_t transfers_in(Sequence sequence) const;
+    // Hands over the transfers of a record that is decided; keep_encoded gives them back.
+    std::string take_transfers(Sequence sequence);
+    void keep_encoded(std::shared_ptr<EncodedRecord const> record);
+
+    // ---- applying -------------------------------------------------------------------------------
+    // The oldest record that is not applied: from here on readers see it.
+    void apply(Sequence sequence);
+    // Memory that is not needed any more. Ends the life of account pointers.
+    void trim();
+
+    struct Newest {
+        std::uint64_t account_timestamp = 0;
+        std::uint64_t transfer_timestamp = 0;
     };
-    // Reads what must be in memory: the open expiries.
-    Result<void> load(Loaded const& newest);
-    // Replay: the applied state is the decided one too.
-    void decided_is_applied();
-    // Records up to here can be read from the journal: keeps a bounded number of them in memory.
-    void applied_up_to(Sequence sequence);
-    // Starts a new run after `boundary`; what is newer moves along.
-    std::shared_ptr<RecentBooks const> rotate(Sequence boundary);
+    // After the stored runs are known: reads what must be in memory.
+    Result<void> load(Sequence stored, Newest const& newest);
+
+    // The run that is being filled, and the one that is being stored (or nullptr).
+    Run const& run() const { return *run_; }
+    Run const* storing() const { return storing_.get(); }
+    std::size_t applied_transfers() const { return run_->applied; }
+    std::size_t touched_accounts() const { return run_->touched.size(); }
+    // Cuts the run at the last applied record; what is decided after it moves along.
+    std::shared_ptr<Run const> cut_run();
+    // That run is in the store now.
+    void run_is_stored();
     // Runs up to here are read from the store; what is newer is in memory, even where the store has
     // it already.
-    void set_stored(Sequence boundary) {
-        stored_ = boundary;
-        ingesting_.reset();
-    }
     Sequence stored() const { return stored_; }
 
-    RecentBooks& recent() { return *current_; }
-    RecentBooks const& recent() const { return *current_; }
-    RecentBooks const* ingesting() const { return ingesting_.get(); }
+    Sequence applied() const { return applied_; }
+
+    // ---- for queries ----------------------------------------------------------------------------
+    // The last applied record that begins at or before this time; nullopt: none.
+    Result<std::optional<Sequence>> record_at(std::uint64_t timestamp) const;
+    // The same among stored records, by its time; 0: none.
+    Result<std::uint64_t> stored_record_time(std::uint64_t timestamp) const;
+    // The account as far as it is durable, without making room for it in memory.
+    Result<std::optional<Account>> durable_account(u128 id);
+    // Every transfer of one applied record.
+    Result<std::vector<Transfer>> transfers_of(Sequence sequence) const;
     StateStore const& store() const { return store_; }
     Journal const& journal() const { return journal_; }
-    // Every account in memory.
-    std::deque<AccountSlot>& slots() { return slots_; }
-    std::deque<AccountSlot> const& slots() const { return slots_; }
+    AccountCache& accounts() { return accounts_; }
 
 private:
-    struct Undo {
-        enum class Kind {
-            account_created,
-            account_changed,
-            transfer,
-            resolved,
-            expiry_added,
-            expiry_removed
-        };
-        Kind kind;
-        AccountSlot* slot = nullptr;
-        Account before;
-        u128 id = 0;
-        Sequence sequence = 0;
-        std::uint64_t timestamp = 0;
-        Expiry expiry;
-    };
     struct RecentRecord {
-        Sequence sequence;
-        std::vector<Transfer> transfers;
+        Sequence sequence = 0;
+        std::string deciding;                          // transfers, until they are encoded
+        std::shared_ptr<EncodedRecord const> encoded;  // afterwards
+        std::uint64_t entries_end = 0;                 // counted from the first of this process
+        std::vector<std::uint32_t> created;            // slots
+        std::vector<std::uint64_t> resolved;           // timestamps of pending transfers
+        std::vector<u128> used_ids;
+        std::vector<Expiry> expiries_added;
+        std::vector<Expiry> expiries_removed;
+        std::uint64_t first_timestamp = 0;  // of its transfers
+        RecordSummary summary;
+
+        ByteView transfers() const { return encoded ? ByteView{encoded->transfers} : deciding; }
+        std::size_t bytes() const { return encoded ? encoded->bytes() : deciding.size(); }
+        std::size_t count() const { return transfers().size() / sizeof(Transfer); }
     };
-    void remember(Undo undo);
-    void undo(Undo const& undo);
+    // Sizes to go back to when a chain breaks.
+    struct Scope {
+        std::size_t entries = 0;
+        std::size_t wide = 0;
+        std::size_t indexed = 0;
+        std::size_t created = 0;
+        std::size_t resolved = 0;
+        std::size_t expiries_added = 0;
+        std::size_t expiries_removed = 0;
+        std::uint64_t first_timestamp = 0;
+        RecordSummary summary;
+        std::uint64_t newest_account = 0;
+        std::uint64_t newest_transfer = 0;
+    };
+
+    RecentRecord const& record(Sequence sequence) const;
+    RecentRecord& record(Sequence sequence) {
+        return const_cast<RecentRecord&>(std::as_const(*this).record(sequence));
+    }
+    // What an entry does to its accounts, at the decided front.
+    struct Movement {
+        ChangeKind kind = ChangeKind::posted;
+        u128 amount = 0;
+        u128 released = 0;
+        std::uint16_t closing = 0;  // closing_debit, closing_credit: closed, or reopened on release
+    };
+    void push_entry(RunEntry entry, Movement const& moved, AccountSlot& debit, AccountSlot& credit);
+    void take_back_entry();
+    void resolve(Resolution const& resolution);
+    void index_user_data(Transfer const& transfer, Location location);
+    void move_to_next_run(Run& next);
+    void apply_entry(std::size_t place);
+    void touch(AccountSlot& slot, bool is_created);
+    Result<AccountSlot*> read_account(u128 id);
+    Result<std::optional<Location>> read_location(u128 id) const;
+    Result<void> last_stored_record(std::uint64_t timestamp, StateStore::Visitor const& take) const;
+    bool is_resolved_recently(std::uint64_t pending_timestamp) const;
 
     Journal const& journal_;
     StateStore const& store_;
-    std::deque<AccountSlot> slots_;
-    boost::unordered_flat_map<u128, AccountSlot*, U128Hash> slot_of_;
-    std::unique_ptr<RecentBooks> current_ = std::make_unique<RecentBooks>();
-    std::shared_ptr<RecentBooks const> ingesting_;
+    BooksOptions options_;
+    AccountCache accounts_;
+    Expiries expiries_;
+    std::unique_ptr<Run> run_;
+    std::shared_ptr<Run const> storing_;
+    std::uint64_t run_first_entry_ = 0;  // of run_, counted as in RecentRecord
     Sequence stored_ = 0;
-    std::set<Expiry> expiries_;
+    Sequence applied_ = 0;
+    u128 stored_id_max_ = 0;            // no stored id is above
     std::deque<RecentRecord> records_;  // consecutive sequences
-    std::size_t records_transfers_ = 0;
+    std::size_t records_bytes_ = 0;     // of the applied ones
+    std::size_t trim_accounts_at_ = 0;  // how many make it worth to look for some that may leave
     std::set<std::uint64_t> unapplied_account_times_;
     std::uint64_t newest_account_timestamp_ = 0;
     std::uint64_t newest_transfer_timestamp_ = 0;
 
     bool in_scope_ = false;
-    std::vector<Undo> undo_;
-    std::uint64_t scope_newest_account_ = 0;
-    std::uint64_t scope_newest_transfer_ = 0;
+    Scope scope_;
 };
 
 }  // namespace florin::ledger

@@ -51,7 +51,7 @@ private:
         std::uint64_t timestamp;
     };
     Result<TransferOutcome> create_transfer(
-        Transfer event, std::uint64_t timestamp, RecordDraft& draft
+        Transfer const& event, std::uint64_t timestamp, RecordDraft& draft
     );
     Result<TransferOutcome> compare_with_existing(Transfer const& event, Location location);
     Result<CreateTransferStatus> create_single(
@@ -61,8 +61,7 @@ private:
         Transfer event, std::uint64_t timestamp, RecordDraft& draft
     );
     Result<bool> import_regresses(std::uint64_t timestamp, bool is_account);
-    void add_transfer(Transfer const& transfer, RecordDraft& draft);
-    void use_up_id(u128 id, RecordDraft& draft);
+    void use_up_id(u128 id);
 
     // decide_command.cc
     Result<Receipt> check_documents(Command const& command);

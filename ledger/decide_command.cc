@@ -187,9 +187,11 @@ Result<Receipt> Decider::move_money(
 void Decider::add_live(Effect const& effect, RecordDraft& draft, std::uint32_t event_index) {
     draft.add(effect);
     auto const payload = [&](std::uint32_t index) { return &draft.payloads()[index]; };
-    for (Change const& change : live_changes(effect, draft.sequence(), event_index, payload)) {
+    auto changes = live_changes(effect, draft.sequence(), event_index, payload);
+    for (Change const& change : changes) {
         live_.put(change, draft.sequence());
     }
+    draft.add_live(std::move(changes));
 }
 
 Result<void> Decider::write_documents(
@@ -261,7 +263,7 @@ Result<Receipt> Decider::decide(Command const& command, std::uint64_t clock, Rec
         if (receipt.status == CommandStatus::transfer_refused &&
             is_transient(receipt.transfer_status)) {
             failed_ids_.clear();
-            use_up_id(command.transfers[receipt.index].id, draft);
+            use_up_id(command.transfers[receipt.index].id);
             draft.add(TransferIdsUsed{failed_ids_});
             receipt.sequence = draft.sequence();
         }

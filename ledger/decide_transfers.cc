@@ -301,31 +301,8 @@ Result<CreateTransferStatus> Decider::create_single(
     }
 
     event.timestamp = timestamp;
-    add_transfer(event, draft);
-    Account debit_now = debit->decided;
-    Account credit_now = credit->decided;
-    if (event.has(transfer_pending)) {
-        debit_now.debits_pending += event.amount;
-        credit_now.credits_pending += event.amount;
-        if (event.has(closing_debit)) {
-            debit_now.flags |= account_closed;
-        }
-        if (event.has(closing_credit)) {
-            credit_now.flags |= account_closed;
-        }
-        if (event.timeout != 0) {
-            books_.add_expiry(
-                {.expires_at = expires_at(event),
-                 .pending_timestamp = timestamp,
-                 .location = {draft.sequence(), draft.transfers() - 1}}
-            );
-        }
-    } else {
-        debit_now.debits_posted += event.amount;
-        credit_now.credits_posted += event.amount;
-    }
-    books_.change_account(*debit, debit_now);
-    books_.change_account(*credit, credit_now);
+    books_.add_transfer(event, *debit, *credit);
+    draft.count_transfer();
     return Status::created;
 }
 
@@ -350,7 +327,7 @@ Result<CreateTransferStatus> Decider::resolve_pending(
     if (event.has(void_pending_transfer) && amount < pending.amount) {
         return Status::pending_transfer_has_different_amount;
     }
-    FLORIN_TRY(PendingState const state, books_.pending_state(pending.timestamp));
+    FLORIN_TRY(PendingState const state, books_.pending_state(*location, pending.timestamp));
     switch (state) {
         case PendingState::open: break;
         case PendingState::posted: return Status::pending_transfer_already_posted;
@@ -387,46 +364,33 @@ Result<CreateTransferStatus> Decider::resolve_pending(
     event.ledger = pending.ledger;
     event.code = pending.code;
     event.timestamp = timestamp;
-    PendingState const now = voids ? PendingState::voided : PendingState::posted;
-    add_transfer(event, draft);
-    draft.add(PendingResolved{
-        .index = draft.transfers() - 1,
-        .state = now,
+    Resolution const resolution{
+        .state = voids ? PendingState::voided : PendingState::posted,
         .pending_flags = pending.flags,
         .pending_timestamp = pending.timestamp,
         .expires_at = expiry,
         .pending_amount = pending.amount,
+    };
+    books_.add_transfer(event, *debit, *credit, &resolution);
+    draft.add(PendingResolved{
+        .index = draft.transfers(),
+        .state = resolution.state,
+        .pending_flags = resolution.pending_flags,
+        .pending_timestamp = resolution.pending_timestamp,
+        .expires_at = resolution.expires_at,
+        .pending_amount = resolution.pending_amount,
     });
-    books_.resolve_pending(pending.timestamp, now, draft.sequence());
-    if (expiry != 0) {
-        books_.remove_expiry(
-            {.expires_at = expiry, .pending_timestamp = pending.timestamp, .location = {}}
-        );
-    }
-    Account debit_now = debit->decided;
-    Account credit_now = credit->decided;
-    release_pending(debit_now, credit_now, pending.amount, pending.flags, voids);
-    if (!voids) {
-        debit_now.debits_posted += amount;
-        credit_now.credits_posted += amount;
-    }
-    books_.change_account(*debit, debit_now);
-    books_.change_account(*credit, credit_now);
+    draft.count_transfer();
     return Status::created;
 }
 
-void Decider::add_transfer(Transfer const& transfer, RecordDraft& draft) {
-    books_.add_transfer(transfer, {draft.sequence(), draft.transfers()});
-    draft.count_transfer();
-}
-
-void Decider::use_up_id(u128 id, RecordDraft& draft) {
-    books_.use_up_id(id, draft.sequence());
+void Decider::use_up_id(u128 id) {
+    books_.use_up_id(id);
     failed_ids_.push_back(id);
 }
 
 Result<Decider::TransferOutcome> Decider::create_transfer(
-    Transfer event, std::uint64_t timestamp, RecordDraft& draft
+    Transfer const& event, std::uint64_t timestamp, RecordDraft& draft
 ) {
     auto const refused = [&](Status status) { return TransferOutcome{status, timestamp}; };
     if ((event.flags & ~kTransferFlagsKnown) != 0) {
@@ -463,7 +427,7 @@ Result<CreateTransfersAnswer> Decider::decide(
     };
     auto const failed = [&](Transfer const& event, Status status) {
         if (is_transient(status)) {
-            use_up_id(event.id, draft);
+            use_up_id(event.id);
         }
     };
     Chain<Transfer, Status> chain{books_, draft};
@@ -477,18 +441,20 @@ Result<CreateTransfersAnswer> Decider::decide(
 Result<std::size_t> Decider::expire(
     std::uint64_t clock, std::size_t limit, bool spread, RecordDraft& draft
 ) {
-    std::vector<Expiry> due;
-    for (Expiry const& expiry : books_.expiries()) {
-        if (expiry.expires_at > clock || due.size() >= limit) {
-            break;
-        }
-        due.push_back(expiry);
-    }
+    FLORIN_TRY(auto const due, books_.expiries().due(clock, limit));
     for (std::size_t i = 0; i < due.size(); ++i) {
         FLORIN_TRY(Transfer const pending, books_.transfer(due[i].location));
         FLORIN_TRY(AccountSlot* const debit, books_.account(pending.debit_account_id));
         FLORIN_TRY(AccountSlot* const credit, books_.account(pending.credit_account_id));
         FLORIN_CHECK(debit != nullptr && credit != nullptr, "accounts of a transfer exist");
+        Resolution const resolution{
+            .state = PendingState::expired,
+            .pending_flags = pending.flags,
+            .pending_timestamp = pending.timestamp,
+            .expires_at = due[i].expires_at,
+            .pending_amount = pending.amount,
+        };
+        std::uint64_t const timestamp = spread ? clock - due.size() + i + 1 : clock;
         draft.add(PendingExpired{
             .pending_id = pending.id,
             .debit_account_id = pending.debit_account_id,
@@ -496,17 +462,11 @@ Result<std::size_t> Decider::expire(
             .amount = pending.amount,
             .pending_timestamp = pending.timestamp,
             .expires_at = due[i].expires_at,
-            .timestamp = spread ? clock - due.size() + i + 1 : clock,
+            .timestamp = timestamp,
             .transfers_before = draft.transfers(),
             .pending_flags = pending.flags,
         });
-        books_.resolve_pending(pending.timestamp, PendingState::expired, draft.sequence());
-        books_.remove_expiry(due[i]);
-        Account debit_now = debit->decided;
-        Account credit_now = credit->decided;
-        release_pending(debit_now, credit_now, pending.amount, pending.flags, true);
-        books_.change_account(*debit, debit_now);
-        books_.change_account(*credit, credit_now);
+        books_.expire(timestamp, *debit, *credit, resolution);
     }
     return due.size();
 }

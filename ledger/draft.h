@@ -5,7 +5,9 @@
 #include "ledger/effects.h"
 #include "ledger/journal.h"
 #include "ledger/record.h"
+#include "ledger/state_store.h"
 
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -26,11 +28,23 @@ public:
     std::size_t record_bytes() const { return transfers_ * sizeof(Transfer) + effects_.size(); }
 
     void count_transfer() { ++transfers_; }
-    void add(Effect const& effect) { encode_effect(effects_, effect); }
+    template <class E>
+    void add(E const& effect) {
+        encode_effect(effects_, effect);
+    }
+    // What applying the record will do to the live tables.
+    void add_live(std::vector<Change> changes) {
+        live_.insert(
+            live_.end(),
+            std::make_move_iterator(changes.begin()),
+            std::make_move_iterator(changes.end())
+        );
+    }
+    std::vector<Change> take_live() { return std::move(live_); }
     PayloadReference add_payload(Payload body);
     std::uint32_t next_event_index() { return events_++; }
 
-    std::string const& effects() const { return effects_; }
+    std::string take_effects() { return std::move(effects_); }
     std::vector<Payload>& payloads() { return payloads_; }
 
     // What a broken chain takes back.
@@ -51,6 +65,7 @@ private:
     std::uint32_t events_ = 0;
     std::string effects_;
     std::vector<Payload> payloads_;
+    std::vector<Change> live_;
     std::size_t payload_bytes_ = 0;
 };
 

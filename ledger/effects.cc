@@ -24,6 +24,17 @@ enum class Type : std::uint8_t {
     counter_released = 13,
 };
 
+// Alternatives of Effect stand in the order of their numbers.
+template <class E, std::size_t I = 0>
+constexpr Type type_of() {
+    if constexpr (std::is_same_v<E, std::variant_alternative_t<I, Effect>>) {
+        return static_cast<Type>(I + 1);
+    } else {
+        return type_of<E, I + 1>();
+    }
+}
+static_assert(type_of<CounterReleased>() == Type::counter_released);
+
 // One body function per effect serves both directions: `io` writes or reads each field in turn.
 class Writer {
 public:
@@ -240,26 +251,41 @@ bool is_sound(Effect const& effect) {
 
 }  // namespace
 
-void encode_effect(std::string& out, Effect const& effect) {
-    static_assert(std::variant_size_v<Effect> == 13, "every effect has a type number");
+template <class E>
+void encode_effect(std::string& out, E const& effect) {
     std::size_t const start = out.size();
     ByteWriter writer{out};
-    writer.little(static_cast<std::uint8_t>(effect.index() + 1));
+    writer.little(static_cast<std::uint8_t>(type_of<E>()));
     writer.little(std::uint8_t{0});
     writer.little(std::uint16_t{0});
     writer.little(std::uint32_t{0});
     Writer io{out};
-    auto const body = [&](auto const& e) {
-        if constexpr (requires { write_special(writer, io, e); }) {
-            write_special(writer, io, e);
-        } else {
-            static_cast<void>(fields(io, e));  // writing cannot fail
-        }
-    };
-    std::visit(body, effect);
+    if constexpr (requires { write_special(writer, io, effect); }) {
+        write_special(writer, io, effect);
+    } else {
+        static_cast<void>(fields(io, effect));  // writing cannot fail
+    }
     auto const length = static_cast<std::uint32_t>(out.size() - start - 8);
     std::memcpy(out.data() + start + 4, &length, sizeof length);
 }
+
+void encode_effect(std::string& out, Effect const& effect) {
+    std::visit([&](auto const& e) { encode_effect(out, e); }, effect);
+}
+
+template void encode_effect(std::string& out, Genesis const& effect);
+template void encode_effect(std::string& out, ClockAdvanced const& effect);
+template void encode_effect(std::string& out, AccountCreated const& effect);
+template void encode_effect(std::string& out, TransferIdsUsed const& effect);
+template void encode_effect(std::string& out, PendingResolved const& effect);
+template void encode_effect(std::string& out, PendingExpired const& effect);
+template void encode_effect(std::string& out, DocumentWritten const& effect);
+template void encode_effect(std::string& out, DocumentRemoved const& effect);
+template void encode_effect(std::string& out, TimerSet const& effect);
+template void encode_effect(std::string& out, TimerCleared const& effect);
+template void encode_effect(std::string& out, EventRecorded const& effect);
+template void encode_effect(std::string& out, CounterTaken const& effect);
+template void encode_effect(std::string& out, CounterReleased const& effect);
 
 Result<Effect> EffectReader::next() {
     std::size_t const at = reader_.position();

@@ -143,6 +143,9 @@ using Effect = std::variant<
     CounterTaken,
     CounterReleased>;
 
+// E: one of the alternatives of Effect.
+template <class E>
+void encode_effect(std::string& out, E const& effect);
 void encode_effect(std::string& out, Effect const& effect);
 
 // Reads one effect after the other. Errc::malformed names the byte; Errc::unsupported a type that

@@ -78,7 +78,7 @@ Engine::Engine(EngineOptions options, Journal& journal, StateStore& store, Clock
       journal_{journal},
       store_{store},
       wall_{clock},
-      books_{journal, store},
+      books_{journal, store, options_.books},
       live_{store},
       decider_{books_, live_},
       views_{books_, store} {}
@@ -111,8 +111,6 @@ Result<void> Engine::recover() {
         return write_genesis();
     }
     FLORIN_TRY(figures_.replayed, replay());
-    books_.decided_is_applied();
-    books_.applied_up_to(head_.sequence);
     return {};
 }
 
@@ -151,18 +149,16 @@ Result<std::uint64_t> Engine::replay() {
     FLORIN_TRY(kind_, ledger_kind(journal_));
     std::uint64_t replayed = 0;
     auto const apply = [&](ReplayedRecord const& record) -> Result<void> {
-        FLORIN_TRY_VOID(views_.apply(record.for_views(), true));
+        FLORIN_TRY_VOID(views_.replay(record.for_views()));
         ++replayed;
         if (replayed % kPublishEvery == 0) {
             FLORIN_TRY_VOID(views_.publish());
         }
-        if (views_.run_transfers() >= options_.run_transfers ||
-            views_.run_bytes() >= options_.run_bytes) {
-            RunContent const run = views_.rotate();
-            FLORIN_TRY_VOID(store_.ingest(build_run(run)));
-            views_.run_is_stored(run.boundary);
-            books_.applied_up_to(run.boundary);
+        if (views_.is_run_full(options_.run)) {
+            FLORIN_TRY(LedgerTotals after, views_.cut_run().store(store_));
+            views_.run_is_stored(std::move(after));
         }
+        books_.trim();
         return {};
     };
     FLORIN_TRY(
@@ -269,11 +265,11 @@ Result<Answer> Engine::advance_clock(AdvanceClock const& request) {
 }
 
 void Engine::pulse() {
-    if (failure_ || options_.manual_clock || books_.expiries().empty()) {
+    if (failure_ || options_.manual_clock || !books_.expiries().next()) {
         return;
     }
     std::uint64_t const now = wall_.wall_ns();
-    if (books_.expiries().begin()->expires_at > now) {
+    if (*books_.expiries().next() > now) {
         return;
     }
     std::uint64_t const clock = next_clock(kExpiriesAtOnce);
@@ -288,10 +284,7 @@ void Engine::pulse() {
 }
 
 std::optional<std::uint64_t> Engine::next_expiry() const {
-    if (options_.manual_clock || books_.expiries().empty()) {
-        return std::nullopt;
-    }
-    return books_.expiries().begin()->expires_at;
+    return options_.manual_clock ? std::nullopt : books_.expiries().next();
 }
 
 void Engine::submit(std::unique_ptr<PendingRequest> request) {
@@ -323,11 +316,14 @@ void Engine::submit(std::unique_ptr<PendingRequest> request) {
     waiting.push_back({.request = std::move(request), .answer = std::move(answer)});
 }
 
-Group Engine::encode_group() {
-    Group group;
+Engine::InFlight Engine::encode_group() {
+    InFlight flight;
+    flight.expected = decided_;
     for (RecordDraft& draft : drafts_) {
-        auto const& transfers = books_.record_transfers(draft.sequence());
-        FLORIN_CHECK(transfers.size() == draft.transfers(), "a draft counts its transfers");
+        FLORIN_CHECK(
+            books_.transfers_in(draft.sequence()) == draft.transfers(),
+            "a draft counts its transfers"
+        );
         RecordHeader header;
         header.ledger_id = journal_.ledger_id();
         header.sequence = draft.sequence();
@@ -337,16 +333,19 @@ Group Engine::encode_group() {
         header.stable_sequence = head_.sequence;
         header.time = draft.time();
         header.count = draft.transfers();
-        std::string body{
-            reinterpret_cast<char const*>(transfers.data()), transfers.size() * sizeof(Transfer)
-        };
-        auto record = std::make_shared<EncodedRecord>(encode_record(
-            header, std::move(body), std::string{draft.effects()}, std::move(draft.payloads())
+        auto record = std::make_shared<EncodedRecord const>(encode_record(
+            header,
+            books_.take_transfers(draft.sequence()),
+            draft.take_effects(),
+            std::move(draft.payloads())
         ));
+        books_.keep_encoded(record);
         decided_ = record->position;
-        group.push_back(std::move(record));
+        flight.group.push_back(std::move(record));
+        flight.live.push_back(draft.take_live());
     }
-    return group;
+    drafts_.clear();
+    return flight;
 }
 
 bool Engine::start_append(AppendCompletion completion) {
@@ -375,14 +374,9 @@ bool Engine::start_append(AppendCompletion completion) {
         }
         return false;
     }
-    Position const expected = decided_;
-    std::uint64_t const time = drafts_.back().time();
-    in_flight_ = InFlight{
-        .group = encode_group(), .expected = expected, .time = time, .waiting = std::move(waiting_)
-    };
-    waiting_.clear();
-    drafts_.clear();
-    journal_.append(lease_, expected, in_flight_->group, std::move(completion));
+    in_flight_ = encode_group();
+    in_flight_->waiting = std::exchange(waiting_, {});
+    journal_.append(lease_, in_flight_->expected, in_flight_->group, std::move(completion));
     return true;
 }
 
@@ -413,7 +407,7 @@ void Engine::complete(AppendOutcome outcome, std::string const& why) {
     InFlight done = std::move(*in_flight_);
     in_flight_.reset();
     head_ = done.group.back()->position;
-    if (auto const applied = apply_group(done.group); !applied) {
+    if (auto const applied = apply_group(done); !applied) {
         // Durable, but not visible here: the restart will apply it.
         for (Waiting& waiting : done.waiting) {
             waiting.request->answer(fail(Errc::closed, applied.error().context));
@@ -426,49 +420,44 @@ void Engine::complete(AppendOutcome outcome, std::string const& why) {
             waiting.answer ? std::move(*waiting.answer) : read(waiting.request->request)
         );
     }
-    rotate_if_full();
+    cut_run_if_full();
+    books_.trim();
 }
 
-Result<void> Engine::apply_group(Group const& group) {
-    for (auto const& record : group) {
-        auto const payload = [&](std::uint32_t index) -> Payload const* {
-            return index < record->payloads.size() ? &record->payloads[index] : nullptr;
-        };
-        FLORIN_TRY_VOID(views_.apply(
-            {.sequence = record->position.sequence,
-             .transfers = record->transfers,
-             .effects = record->effects,
-             .payload = payload},
-            false
-        ));
-        figures_.transfers += record->transfers.size() / sizeof(Transfer);
+Result<void> Engine::apply_group(InFlight& done) {
+    for (std::size_t i = 0; i < done.group.size(); ++i) {
+        EncodedRecord const& record = *done.group[i];
+        views_.apply(
+            record.position.sequence,
+            record.transfers.size() + record.effects.size(),
+            std::move(done.live[i])
+        );
+        figures_.transfers += record.transfers.size() / sizeof(Transfer);
     }
     ++figures_.groups;
-    figures_.records += group.size();
+    figures_.records += done.group.size();
     FLORIN_TRY_VOID(views_.publish());
-    Sequence const applied = group.back()->position.sequence;
-    live_.applied_up_to(applied);
-    books_.applied_up_to(applied);
+    live_.applied_up_to(head_.sequence);
     return {};
 }
 
-void Engine::rotate_if_full() {
-    bool const full = views_.run_transfers() >= options_.run_transfers ||
-                      views_.run_bytes() >= options_.run_bytes;
-    if (!full || storing_ || failure_) {
+void Engine::cut_run_if_full() {
+    if (!views_.is_run_full(options_.run) || storing_ || failure_) {
         return;
     }
     storing_ = true;
-    auto const run = std::make_shared<RunContent const>(views_.rotate());
+    auto const run = std::make_shared<RunToStore const>(views_.cut_run());
     auto const job = [this, run] {
-        auto stored = store_.ingest(build_run(*run));
+        RunOutcome stored = run->store(store_);
         if (stored) {
-            stored = store_.flush();
+            if (auto const flushed = store_.flush(); !flushed) {
+                stored = std::unexpected{flushed.error()};
+            }
         }
         if (run_ready_) {
-            run_ready_(std::move(stored), run->boundary);
+            run_ready_(std::move(stored));
         } else {
-            run_stored(std::move(stored), run->boundary);
+            run_stored(std::move(stored));
         }
     };
     if (options_.background) {
@@ -478,13 +467,13 @@ void Engine::rotate_if_full() {
     }
 }
 
-void Engine::run_stored(Result<void> stored, Sequence boundary) {
+void Engine::run_stored(RunOutcome stored) {
     storing_ = false;
     if (!stored) {
         fail_all(stored.error());
         return;
     }
-    views_.run_is_stored(boundary);
+    views_.run_is_stored(std::move(*stored));
 }
 
 Result<void> Engine::flush() {

@@ -28,8 +28,8 @@ struct EngineOptions {
     LedgerKind kind = LedgerKind::full;  // of a journal that is still empty
     bool manual_clock = false;
     std::size_t group_bytes_max = 4U << 20U;
-    std::uint64_t run_transfers = 1'000'000;
-    std::uint64_t run_bytes = 256ULL << 20U;
+    Views::RunLimits run;
+    BooksOptions books;
     std::array<unsigned char, 16> leader_id{};
     // Runs a job beside the ledger thread and tells when it is done; by default, right here.
     std::function<void(std::function<void()> job)> background;
@@ -59,8 +59,9 @@ public:
     // Bytes decided and not sent: the caller stops feeding above group_bytes_max.
     std::size_t decided_bytes() const;
 
-    // The background job of a run is done: call on this thread.
-    void run_stored(Result<void> stored, Sequence boundary);
+    // The background job of a run is done, with the sums after it: call on this thread.
+    using RunOutcome = Result<LedgerTotals>;
+    void run_stored(RunOutcome stored);
     // True while a run is being stored.
     bool is_storing() const { return storing_; }
     // Makes the live tables durable, so that a restart has little to replay.
@@ -68,7 +69,9 @@ public:
 
     // Set once the journal or a store failed.
     std::optional<Error> const& failure() const { return failure_; }
-    void on_run_ready(std::function<void(Result<void>, Sequence)> callback) {
+    // Called where the background job runs; it must bring its argument to run_stored. Without it,
+    // the job does that itself.
+    void on_run_ready(std::function<void(RunOutcome)> callback) {
         run_ready_ = std::move(callback);
     }
 
@@ -94,7 +97,7 @@ private:
     struct InFlight {
         Group group;
         Position expected;
-        std::uint64_t time = 0;
+        std::vector<std::vector<Change>> live;  // of each record
         std::vector<Waiting> waiting;
     };
 
@@ -108,9 +111,9 @@ private:
     Result<Answer> decide(Request const& request);
     Result<Answer> advance_clock(AdvanceClock const& request);
     Result<Answer> read(Request const& request);
-    Group encode_group();
-    Result<void> apply_group(Group const& group);
-    void rotate_if_full();
+    InFlight encode_group();
+    Result<void> apply_group(InFlight& done);
+    void cut_run_if_full();
     void fail_all(Error error);
 
     EngineOptions options_;
@@ -132,7 +135,7 @@ private:
     bool storing_ = false;
     unsigned unknown_in_a_row_ = 0;
     std::optional<Error> failure_;
-    std::function<void(Result<void>, Sequence)> run_ready_;
+    std::function<void(RunOutcome)> run_ready_;
     Figures figures_;
 };
 

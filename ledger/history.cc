@@ -41,7 +41,7 @@ Result<HistoryEntry> decode_change(ByteReader& in, HistoryEntry const& previous)
         FLORIN_TRY(change.released, in.varint());
     }
     entry.after = previous.after;
-    apply_change(entry.after, change);
+    apply_change(entry.after, change.credit, change.kind, change.amount, change.released);
     return entry;
 }
 
@@ -68,23 +68,7 @@ Result<std::vector<HistoryEntry>> decode_block(ByteView key, ByteView value) {
 
 }  // namespace
 
-void apply_change(AccountBalance& balance, BalanceChange const& change) {
-    u128& pending = change.credit ? balance.credits_pending : balance.debits_pending;
-    u128& posted = change.credit ? balance.credits_posted : balance.debits_posted;
-    switch (change.kind) {
-        case ChangeKind::posted: posted += change.amount; break;
-        case ChangeKind::reserved: pending += change.amount; break;
-        case ChangeKind::post_pending:
-            pending -= change.released;
-            posted += change.amount;
-            break;
-        case ChangeKind::void_pending:
-        case ChangeKind::expired: pending -= change.released; break;
-    }
-    balance.timestamp = change.timestamp;
-}
-
-void HistoryBlock::add(AccountBalance const& before, BalanceChange const& change) {
+void HistoryBlock::add(Balances const& before, BalanceChange const& change) {
     if (empty()) {
         opening_ = before;
         first_timestamp_ = last_timestamp_ = change.timestamp;
@@ -126,7 +110,11 @@ std::string HistoryBlock::value() const {
 }
 
 void HistoryBlock::clear() {
-    *this = HistoryBlock{};
+    opening_ = {};
+    first_timestamp_ = last_timestamp_ = 0;
+    first_sequence_ = last_sequence_ = 0;
+    count_ = 0;
+    changes_.clear();
 }
 
 Result<std::vector<HistoryEntry>> decode_history(ByteView key, ByteView value) {

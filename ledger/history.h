@@ -45,22 +45,42 @@ struct BalanceChange {
     u128 released = 0;
 };
 
-// Adds a change to the balances it acts on.
-void apply_change(AccountBalance& balance, BalanceChange const& change);
+// Adds a change to the balances of its side, or takes it away again. `Holder`: Balances or Account.
+template <class Holder>
+void apply_change(Holder& holder, bool credit, ChangeKind kind, u128 amount, u128 released) {
+    u128& pending = credit ? holder.credits_pending : holder.debits_pending;
+    u128& posted = credit ? holder.credits_posted : holder.debits_posted;
+    switch (kind) {
+        case ChangeKind::posted: posted += amount; break;
+        case ChangeKind::reserved: pending += amount; break;
+        case ChangeKind::post_pending:
+            pending -= released;
+            posted += amount;
+            break;
+        case ChangeKind::void_pending:
+        case ChangeKind::expired: pending -= released; break;
+    }
+}
+template <class Holder>
+void take_back_change(Holder& holder, bool credit, ChangeKind kind, u128 amount, u128 released) {
+    // Unsigned arithmetic wraps: adding the negative is taking away.
+    apply_change(holder, credit, kind, u128{0} - amount, u128{0} - released);
+}
 
-// The changes of one account since its last stored block.
+// Makes a stored block out of changes, oldest first.
 class HistoryBlock {
 public:
     bool empty() const { return count_ == 0; }
+    // Of the changes so far.
     std::size_t bytes() const { return changes_.size(); }
     // `before`: the balances that the change acts on.
-    void add(AccountBalance const& before, BalanceChange const& change);
+    void add(Balances const& before, BalanceChange const& change);
     std::string key(u128 account_id, std::uint32_t number) const;
     std::string value() const;
     void clear();
 
 private:
-    AccountBalance opening_;
+    Balances opening_;
     std::uint64_t first_timestamp_ = 0;
     Sequence first_sequence_ = 0;
     std::uint64_t last_timestamp_ = 0;
@@ -71,7 +91,7 @@ private:
 
 struct HistoryEntry {
     BalanceChange change;
-    AccountBalance after;
+    Balances after;
 };
 
 // All entries of a stored block, oldest first. Errc::corrupt names the account.

@@ -28,9 +28,10 @@ struct LedgerOptions {
     bool manual_clock = false;           // starts at 0 and moves by AdvanceClock and creations only
     std::size_t queue_requests_max = 16'384;
     std::size_t group_bytes_max = 4U << 20U;
-    std::uint64_t run_transfers = 1'000'000;  // transfers in one run of the views
+    std::uint64_t run_transfers = 500'000;    // transfers in one run of the views
     std::uint64_t run_bytes = 256ULL << 20U;  // or this much journal, whichever comes first
     std::size_t cache_bytes = 64U << 20U;     // block cache of each store
+    std::size_t accounts_max = 1'000'000;     // kept in memory, about 300 bytes each
     bool sync = true;  // false is for measurements only: acknowledged work may be lost
 };
 

@@ -17,9 +17,9 @@ LedgerThread::LedgerThread(
       requests_max_{requests_max},
       group_bytes_max_{group_bytes_max},
       head_{engine_->head()} {
-    engine_->on_run_ready([this](Result<void> stored, Sequence boundary) {
+    engine_->on_run_ready([this](Engine::RunOutcome stored) {
         std::lock_guard const lock{mutex_};
-        run_stored_ = RunStored{std::move(stored), boundary};
+        run_stored_ = std::move(stored);
         wake_.notify_one();
     });
     thread_ = std::thread{[this] { run(); }};
@@ -130,7 +130,7 @@ void LedgerThread::run() {
     for (;;) {
         std::deque<std::unique_ptr<PendingRequest>> batch;
         std::optional<Completion> completion;
-        std::optional<RunStored> run_stored;
+        std::optional<Engine::RunOutcome> run_stored;
         bool stopping = false;
         {
             std::unique_lock lock{mutex_};
@@ -141,7 +141,7 @@ void LedgerThread::run() {
             batch.swap(queue_);
         }
         if (run_stored) {
-            engine_->run_stored(std::move(run_stored->stored), run_stored->boundary);
+            engine_->run_stored(std::move(*run_stored));
         }
         if (completion) {
             engine_->complete(completion->outcome, completion->why);

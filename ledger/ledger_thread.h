@@ -44,10 +44,6 @@ private:
         AppendOutcome outcome;
         std::string why;
     };
-    struct RunStored {
-        Result<void> stored;
-        Sequence boundary;
-    };
 
     void run();
     void wait(std::unique_lock<std::mutex>& lock);
@@ -63,7 +59,7 @@ private:
     std::condition_variable wake_;
     std::deque<std::unique_ptr<PendingRequest>> queue_;
     std::optional<Completion> completion_;
-    std::optional<RunStored> run_stored_;
+    std::optional<Engine::RunOutcome> run_stored_;
     std::function<void(Error)> on_failure_;
     bool told_failure_ = false;
     bool stopping_ = false;

@@ -4,28 +4,8 @@
 
 #include <algorithm>
 #include <mutex>
-#include <tuple>
 
 namespace florin::ledger {
-
-std::string_view table_name(Table table) {
-    switch (table) {
-        case Table::meta: return "meta";
-        case Table::document: return "document";
-        case Table::timer: return "timer";
-        case Table::event: return "event";
-        case Table::counter: return "counter";
-        case Table::run: return "run";
-        case Table::transfer_id: return "transfer_id";
-        case Table::history: return "history";
-        case Table::account: return "account";
-        case Table::account_time: return "account_time";
-        case Table::record_time: return "record_time";
-        case Table::pending: return "pending";
-        case Table::expiry: return "expiry";
-    }
-    return "unknown";
-}
 
 Result<std::optional<std::string>> MemoryStateStore::get(Table table, ByteView key) const {
     std::shared_lock const lock{mutex_};
@@ -82,17 +62,9 @@ Result<void> MemoryStateStore::write(std::vector<Change> const& changes) {
     return {};
 }
 
-Result<void> MemoryStateStore::ingest(std::vector<Change> const& changes) {
+Result<void> MemoryStateStore::ingest(RunSource const& run) {
+    std::vector<Change> changes = changes_of(run);
     std::unique_lock const lock{mutex_};
-    for (Change const& change : changes) {
-        FLORIN_CHECK(is_run_table(change.table), "ingest is for run tables");
-    }
-    auto const not_before = [](Change const& a, Change const& b) {
-        return std::tie(a.table, a.key) >= std::tie(b.table, b.key);
-    };
-    FLORIN_CHECK(
-        std::ranges::adjacent_find(changes, not_before) == changes.end(), "a run is sorted"
-    );
     apply(tables_, changes);
     return {};
 }

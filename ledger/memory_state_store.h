@@ -15,7 +15,7 @@ public:
     Result<std::optional<std::string>> get(Table table, ByteView key) const override;
     Result<void> scan(Range const& range, Visitor const& visit) const override;
     Result<void> write(std::vector<Change> const& changes) override;
-    Result<void> ingest(std::vector<Change> const& changes) override;
+    Result<void> ingest(RunSource const& run) override;
     Result<void> flush() override;
     Result<void> verify_files() const override { return {}; }
 

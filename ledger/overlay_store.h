@@ -16,7 +16,7 @@ public:
     Result<std::optional<std::string>> get(Table table, ByteView key) const override;
     Result<void> scan(Range const& range, Visitor const& visit) const override;
     Result<void> write(std::vector<Change> const& changes) override;
-    Result<void> ingest(std::vector<Change> const& changes) override { return write(changes); }
+    Result<void> ingest(RunSource const& run) override { return write(changes_of(run)); }
     Result<void> flush() override { return {}; }
     Result<void> verify_files() const override { return base_.verify_files(); }
 

@@ -20,7 +20,7 @@ public:
         );
         FLORIN_TRY(stored_, open_rocks_state({.directory = directory.state(), .read_only = true}));
         overlay_ = std::make_unique<OverlayStateStore>(*stored_);
-        books_ = std::make_unique<Books>(*journal_, *overlay_);
+        books_ = std::make_unique<Books>(*journal_, *overlay_, BooksOptions{});
         views_ = std::make_unique<Views>(*books_, *overlay_);
         FLORIN_TRY_VOID(views_->load());
         FLORIN_TRY(Head const head, journal_->head());
@@ -33,7 +33,7 @@ public:
         }
         FLORIN_TRY(kind_, ledger_kind(*journal_));
         auto const apply = [&](ReplayedRecord const& record) {
-            return views_->apply(record.for_views(), true);
+            return views_->replay(record.for_views());
         };
         FLORIN_TRY_VOID(
             replay_journal(*journal_, views_->applied() + 1, Journal::Payloads::with, apply)

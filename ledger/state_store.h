@@ -20,7 +20,8 @@
 namespace florin::ledger {
 
 // Keys are big-endian, so that byte order is numeric order. The grammar of each table stands with
-// the view that writes it (run_builder.h, documents.h). Numbers are stored; never renumber.
+// the view that writes it (run_builder.h, history.h, documents.h). Numbers are stored; never
+// renumber.
 enum class Table : std::uint8_t {
     // live tables
     meta = 0,      // "applied" -> sequence of the last record in the live tables
@@ -29,21 +30,43 @@ enum class Table : std::uint8_t {
     event = 3,     // sequence | index
     counter = 4,   // allocations.h
     // run tables
-    run = 5,           // applied sequence of the run -> its description
-    transfer_id = 6,   // transfer id -> where it is, or that it is used up
-    history = 7,       // account id | first timestamp -> a block of balance changes
-    account = 8,       // account id -> Account
-    account_time = 9,  // account timestamp -> account id
-    record_time = 10,  // timestamp of a record's first transfer -> sequence
-    pending = 11,      // timestamp of a pending transfer -> what became of it
-    expiry = 12,       // expires_at | timestamp -> where the open pending transfer is
+    run = 5,              // applied sequence of the run -> its description
+    transfer_id = 6,      // transfer id -> where it is, or that it is used up
+    history = 7,          // account id | first timestamp -> a block of balance changes
+    account = 8,          // account id -> Account
+    account_time = 9,     // account timestamp -> account id
+    record_time = 10,     // timestamp of a record's first transfer -> sequence
+    pending = 11,         // timestamp of a pending transfer -> what became of it
+    expiry = 12,          // expires_at | timestamp -> where the open pending transfer is
+    transfer_index = 13,  // field | value | timestamp -> where the transfer is
+    account_index = 14,   // field | value | timestamp -> account id
 };
-inline constexpr std::size_t kTableCount = 13;
+inline constexpr std::size_t kTableCount = 15;
 inline constexpr bool is_run_table(Table table) {
     return table >= Table::run;
 }
 // "transfer_id", for messages and column family names.
 std::string_view table_name(Table table);
+
+// Entries of one or more run tables, made when they are asked for: a run is too large to be copied.
+class RunSource {
+public:
+    RunSource() = default;
+    RunSource(RunSource const&) = delete;
+    RunSource& operator=(RunSource const&) = delete;
+    virtual ~RunSource() = default;
+
+    class Sink {
+    public:
+        virtual void put(ByteView key, ByteView value) = 0;
+        virtual void remove(ByteView key) = 0;
+
+    protected:
+        ~Sink() = default;
+    };
+    // The entries of one table into `sink`, ascending, no key twice. Called once for each table.
+    virtual void entries(Table table, Sink& sink) const = 0;
+};
 
 // One change: a value, or nullopt to remove the key.
 struct Change {
@@ -51,6 +74,9 @@ struct Change {
     std::string key;
     std::optional<std::string> value;
 };
+
+// What a run changes, as a list: for stores that keep everything in memory anyway.
+std::vector<Change> changes_of(RunSource const& run);
 
 // Thread rule: write by one thread, ingest and flush by one (perhaps another, at the same time);
 // get and scan by any thread, at any time. A scan sees one moment.
@@ -78,8 +104,8 @@ public:
     // Live tables only. Atomic; readers see all of it or nothing.
     virtual Result<void> write(std::vector<Change> const& changes) = 0;
 
-    // Run tables only; sorted by (table, key), no key twice. Atomic and durable on return.
-    virtual Result<void> ingest(std::vector<Change> const& changes) = 0;
+    // Run tables only. Atomic and durable on return.
+    virtual Result<void> ingest(RunSource const& run) = 0;
 
     // Makes everything written so far durable, all tables together.
     virtual Result<void> flush() = 0;

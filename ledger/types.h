@@ -56,6 +56,29 @@ struct Account {
     friend bool operator==(Account const&, Account const&) = default;
 };
 
+// The four amounts of an account that move.
+struct Balances {
+    u128 debits_pending = 0;
+    u128 debits_posted = 0;
+    u128 credits_pending = 0;
+    u128 credits_posted = 0;
+    friend bool operator==(Balances const&, Balances const&) = default;
+};
+inline Balances balances_of(Account const& account) {
+    return {
+        .debits_pending = account.debits_pending,
+        .debits_posted = account.debits_posted,
+        .credits_pending = account.credits_pending,
+        .credits_posted = account.credits_posted,
+    };
+}
+inline void set_balances(Account& account, Balances const& balances) {
+    account.debits_pending = balances.debits_pending;
+    account.debits_posted = balances.debits_posted;
+    account.credits_pending = balances.credits_pending;
+    account.credits_posted = balances.credits_posted;
+}
+
 struct Transfer {
     u128 id = 0;
     u128 debit_account_id = 0;
@@ -95,21 +118,6 @@ inline std::uint64_t expires_at(Transfer const& pending) {
     return pending.timeout == 0
                ? 0
                : pending.timestamp + std::uint64_t{pending.timeout} * kNanosecondsPerSecond;
-}
-
-// Takes a pending transfer's reservation back; `reopens` where it was voided or expired, which also
-// undoes the closing of an account.
-inline void release_pending(
-    Account& debit, Account& credit, u128 amount, std::uint16_t pending_flags, bool reopens
-) {
-    debit.debits_pending -= amount;
-    credit.credits_pending -= amount;
-    if (reopens && (pending_flags & closing_debit) != 0) {
-        debit.flags = static_cast<std::uint16_t>(debit.flags & ~account_closed);
-    }
-    if (reopens && (pending_flags & closing_credit) != 0) {
-        credit.flags = static_cast<std::uint16_t>(credit.flags & ~account_closed);
-    }
 }
 
 }  // namespace florin::ledger

@@ -159,22 +159,21 @@ Result<VerifyReport> verify_ledger(
     }
 
     MemoryStateStore rebuilt;
-    Books books{*journal, rebuilt};
+    Books books{*journal, rebuilt, {}};
     Views views{books, rebuilt};
     FLORIN_TRY_VOID(views.load());
     auto const apply = [&](ReplayedRecord const& record) -> Result<void> {
         FLORIN_TRY_VOID(check_payloads(record, report));
-        FLORIN_TRY_VOID(views.apply(record.for_views(), true));
+        FLORIN_TRY_VOID(views.replay(record.for_views()));
         Sequence const sequence = record.checked.position.sequence;
         if (sequence <= live) {
             FLORIN_TRY_VOID(views.publish());
         }
         if (boundaries.contains(sequence)) {
-            RunContent const run = views.rotate();
-            FLORIN_TRY_VOID(rebuilt.ingest(build_run(run)));
-            views.run_is_stored(run.boundary);
+            FLORIN_TRY(LedgerTotals after, views.cut_run().store(rebuilt));
+            views.run_is_stored(std::move(after));
         }
-        books.applied_up_to(sequence);
+        books.trim();
         ++report.records;
         report.transfers += record.checked.header.count;
         if (report.records % kProgressEvery == 0) {

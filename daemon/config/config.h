@@ -35,7 +35,7 @@ struct Server {
 struct Ledger {
     std::int64_t queue_requests_max = 16'384;
     std::int64_t cache_bytes = 67'108'864;
-    std::int64_t run_transfers = 1'000'000;
+    std::int64_t run_transfers = 500'000;
 };
 struct VaultSettings {
     std::string key_file;

@@ -144,9 +144,9 @@ public:
         return {};
     }
 
-    Result<void> ingest(std::vector<Change> const& changes) override {
+    Result<void> ingest(RunSource const& run) override {
         FLORIN_TRY_VOID(must_write());
-        auto stored = ingest_files(changes);
+        auto stored = ingest_files(run);
         if (!stored) {
             // Half a run must not fill the disk further; what stays is removed on the next open.
             static_cast<void>(clear_ingest_directory());
@@ -179,18 +179,13 @@ private:
         return {};
     }
 
-    Result<void> ingest_files(std::vector<Change> const& changes) {
+    Result<void> ingest_files(RunSource const& run) {
         std::vector<rocksdb::IngestExternalFileArg> files;
-        for (std::size_t begin = 0; begin < changes.size();) {
-            Table const table = changes[begin].table;
-            FLORIN_CHECK(is_run_table(table), "ingest is for run tables");
-            std::size_t end = begin;
-            while (end < changes.size() && changes[end].table == table) {
-                ++end;
+        for (std::size_t i = 0; i < kTableCount; ++i) {
+            auto const table = static_cast<Table>(i);
+            if (is_run_table(table)) {
+                FLORIN_TRY_VOID(build_file(table, run, files));
             }
-            FLORIN_TRY(auto file, build_file(table, changes.data() + begin, changes.data() + end));
-            files.push_back(std::move(file));
-            begin = end;
         }
         if (files.empty()) {
             return {};
@@ -221,8 +216,40 @@ private:
         return directory_.string() + ": reading table " + std::string{table_name(table)};
     }
 
-    Result<rocksdb::IngestExternalFileArg> build_file(
-        Table table, Change const* begin, Change const* end
+    // A file is made for the first entry.
+    class FileSink final : public RunSource::Sink {
+    public:
+        FileSink(rocksdb::SstFileWriter& writer, std::string const& path)
+            : writer_{writer}, path_{path} {}
+        void put(ByteView key, ByteView value) override {
+            if (is_open()) {
+                status_ = writer_.Put(rocksdb::Slice{key}, rocksdb::Slice{value});
+            }
+        }
+        void remove(ByteView key) override {
+            if (is_open()) {
+                status_ = writer_.Delete(rocksdb::Slice{key});
+            }
+        }
+        bool has_entries() const { return opened_; }
+        rocksdb::Status const& status() const { return status_; }
+
+    private:
+        bool is_open() {
+            if (!opened_) {
+                opened_ = true;
+                status_ = writer_.Open(path_);
+            }
+            return status_.ok();
+        }
+        rocksdb::SstFileWriter& writer_;
+        std::string const& path_;
+        rocksdb::Status status_;
+        bool opened_ = false;
+    };
+
+    Result<void> build_file(
+        Table table, RunSource const& run, std::vector<rocksdb::IngestExternalFileArg>& files
     ) {
         std::string const path = (ingest_directory() / (std::string{table_name(table)} + "." +
                                                         std::to_string(next_file_++) + ".sst"))
@@ -233,11 +260,12 @@ private:
         // Kept in the system's cache: its checksum is verified by reading it once more.
         constexpr bool kForgetPages = false;
         rocksdb::SstFileWriter writer{rocksdb::EnvOptions{}, options, family(table), kForgetPages};
-        auto status = writer.Open(path);
-        for (Change const* change = begin; change != end && status.ok(); ++change) {
-            status = change->value ? writer.Put(change->key, *change->value)
-                                   : writer.Delete(change->key);
+        FileSink sink{writer, path};
+        run.entries(table, sink);
+        if (!sink.has_entries()) {
+            return {};
         }
+        rocksdb::Status status = sink.status();
         rocksdb::ExternalSstFileInfo info;
         if (status.ok()) {
             status = writer.Finish(&info);
@@ -253,7 +281,8 @@ private:
         file.options.verify_file_checksum = true;
         file.files_checksums = {info.file_checksum};
         file.files_checksum_func_names = {info.file_checksum_func_name};
-        return file;
+        files.push_back(std::move(file));
+        return {};
     }
 
     fs::path directory_;

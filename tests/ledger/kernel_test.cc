@@ -410,7 +410,7 @@ TEST_CASE("imports bring their own time, in order, and never from the future") {
 
 TEST_CASE("history answers balances and transfers of an account, also across runs and crashes") {
     EngineOptions options{.manual_clock = true};
-    options.run_transfers = 3;  // every few transfers become a stored run
+    options.run.transfers = 3;  // every few transfers become a stored run
     Machine machine{options};
     REQUIRE(machine.account(account(1, account_history)) == CreateAccountStatus::created);
     REQUIRE(machine.account(account(2)) == CreateAccountStatus::created);

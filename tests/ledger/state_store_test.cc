@@ -116,28 +116,29 @@ TEST_CASE_TEMPLATE("keys and values are any bytes", S, InMemory, OnDisk) {
 TEST_CASE_TEMPLATE("a run replaces and removes what older runs put", S, InMemory, OnDisk) {
     S holder;
     StateStore& store = holder.get();
-    must(store.ingest(
+    must(store.ingest(ListedRun(
         {{Table::run, "1", "r"},
          {Table::account, "a", "1"},
          {Table::account, "b", "1"},
          {Table::expiry, "x", "1"}}
-    ));
+    )));
     CHECK(value_of(store, Table::account, "b") == "1");
-    must(store.ingest(
+    must(store.ingest(ListedRun(
         {{Table::run, "2", "r"}, {Table::account, "b", "2"}, {Table::expiry, "x", std::nullopt}}
-    ));
+    )));
     CHECK(value_of(store, Table::account, "a") == "1");
     CHECK(value_of(store, Table::account, "b") == "2");
     CHECK_FALSE(must(store.get(Table::expiry, "x")));
     CHECK(scanned(store, {.table = Table::expiry, .from = {}, .to = {}}).empty());
     CHECK(scanned(store, {.table = Table::run, .from = {}, .to = {}}) == "1=r 2=r ");
     // And puts back what a run removed; a run of removals only is a run too.
-    must(store.ingest({{Table::expiry, "x", "3"}}));
+    must(store.ingest(ListedRun({{Table::expiry, "x", "3"}})));
     CHECK(value_of(store, Table::expiry, "x") == "3");
-    must(store.ingest({{Table::expiry, "never", std::nullopt}, {Table::expiry, "x", std::nullopt}})
-    );
+    must(store.ingest(
+        ListedRun({{Table::expiry, "never", std::nullopt}, {Table::expiry, "x", std::nullopt}})
+    ));
     CHECK_FALSE(must(store.get(Table::expiry, "x")));
-    must(store.ingest({}));
+    must(store.ingest(ListedRun({})));
 }
 
 TEST_CASE_TEMPLATE(
@@ -265,11 +266,11 @@ TEST_CASE("files of a run that never arrived are removed on opening") {
 TEST_CASE("a run that is not sorted is refused by the disk store and leaves nothing") {
     TemporaryFolder folder;
     auto const store = must(open_state(folder.path()));
-    CHECK_FALSE(store->ingest({{Table::account, "b", "1"}, {Table::account, "a", "1"}}));
-    CHECK_FALSE(store->ingest({{Table::account, "b", "1"}, {Table::account, "b", "2"}}));
+    CHECK_FALSE(store->ingest(ListedRun({{Table::account, "b", "1"}, {Table::account, "a", "1"}})));
+    CHECK_FALSE(store->ingest(ListedRun({{Table::account, "b", "1"}, {Table::account, "b", "2"}})));
     CHECK_FALSE(must(store->get(Table::account, "b")));
     CHECK(fs::is_empty(folder / "state" / "ingest"));
-    must(store->ingest({{Table::account, "b", "1"}}));
+    must(store->ingest(ListedRun({{Table::account, "b", "1"}})));
 }
 
 TEST_CASE("reading only creates nothing, changes nothing and writes nothing") {

@@ -139,7 +139,23 @@ inline std::string numbered(std::uint64_t n) {
 }
 
 // The n-th run: what it put into `pending`, the run after it takes out again.
-inline std::vector<Change> run_changes(std::uint64_t n) {
+// A run that somebody wrote down.
+class ListedRun final : public RunSource {
+public:
+    ListedRun(std::vector<Change> changes) : changes_{std::move(changes)} {}
+    void entries(Table table, Sink& sink) const override {
+        for (Change const& change : changes_) {
+            if (change.table == table) {
+                change.value ? sink.put(change.key, *change.value) : sink.remove(change.key);
+            }
+        }
+    }
+
+private:
+    std::vector<Change> changes_;
+};
+
+inline ListedRun run_changes(std::uint64_t n) {
     std::vector<Change> changes{
         {Table::run, numbered(n), "run"},
         {Table::transfer_id, numbered(n), "where"},
