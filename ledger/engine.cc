@@ -19,6 +19,8 @@ constexpr std::size_t kRequestBytesMax = 3U << 20U;
 constexpr std::size_t kExpiriesAtOnce = 8'192;
 // A journal that cannot tell three times in a row is treated as failed.
 constexpr unsigned kUnknownMax = 3;
+// How many times its size a run may grow while the one before is being stored.
+constexpr std::uint64_t kRunsAhead = 3;
 // Records replayed between two writes of the live tables.
 constexpr std::uint64_t kPublishEvery = 256;
 
@@ -465,6 +467,14 @@ void Engine::cut_run_if_full() {
     } else {
         job();
     }
+}
+
+bool Engine::is_overfull() const {
+    return storing_ && !failure_ &&
+           views_.is_run_full(
+               {.transfers = options_.run.transfers * kRunsAhead,
+                .bytes = options_.run.bytes * kRunsAhead}
+           );
 }
 
 void Engine::run_stored(RunOutcome stored) {

@@ -64,6 +64,9 @@ public:
     void run_stored(RunOutcome stored);
     // True while a run is being stored.
     bool is_storing() const { return storing_; }
+    // The store cannot keep up: the caller feeds nothing until the run is stored, or memory grows
+    // without bound.
+    bool is_overfull() const;
     // Makes the live tables durable, so that a restart has little to replay.
     Result<void> flush();
 

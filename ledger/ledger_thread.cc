@@ -83,7 +83,7 @@ std::size_t LedgerThread::queued() const {
 void LedgerThread::wait(std::unique_lock<std::mutex>& lock) {
     auto const something = [this] {
         bool const idle = !engine_->in_flight() && !engine_->is_storing();
-        bool const can_take = engine_->failure() || engine_->decided_bytes() < group_bytes_max_;
+        bool const can_take = engine_->failure() || can_feed();
         return completion_ || run_stored_ || (stopping_ && idle) || (!queue_.empty() && can_take);
     };
     // The next expiry wakes the thread too; sleeping at most a second makes a stepping wall clock
@@ -148,7 +148,7 @@ void LedgerThread::run() {
             publish_figures();
         }
         engine_->pulse();
-        while (!batch.empty() && engine_->decided_bytes() < group_bytes_max_) {
+        while (!batch.empty() && (engine_->failure() || can_feed())) {
             engine_->submit(std::move(batch.front()));
             batch.pop_front();
         }

@@ -46,6 +46,9 @@ private:
     };
 
     void run();
+    bool can_feed() const {
+        return engine_->decided_bytes() < group_bytes_max_ && !engine_->is_overfull();
+    }
     void wait(std::unique_lock<std::mutex>& lock);
     void tell_failure();
     void publish_figures();

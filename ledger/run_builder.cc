@@ -12,6 +12,7 @@ namespace {
 
 // A block of this size holds some 400 changes: small enough to decode for one balance.
 constexpr std::size_t kHistoryBlockBytes = 4096;
+constexpr std::size_t kPrefetchAhead = 8;
 
 // Numbers as keys and values without a heap allocation for each.
 class Bytes {
@@ -244,6 +245,10 @@ void RunBuilder::put_history(Sink& sink) const {
             block.clear();
         };
         for (std::uint32_t i = line.first; i < line.first + line.count; ++i) {
+            // Entries of one account lie far apart: ask for one that comes soon.
+            if (i + kPrefetchAhead < order_.size()) {
+                __builtin_prefetch(&run_.entries[order_[i + kPrefetchAhead]]);
+            }
             RunEntry const& entry = run_.entries[order_[i]];
             BalanceChange const change = run_.change_of(entry, entry.credit == slot);
             block.add(balances, change);

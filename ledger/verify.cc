@@ -1,6 +1,6 @@
 #include "ledger/verify.h"
 
-#include "ledger/memory_state_store.h"
+#include "ledger/compare_views.h"
 #include "ledger/queries.h"
 #include "ledger/replay.h"
 #include "ledger/store/data_dir.h"
@@ -8,12 +8,17 @@
 #include "ledger/store/rocks_state_store.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <set>
+#include <system_error>
 
 namespace florin::ledger {
 namespace {
 
-constexpr std::uint64_t kProgressEvery = 1024;
+constexpr std::uint64_t kProgressEvery = 256;
+// A ledger stores a run long before it has so many transfers.
+constexpr std::uint64_t kUnstoredMax = 16'000'000;
 
 Result<Sequence> live_applied(StateStore const& store) {
     FLORIN_TRY(auto const value, store.get(Table::meta, "applied"));
@@ -83,130 +88,180 @@ Result<void> check_payloads(ReplayedRecord const& record, VerifyReport& report) 
     return {};
 }
 
-// Ascending scans of both, side by side.
-Result<void> compare_table(
-    Table table, StateStore const& stored, StateStore const& rebuilt, VerifyReport& report
-) {
-    std::vector<std::pair<std::string, std::string>> expected;
-    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
-        expected.emplace_back(key, value);
-        return true;
-    };
-    FLORIN_TRY_VOID(rebuilt.scan({.table = table, .from = {}, .to = {}}, collect));
-    std::string const name = "views: table " + std::string{table_name(table)} + ", key ";
-    auto next = expected.begin();
-    auto const compare = [&](ByteView key, ByteView value) -> Result<bool> {
-        if (next == expected.end() || key < next->first) {
+// Where the views are rebuilt; gone when the verification is over.
+class Scratch {
+public:
+    Scratch() = default;
+    Scratch(Scratch const&) = delete;
+    Scratch& operator=(Scratch const&) = delete;
+    ~Scratch() {
+        if (!path_.empty()) {
+            std::error_code error;
+            std::filesystem::remove_all(path_, error);
+        }
+    }
+    Result<void> create(std::filesystem::path const& parent) {
+        std::error_code error;
+        auto const place = parent.empty() ? std::filesystem::temp_directory_path(error) : parent;
+        std::string name = (place / "florin-verify-XXXXXX").string();
+        if (error || ::mkdtemp(name.data()) == nullptr) {
             return fail(
-                Errc::corrupt,
-                name + to_hex(key) + ": is stored, but the journal knows nothing of it"
+                Errc::io,
+                place.string() + ": cannot make a scratch directory: " +
+                    (error ? error.message() : std::generic_category().message(errno))
             );
         }
-        if (key > next->first) {
-            return fail(Errc::corrupt, name + to_hex(next->first) + ": is missing");
-        }
-        if (value != next->second) {
-            return fail(Errc::corrupt, name + to_hex(key) + ": differs from the journal");
-        }
-        ++next;
-        ++report.view_entries;
-        return true;
-    };
-    FLORIN_TRY_VOID(stored.scan({.table = table, .from = {}, .to = {}}, compare));
-    if (next != expected.end()) {
-        return fail(Errc::corrupt, name + to_hex(next->first) + ": is missing");
+        path_ = name;
+        return {};
+    }
+    std::filesystem::path const& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
+
+// Everything of a verification, step by step.
+class Verification {
+public:
+    Verification(
+        VerifyOptions const& options, std::function<void(VerifyProgress const& progress)> progress
+    )
+        : options_{options}, progress_{std::move(progress)} {}
+
+    Result<VerifyReport> run();
+
+private:
+    Result<void> open(DataDirectory const& directory);
+    Result<void> rebuild();
+    Result<void> take(ReplayedRecord const& record);
+    Result<void> compare();
+
+    VerifyOptions const& options_;
+    std::function<void(VerifyProgress const& progress)> progress_;
+    VerifyReport report_;
+    Scratch scratch_;
+    std::unique_ptr<LocalJournal> journal_;
+    std::unique_ptr<StateStore> stored_;
+    std::unique_ptr<StateStore> rebuilt_;
+    std::unique_ptr<Books> books_;
+    std::unique_ptr<Views> views_;
+    Head head_;
+    std::set<Sequence> boundaries_;  // of the stored runs
+    Sequence live_ = 0;              // what the stored live tables have applied
+};
+
+Result<void> Verification::open(DataDirectory const& directory) {
+    progress_({.step = "files", .done = 0, .total = 2});
+    // The views first: while a daemon writes, the journal may only be ahead of them.
+    FLORIN_TRY(stored_, open_rocks_state({.directory = directory.state(), .read_only = true}));
+    FLORIN_TRY_VOID(stored_->verify_files());
+    FLORIN_TRY(
+        journal_,
+        LocalJournal::open(
+            {.directory = directory.log(), .witness = directory.witness(), .read_only = true}
+        )
+    );
+    progress_({.step = "files", .done = 1, .total = 2});
+    FLORIN_TRY_VOID(journal_->verify_files());
+    report_.ledger_id = journal_->ledger_id();
+    FLORIN_TRY(head_, journal_->head());
+    FLORIN_TRY(boundaries_, run_boundaries(*stored_));
+    FLORIN_TRY(live_, live_applied(*stored_));
+    Sequence const newest = std::max(live_, boundaries_.empty() ? 0 : *boundaries_.rbegin());
+    if (newest > head_.last.sequence) {
+        return fail(
+            Errc::corrupt,
+            "the views have applied record " + std::to_string(newest) +
+                ", but the journal ends at record " + std::to_string(head_.last.sequence)
+        );
     }
     return {};
+}
+
+Result<void> Verification::take(ReplayedRecord const& record) {
+    FLORIN_TRY_VOID(check_payloads(record, report_));
+    FLORIN_TRY_VOID(views_->replay(record.for_views()));
+    Sequence const sequence = record.checked.position.sequence;
+    if (sequence <= live_) {
+        FLORIN_TRY_VOID(views_->publish());
+    }
+    if (boundaries_.contains(sequence)) {
+        FLORIN_TRY(LedgerTotals after, views_->cut_run().store(*rebuilt_));
+        views_->run_is_stored(std::move(after));
+    } else if (views_->is_run_full({.transfers = kUnstoredMax, .bytes = ~std::uint64_t{0}})) {
+        return fail(
+            Errc::corrupt,
+            "the stored views end long before record " + std::to_string(sequence) +
+                ": no run was stored for the last " + std::to_string(kUnstoredMax) + " transfers"
+        );
+    }
+    books_->trim();
+    ++report_.records;
+    report_.transfers += record.checked.header.count;
+    if (report_.records % kProgressEvery == 0) {
+        progress_({.step = "records", .done = report_.records, .total = head_.last.sequence});
+    }
+    return {};
+}
+
+Result<void> Verification::rebuild() {
+    FLORIN_TRY_VOID(scratch_.create(options_.scratch));
+    FLORIN_TRY(rebuilt_, open_rocks_state({.directory = scratch_.path() / "state"}));
+    books_ = std::make_unique<Books>(*journal_, *rebuilt_, BooksOptions{});
+    views_ = std::make_unique<Views>(*books_, *rebuilt_);
+    FLORIN_TRY_VOID(views_->load());
+    auto const each = [this](ReplayedRecord const& record) { return take(record); };
+    FLORIN_TRY(ReplayEnd const end, replay_journal(*journal_, 1, Journal::Payloads::with, each));
+    if (end.last != head_.last) {
+        return fail(
+            Errc::corrupt,
+            "reading the journal ends at record " + std::to_string(end.last.sequence) +
+                ", its head is record " + std::to_string(head_.last.sequence)
+        );
+    }
+    report_.head = end.last;
+    FLORIN_TRY_VOID(ledger_kind(*journal_));
+    return {};
+}
+
+Result<void> Verification::compare() {
+    for (std::size_t i = 0; i < kTableCount; ++i) {
+        auto const table = static_cast<Table>(i);
+        auto const compared = [&](std::uint64_t count) {
+            progress_({.step = "views", .done = report_.view_entries + count, .total = 0});
+        };
+        FLORIN_TRY(auto const count, compare_table(table, *stored_, *rebuilt_, compared));
+        report_.view_entries += count;
+        if (table == Table::document) {
+            report_.documents = count;
+        }
+    }
+    return {};
+}
+
+Result<VerifyReport> Verification::run() {
+    FLORIN_TRY(
+        DataDirectory const directory,
+        DataDirectory::open(options_.data_dir, DataDirectory::Access::read_only, false)
+    );
+    FLORIN_TRY_VOID(open(directory));
+    FLORIN_TRY_VOID(rebuild());
+    FLORIN_TRY_VOID(compare());
+    auto const count_account = [&](u128) -> Result<bool> {
+        ++report_.accounts;
+        return true;
+    };
+    FLORIN_TRY_VOID(visit_account_ids(*books_, {}, count_account));
+    return report_;
 }
 
 }  // namespace
 
 Result<VerifyReport> verify_ledger(
-    std::filesystem::path const& data_dir,
+    VerifyOptions const& options,
     std::function<void(VerifyProgress const& progress)> const& progress
 ) {
-    FLORIN_TRY(
-        DataDirectory const directory,
-        DataDirectory::open(data_dir, DataDirectory::Access::read_only, false)
-    );
-    progress({.step = "files", .done = 0, .total = 2});
-    // The views first: while a daemon writes, the journal may only be ahead of them.
-    FLORIN_TRY(
-        auto const stored, open_rocks_state({.directory = directory.state(), .read_only = true})
-    );
-    FLORIN_TRY_VOID(stored->verify_files());
-    FLORIN_TRY(
-        auto const journal,
-        LocalJournal::open(
-            {.directory = directory.log(), .witness = directory.witness(), .read_only = true}
-        )
-    );
-    progress({.step = "files", .done = 1, .total = 2});
-    FLORIN_TRY_VOID(journal->verify_files());
-
-    VerifyReport report;
-    report.ledger_id = journal->ledger_id();
-    FLORIN_TRY(Head const head, journal->head());
-    FLORIN_TRY(auto const boundaries, run_boundaries(*stored));
-    FLORIN_TRY(Sequence const live, live_applied(*stored));
-    Sequence const newest = std::max(live, boundaries.empty() ? 0 : *boundaries.rbegin());
-    if (newest > head.last.sequence) {
-        return fail(
-            Errc::corrupt,
-            "the views have applied record " + std::to_string(newest) +
-                ", but the journal ends at record " + std::to_string(head.last.sequence)
-        );
-    }
-
-    MemoryStateStore rebuilt;
-    Books books{*journal, rebuilt, {}};
-    Views views{books, rebuilt};
-    FLORIN_TRY_VOID(views.load());
-    auto const apply = [&](ReplayedRecord const& record) -> Result<void> {
-        FLORIN_TRY_VOID(check_payloads(record, report));
-        FLORIN_TRY_VOID(views.replay(record.for_views()));
-        Sequence const sequence = record.checked.position.sequence;
-        if (sequence <= live) {
-            FLORIN_TRY_VOID(views.publish());
-        }
-        if (boundaries.contains(sequence)) {
-            FLORIN_TRY(LedgerTotals after, views.cut_run().store(rebuilt));
-            views.run_is_stored(std::move(after));
-        }
-        books.trim();
-        ++report.records;
-        report.transfers += record.checked.header.count;
-        if (report.records % kProgressEvery == 0) {
-            progress({.step = "records", .done = report.records, .total = head.last.sequence});
-        }
-        return {};
-    };
-    FLORIN_TRY(ReplayEnd const end, replay_journal(*journal, 1, Journal::Payloads::with, apply));
-    if (end.last != head.last) {
-        return fail(
-            Errc::corrupt,
-            "reading the journal ends at record " + std::to_string(end.last.sequence) +
-                ", its head is record " + std::to_string(head.last.sequence)
-        );
-    }
-    report.head = end.last;
-    FLORIN_TRY_VOID(ledger_kind(*journal));
-
-    for (std::size_t i = 0; i < kTableCount; ++i) {
-        progress({.step = "views", .done = i, .total = kTableCount});
-        FLORIN_TRY_VOID(compare_table(static_cast<Table>(i), *stored, rebuilt, report));
-    }
-    auto const count_account = [&](Account const&) -> Result<bool> {
-        ++report.accounts;
-        return true;
-    };
-    FLORIN_TRY_VOID(each_account(books, count_account));
-    auto const count_document = [&](ByteView, ByteView) -> Result<bool> {
-        ++report.documents;
-        return true;
-    };
-    FLORIN_TRY_VOID(rebuilt.scan({.table = Table::document, .from = {}, .to = {}}, count_document));
-    return report;
+    return Verification{options, progress}.run();
 }
 
 }  // namespace florin::ledger

@@ -2,8 +2,9 @@
 //
 // Checks every file of journal and views against its checksum, re-reads every record, recomputes
 // the hash chain up to the head and the digest of every payload that has not been forgotten,
-// rebuilds all views from nothing and compares them with the stored ones, key by key. Changes
-// nothing on disk. Thread rule: one thread.
+// rebuilds all views from nothing and compares them with the stored ones, key by key. Memory stays
+// bounded: the views are rebuilt into a scratch directory, which is removed. Nothing in the data
+// directory changes. Thread rule: one thread.
 #pragma once
 
 #include "ledger/journal.h"
@@ -31,10 +32,17 @@ struct VerifyReport {
     std::uint64_t view_entries = 0;
 };
 
-// Errc::corrupt: something differs, and the text says where; Errc::not_found: no ledger there;
-// anything else: it could not be read.
+struct VerifyOptions {
+    std::filesystem::path data_dir;
+    // Where the scratch directory is made; empty: the system's place for temporary files. It takes
+    // about as much as the views do.
+    std::filesystem::path scratch;
+};
+
+// Errc::corrupt: something differs, and the text names the record, key and field; Errc::not_found:
+// no ledger there; anything else: it could not be read.
 Result<VerifyReport> verify_ledger(
-    std::filesystem::path const& data_dir,
+    VerifyOptions const& options,
     std::function<void(VerifyProgress const& progress)> const& progress
 );
 

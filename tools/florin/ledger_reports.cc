@@ -43,7 +43,7 @@ int verify_failed(Error const& error) {
 
 int ledger_verify(std::filesystem::path const& data_dir, Format format) {
     ProgressBar bar{"verify"};
-    auto const report = ledger::verify_ledger(data_dir, [&](ledger::VerifyProgress const& at) {
+    auto const report = ledger::verify_ledger({.data_dir = data_dir, .scratch = {}}, [&](ledger::VerifyProgress const& at) {
         bar.show(at.step, at.done, at.total);
     });
     if (!report) {

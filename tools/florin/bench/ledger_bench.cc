@@ -394,7 +394,7 @@ Result<Measured> run(LedgerBenchOptions const& options, Workload const& workload
     if (options.verify) {
         ProgressBar bar{"verify"};
         FLORIN_TRY_VOID(ledger::verify_ledger(
-            data_dir,
+            {.data_dir = data_dir, .scratch = directory.path()},
             [&](ledger::VerifyProgress const& progress) {
                 bar.show(progress.step, progress.done, progress.total);
             }
