@@ -17,7 +17,7 @@
 
 namespace florin::ledger {
 
-struct AccountSlot {
+struct alignas(64) AccountSlot {
     Account decided;   // every rule is checked against this
     Balances applied;  // what is durable: all that readers may see
     std::uint16_t applied_flags = 0;
@@ -35,6 +35,18 @@ struct AccountSlot {
     InRun in_run;
     InRun in_run_before;
 
+    // Ask for the memory of one front or the other.
+    void prefetch_decided() const {
+        auto const* const bytes = reinterpret_cast<char const*>(this);
+        __builtin_prefetch(bytes);
+        __builtin_prefetch(bytes + 64);
+    }
+    void prefetch_applied() const {
+        auto const* const bytes = reinterpret_cast<char const*>(this);
+        __builtin_prefetch(bytes + 128);
+        __builtin_prefetch(bytes + 192);
+    }
+
     // The account as far as it is durable.
     Account durable() const {
         Account account = decided;
@@ -43,6 +55,8 @@ struct AccountSlot {
         return account;
     }
 };
+
+static_assert(sizeof(AccountSlot) == 256);
 
 class AccountCache {
 public:

@@ -19,6 +19,9 @@ Result<Account> decode_account(ByteView value) {
     return account;
 }
 
+// Entries between asking for the memory of an account and using it.
+constexpr std::size_t kPrefetchAhead = 8;
+
 bool releases(ChangeKind kind) {
     return kind == ChangeKind::void_pending || kind == ChangeKind::expired;
 }
@@ -59,7 +62,8 @@ Books::Books(Journal const& journal, StateStore const& store, BooksOptions const
           options.expiries_max,
           [this](std::uint64_t timestamp) { return is_resolved_recently(timestamp); }
       },
-      run_{std::make_unique<Run>(1, 1, options.run_transfers)},
+      pool_{std::make_shared<EntryPool>(2 * options.run_transfers / EntryPool::kPieceEntries + 2)},
+      run_{std::make_unique<Run>(1, 1, options.run_transfers, pool_)},
       trim_accounts_at_{options.accounts_max} {}
 
 Result<void> Books::load(Sequence stored, Newest const& newest) {
@@ -86,6 +90,18 @@ Result<AccountSlot*> Books::account(u128 id) {
         return slot;
     }
     return read_account(id);
+}
+
+void Books::prefetch(Transfer const& transfer) {
+    run_->ids.prefetch(transfer.id);
+    if (storing_) {
+        storing_->ids.prefetch(transfer.id);
+    }
+    for (u128 const id : {transfer.debit_account_id, transfer.credit_account_id}) {
+        if (AccountSlot const* const slot = accounts_.find(id)) {
+            slot->prefetch_decided();
+        }
+    }
 }
 
 Result<AccountSlot*> Books::read_account(u128 id) {
@@ -517,6 +533,11 @@ void Books::apply(Sequence sequence) {
     }
     std::uint64_t const end = recent.entries_end - run_first_entry_;
     for (; run_->applied < end; ++run_->applied) {
+        if (run_->applied + kPrefetchAhead < end) {
+            RunEntry const& later = run_->entries[run_->applied + kPrefetchAhead];
+            accounts_.at(later.debit).prefetch_applied();
+            accounts_.at(later.credit).prefetch_applied();
+        }
         apply_entry(run_->applied);
     }
     if (recent.count() > 0) {
@@ -564,7 +585,7 @@ void Books::move_to_next_run(Run& next) {
             next.id_max = std::max(next.id_max, entry.id);
         }
     }
-    run_->entries.resize(run_->applied);
+    run_->entries.shrink(run_->applied);
     for (RecentRecord const& recent : records_) {
         if (recent.sequence <= applied_) {
             continue;
@@ -590,7 +611,8 @@ void Books::move_to_next_run(Run& next) {
 std::shared_ptr<Run const> Books::cut_run() {
     FLORIN_CHECK(!storing_, "the run before is still being stored");
     FLORIN_CHECK(!in_scope_, "a run is cut between decisions");
-    auto next = std::make_unique<Run>(run_->number + 1, applied_ + 1, options_.run_transfers);
+    auto next =
+        std::make_unique<Run>(run_->number + 1, applied_ + 1, options_.run_transfers, pool_);
     move_to_next_run(*next);
     next->newest_account_timestamp = run_->newest_account_timestamp;
     next->newest_transfer_timestamp = run_->newest_transfer_timestamp;

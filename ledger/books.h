@@ -49,6 +49,8 @@ public:
     Books(Journal const& journal, StateStore const& store, BooksOptions const& options);
 
     // ---- lookups at the decided front -----------------------------------------------------------
+    // Asks for the memory that deciding this transfer will need.
+    void prefetch(Transfer const& transfer);
     // nullptr: no such account. Valid until the next trim().
     Result<AccountSlot*> account(u128 id);
     // nullopt: the id was never used.
@@ -200,6 +202,7 @@ private:
     BooksOptions options_;
     AccountCache accounts_;
     Expiries expiries_;
+    std::shared_ptr<EntryPool> pool_;
     std::unique_ptr<Run> run_;
     std::shared_ptr<Run const> storing_;
     std::uint64_t run_first_entry_ = 0;  // of run_, counted as in RecentRecord

@@ -8,6 +8,7 @@
 #include "ledger/command.h"
 #include "ledger/draft.h"
 
+#include <type_traits>
 #include <vector>
 
 namespace florin::ledger {
@@ -45,6 +46,11 @@ public:
         bool const imports = count > 0 && is_imported(events[0]);
         for (std::size_t i = 0; i < count; ++i) {
             Event const& event = events[i];
+            if constexpr (std::is_same_v<Event, Transfer>) {
+                if (i + kPrefetchAhead < count) {
+                    books_.prefetch(events[i + kPrefetchAhead]);
+                }
+            }
             std::uint64_t const own = clock - count + i + 1;
             bool const opens = is_linked(event) && !in_chain_;
             if (opens) {
@@ -92,6 +98,9 @@ public:
     }
 
 private:
+    // Events between asking for memory and using it.
+    static constexpr std::size_t kPrefetchAhead = 8;
+
     static Status before(Event const& event, bool imports, std::uint64_t own) {
         if (is_imported(event) != imports) {
             return imports ? Status::imported_event_expected : Status::imported_event_not_expected;

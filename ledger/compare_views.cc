@@ -179,8 +179,7 @@ std::string difference(Table table, Walk::Entry const& stored, Walk::Entry const
         case Table::transfer_id:
         case Table::transfer_index:
         case Table::expiry: return location_difference(stored.value, expected.value);
-        case Table::history:
-            return history_difference(stored.key, stored.value, expected.value);
+        case Table::history: return history_difference(stored.key, stored.value, expected.value);
         case Table::meta:
         case Table::document:
         case Table::timer:

@@ -382,7 +382,7 @@ bool Engine::start_append(AppendCompletion completion) {
     return true;
 }
 
-void Engine::complete(AppendOutcome outcome, std::string const& why) {
+void Engine::complete(AppendOutcome outcome, std::string const& why, AppendCompletion next) {
     if (failure_) {
         return;  // everybody was told already; the restart will see what became of it
     }
@@ -409,6 +409,11 @@ void Engine::complete(AppendOutcome outcome, std::string const& why) {
     InFlight done = std::move(*in_flight_);
     in_flight_.reset();
     head_ = done.group.back()->position;
+    bool const has_effects =
+        std::ranges::any_of(drafts_, [](RecordDraft const& draft) { return !draft.empty(); });
+    if (next && has_effects) {
+        start_append(std::move(next));
+    }
     if (auto const applied = apply_group(done); !applied) {
         // Durable, but not visible here: the restart will apply it.
         for (Waiting& waiting : done.waiting) {

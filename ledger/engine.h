@@ -53,7 +53,9 @@ public:
     // Sends what has been decided, unless a group is in flight. `completion` is called once, by the
     // journal; it must bring its arguments back to complete() on this thread. False: nothing to do.
     bool start_append(AppendCompletion completion);
-    void complete(AppendOutcome outcome, std::string const& why);
+    // With `next`, what has been decided meanwhile is sent at once, before anything is applied;
+    // that completion is not called inside append.
+    void complete(AppendOutcome outcome, std::string const& why, AppendCompletion next = {});
     bool in_flight() const { return in_flight_.has_value(); }
     bool has_decided() const { return !drafts_.empty(); }
     // Bytes decided and not sent: the caller stops feeding above group_bytes_max.

@@ -75,16 +75,17 @@ void HistoryBlock::add(Balances const& before, BalanceChange const& change) {
         first_sequence_ = last_sequence_ = change.sequence;
     }
     FLORIN_CHECK(change.sequence >= last_sequence_, "history goes forward along the journal");
-    ByteWriter out{changes_};
-    out.varint(zigzag(change.timestamp - last_timestamp_));
+    char raw[5 * kVarintBytesMax + 1];
+    std::size_t size = put_varint(raw, zigzag(change.timestamp - last_timestamp_));
     auto const kind = static_cast<unsigned char>(change.kind);
-    out.little(static_cast<std::uint8_t>(change.credit ? kind | kCreditBit : kind));
-    out.varint(change.sequence - last_sequence_);
-    out.varint(change.index);
-    out.varint(change.amount);
+    raw[size++] = static_cast<char>(change.credit ? kind | kCreditBit : kind);
+    size += put_varint(raw + size, change.sequence - last_sequence_);
+    size += put_varint(raw + size, change.index);
+    size += put_varint(raw + size, change.amount);
     if (releases(change.kind)) {
-        out.varint(change.released);
+        size += put_varint(raw + size, change.released);
     }
+    changes_.append(raw, size);
     last_timestamp_ = change.timestamp;
     last_sequence_ = change.sequence;
     ++count_;

@@ -19,21 +19,13 @@
 
 #include "ledger/command.h"
 #include "ledger/journal.h"
+#include "ledger/run_entries.h"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace florin::ledger {
-
-// Stored in bits 0 to 2; never renumber.
-enum class ChangeKind : std::uint8_t {
-    posted = 0,        // a single-phase transfer
-    reserved = 1,      // a pending transfer
-    post_pending = 2,  // pending released, amount posted
-    void_pending = 3,  // pending released
-    expired = 4,       // pending released, no transfer of its own
-};
 
 struct BalanceChange {
     std::uint64_t timestamp = 0;

@@ -144,7 +144,7 @@ void LedgerThread::run() {
             engine_->run_stored(std::move(*run_stored));
         }
         if (completion) {
-            engine_->complete(completion->outcome, completion->why);
+            engine_->complete(completion->outcome, completion->why, completed);
             publish_figures();
         }
         engine_->pulse();

@@ -17,7 +17,7 @@ void IdTable::put(std::uint64_t hash, std::uint32_t place) {
     cells_[at] = {tag_of(hash), place};
 }
 
-void IdTable::insert(std::vector<RunEntry> const& entries, std::uint32_t place) {
+void IdTable::insert(RunEntries const& entries, std::uint32_t place) {
     if (++used_ * 3 > cells_.size() * 2) {
         std::vector<Cell> const before =
             std::exchange(cells_, std::vector<Cell>(cells_.size() * 2));
@@ -31,7 +31,7 @@ void IdTable::insert(std::vector<RunEntry> const& entries, std::uint32_t place) 
     put(U128Hash{}(entries[place].id), place + 1);
 }
 
-void IdTable::remove(std::vector<RunEntry> const& entries, std::uint32_t place) {
+void IdTable::remove(RunEntries const& entries, std::uint32_t place) {
     std::size_t hole = U128Hash{}(entries[place].id) & mask_;
     while (cells_[hole].place != place + 1) {
         FLORIN_CHECK(cells_[hole].place != 0, "an id that is taken back is there");

@@ -8,6 +8,7 @@
 
 #include "ledger/history.h"
 #include "ledger/journal.h"
+#include "ledger/run_entries.h"
 #include "ledger/types.h"
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -28,27 +29,6 @@ struct Location {
     friend bool operator==(Location const&, Location const&) = default;
 };
 
-inline constexpr std::uint32_t kTransfersPerRecordMax = (1U << 20U) - 1;
-
-// One transfer or expiry, with all that history needs of it. One cache line.
-struct RunEntry {
-    u128 id = 0;  // 0: an expiry, which has no transfer of its own
-    std::uint64_t timestamp = 0;
-    std::uint64_t amount = 0;    // posted or reserved; where `is_wide`, a place in Run::wide
-    std::uint64_t released = 0;  // from the pending amounts
-    std::uint32_t debit = 0;     // numbers of account slots
-    std::uint32_t credit = 0;
-    std::uint32_t debit_before = 0;  // the debited account's entry before, counted from 1; 0: none
-    std::uint32_t credit_before = 0;
-    std::uint32_t record = 0;      // sequence less the run's first
-    std::uint32_t index : 20 = 0;  // in its record
-    ChangeKind kind : 4 = ChangeKind::posted;
-    bool is_wide : 1 = false;
-    bool closes_debit : 1 = false;  // closes the account, or reopens it where the kind releases
-    bool closes_credit : 1 = false;
-};
-static_assert(sizeof(RunEntry) == 64);
-
 // Ids of a run's transfers, to their places among its entries.
 class IdTable {
 public:
@@ -56,7 +36,7 @@ public:
 
     // The place of an entry with this id; nullopt: none. Entries from entries.size() on have been
     // cut off, their ids do not count.
-    std::optional<std::uint32_t> find(u128 id, std::vector<RunEntry> const& entries) const {
+    std::optional<std::uint32_t> find(u128 id, RunEntries const& entries) const {
         std::uint64_t const hash = U128Hash{}(id);
         for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
             Cell const cell = cells_[at];
@@ -70,8 +50,10 @@ public:
             }
         }
     }
-    void insert(std::vector<RunEntry> const& entries, std::uint32_t place);
-    void remove(std::vector<RunEntry> const& entries, std::uint32_t place);
+    // Asks for the memory that find() will need.
+    void prefetch(u128 id) const { __builtin_prefetch(&cells_[U128Hash{}(id)&mask_]); }
+    void insert(RunEntries const& entries, std::uint32_t place);
+    void remove(RunEntries const& entries, std::uint32_t place);
 
 private:
     struct Cell {
@@ -124,17 +106,21 @@ private:
 enum class IndexedField : std::uint8_t { user_data_128 = 1, user_data_64 = 2, user_data_32 = 3 };
 
 struct Run {
-    Run(std::uint64_t run_number, Sequence first, std::size_t transfers_expected)
-        : number{run_number}, first_sequence{first}, ids{transfers_expected} {
-        entries.reserve(transfers_expected);
-    }
+    Run(std::uint64_t run_number,
+        Sequence first,
+        std::size_t transfers_expected,
+        std::shared_ptr<EntryPool> pool)
+        : number{run_number},
+          first_sequence{first},
+          entries{std::move(pool)},
+          ids{transfers_expected} {}
 
     std::uint64_t number;     // counts the runs of this process from 1
     Sequence first_sequence;  // of its first record
     Sequence boundary = 0;    // its last record; set when it is cut
 
     // ---- as decided -----------------------------------------------------------------------------
-    std::vector<RunEntry> entries;
+    RunEntries entries;
     std::vector<std::pair<u128, u128>> wide;  // amount and released beyond 64 bits
     IdTable ids;
     boost::unordered_flat_map<u128, Sequence, U128Hash> used_ids;  // by refusals

@@ -21,6 +21,21 @@ static_assert(std::endian::native == std::endian::little, "stored structs are li
 
 using ByteView = std::string_view;  // bytes, not text; std::string owns them
 
+// Unsigned LEB128: 7 bits a byte, least significant first. Answers how many bytes were written.
+inline constexpr std::size_t kVarintBytesMax = 19;  // of 128 bits
+inline std::size_t put_varint(char* to, u128 value) {
+    std::size_t size = 0;
+    for (; high_bits(value) != 0; value >>= 7) {
+        to[size++] = static_cast<char>(static_cast<unsigned char>((low_bits(value) & 0x7f) | 0x80));
+    }
+    std::uint64_t low = low_bits(value);
+    for (; low >= 128; low >>= 7U) {
+        to[size++] = static_cast<char>(static_cast<unsigned char>((low & 0x7f) | 0x80));
+    }
+    to[size++] = static_cast<char>(static_cast<unsigned char>(low));
+    return size;
+}
+
 // Appends integers to a byte string.
 class ByteWriter {
 public:
@@ -38,13 +53,9 @@ public:
             out_.push_back(static_cast<char>(static_cast<unsigned char>((value >> shift) & 0xff)));
         }
     }
-    // Unsigned LEB128: 7 bits a byte, least significant first.
     void varint(u128 value) {
-        while (value >= 128) {
-            out_.push_back(static_cast<char>(static_cast<unsigned char>(low_bits(value) | 0x80)));
-            value >>= 7;
-        }
-        out_.push_back(static_cast<char>(static_cast<unsigned char>(low_bits(value))));
+        char raw[kVarintBytesMax];
+        out_.append(raw, put_varint(raw, value));
     }
     void raw(ByteView bytes) { out_.append(bytes); }
     // Length as u32, then the bytes.

@@ -54,7 +54,8 @@ struct Measured {
     double p99_ms = 0;
     std::uint64_t rss_bytes = 0;
     std::uint64_t disk_bytes = 0;
-    std::optional<double> growth;  // last part's rate ÷ first part's
+    std::map<std::string, double> thread_ns;  // processor time a transfer
+    std::optional<double> growth;             // last part's rate ÷ first part's
     double ratio() const { return append_limit > 0 ? per_second / append_limit : 0; }
 };
 
@@ -341,6 +342,7 @@ Result<void> run_load(
         line.p99_ms = latencies.percentile_ms(0.99);
         return {};
     }
+    auto const cpu_before = thread_seconds();
     bool const grows = std::string_view{workload.name} == "growth";
     std::size_t const slices = grows ? 6 : 1;
     auto const start = Steady::now();
@@ -348,6 +350,11 @@ Result<void> run_load(
         auto const rates, closed_loop(ledger, load, line.transfers, options.in_flight, slices)
     );
     line.per_second = static_cast<double>(line.transfers) / seconds_between(start, Steady::now());
+    for (auto const& [name, seconds] : thread_seconds()) {
+        auto const before = cpu_before.find(name);
+        double const spent = seconds - (before == cpu_before.end() ? 0 : before->second);
+        line.thread_ns[name] = spent / static_cast<double>(line.transfers) * 1e9;
+    }
     if (grows) {
         line.growth = rates.back() / rates.front();
     }
@@ -431,6 +438,9 @@ void print_json(LedgerBenchOptions const& options, std::vector<Measured> const& 
             {"disk_bytes", line.disk_bytes},
             {"fdatasync_us", line.fdatasync_us},
         };
+        for (auto const& [name, ns] : line.thread_ns) {
+            entry["processor_ns_per_transfer"][name] = ns;
+        }
         if (line.growth) {
             entry["growth"] = *line.growth;
         }
@@ -479,6 +489,22 @@ void print_lines(LedgerBenchOptions const& options, std::vector<Measured> const&
         );
     }
     table.print(options.format);
+    if (options.format != Format::table) {
+        return;
+    }
+    for (Measured const& line : lines) {
+        std::string threads;
+        for (auto const& [name, ns] : line.thread_ns) {
+            if (ns >= 1) {
+                threads += (threads.empty() ? "" : ", ") + name + " " + fixed(ns, 0);
+            }
+        }
+        if (!threads.empty()) {
+            std::printf(
+                "%s: processor time of a transfer in ns: %s\n", line.name.c_str(), threads.c_str()
+            );
+        }
+    }
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <sstream>
 #include <string>
+#include <unistd.h>
 
 namespace florin::tools {
 namespace {
@@ -46,6 +48,31 @@ std::uint64_t peak_resident_bytes() {
 
 void reset_peak_memory() {
     std::ofstream{"/proc/self/clear_refs"} << "5";
+}
+
+std::map<std::string, double> thread_seconds() {
+    std::map<std::string, double> seconds;
+    auto const ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
+    std::error_code error;
+    for (auto const& task : std::filesystem::directory_iterator{"/proc/self/task", error}) {
+        std::ifstream stat{task.path() / "stat"};
+        std::string line;
+        std::getline(stat, line);
+        // pid (name) state and ten numbers, then user and system time.
+        auto const open = line.find('(');
+        auto const close = line.rfind(')');
+        if (open == std::string::npos || close == std::string::npos) {
+            continue;  // the thread has ended meanwhile
+        }
+        std::istringstream rest{line.substr(close + 1)};
+        std::string field;
+        double ticks = 0;
+        for (int i = 0; i < 13 && rest >> field; ++i) {
+            ticks += i >= 11 ? std::stod(field) : 0;
+        }
+        seconds[line.substr(open + 1, close - open - 1)] += ticks / ticks_per_second;
+    }
+    return seconds;
 }
 
 std::uint64_t directory_bytes(std::filesystem::path const& directory) {

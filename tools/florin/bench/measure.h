@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <string>
 #include <vector>
 
 namespace florin::tools {
@@ -34,6 +36,10 @@ private:
 std::uint64_t resident_bytes();
 std::uint64_t peak_resident_bytes();
 void reset_peak_memory();
+
+// Processor seconds of each thread of this process so far, by its name; threads of one name are
+// added up.
+std::map<std::string, double> thread_seconds();
 
 // Bytes of all files under a directory.
 std::uint64_t directory_bytes(std::filesystem::path const& directory);
