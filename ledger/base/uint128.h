@@ -31,6 +31,7 @@ constexpr bool sum_overflows(u128 a, u128 b) {
 
 // Decimal digits without sign, separators or leading zeros.
 std::string to_string(u128 value);
+void append_decimal(std::string& out, u128 value);
 
 // Decimal digits only, 1 to 39 of them; nullopt for anything else or a value above 2^128 - 1.
 std::optional<u128> parse_u128(std::string_view text);

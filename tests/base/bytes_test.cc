@@ -62,3 +62,29 @@ TEST_CASE("128-bit numbers are parsed to the last digit and refused beyond") {
     CHECK_FALSE(parse_u128("1 "));
     CHECK((parse_u128("0") == u128{0}));
 }
+
+TEST_CASE("a 128-bit number and its decimal digits say the same, at every length") {
+    u128 value = 1;
+    std::string digits = "1";
+    for (std::size_t length = 1; length <= 39; ++length) {
+        for (u128 const number : {value - 1, value, value + 7}) {
+            CHECK((parse_u128(to_string(number)) == number));
+        }
+        CHECK(to_string(value) == digits);
+        CHECK(to_string(value - 1) == (length == 1 ? "0" : std::string(length - 1, '9')));
+        CHECK((parse_u128(std::string(39 - length, '0') + digits) == value));
+        CHECK_FALSE(parse_u128(digits + "x"));
+        CHECK_FALSE(parse_u128(std::string(40 - length, '0') + digits));
+        value *= 10;
+        digits += '0';
+    }
+    for (unsigned bits = 0; bits < 128; ++bits) {
+        u128 const number = kU128Max >> bits;
+        CHECK((parse_u128(to_string(number)) == number));
+        CHECK((parse_u128(to_string(number ^ (number >> 3))) == (number ^ (number >> 3))));
+    }
+    CHECK_FALSE(parse_u128("999999999999999999999999999999999999999"));
+    std::string text = "x";
+    append_decimal(text, make_u128(1, 0));
+    CHECK(text == "x18446744073709551616");
+}

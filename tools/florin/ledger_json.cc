@@ -1,12 +1,12 @@
 #include "tools/florin/ledger_json.h"
 
+#include "tools/florin/ledger_flags.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <optional>
-#include <span>
 
 namespace florin::tools {
 namespace {
@@ -14,34 +14,6 @@ namespace {
 using ledger::Account;
 using ledger::Transfer;
 using nlohmann::json;
-using nlohmann::ordered_json;
-
-// Anything that stands for a flag which does not exist.
-constexpr std::uint64_t kUnknownFlag = 1U << 15U;
-
-constexpr std::array<std::string_view, 6> kAccountFlags{
-    "linked",
-    "debits_must_not_exceed_credits",
-    "credits_must_not_exceed_debits",
-    "history",
-    "imported",
-    "closed",
-};
-constexpr std::array<std::string_view, 9> kTransferFlags{
-    "linked",
-    "pending",
-    "post_pending_transfer",
-    "void_pending_transfer",
-    "balancing_debit",
-    "balancing_credit",
-    "closing_debit",
-    "closing_credit",
-    "imported",
-};
-constexpr std::array<std::string_view, 3> kAccountFilterFlags{"debits", "credits", "reversed"};
-constexpr std::array<std::string_view, 1> kQueryFlags{"reversed"};
-
-using Flags = std::span<std::string_view const>;
 
 // Thrown inside this file only; parse_request turns it into a JsonError.
 struct Refused {
@@ -49,6 +21,28 @@ struct Refused {
 };
 [[noreturn]] void refuse(std::string code, std::string message) {
     throw Refused{{std::move(code), std::move(message)}};
+}
+
+// A value as an error repeats it. Writing recurses, reading does not: what is nested without end
+// must not end the program.
+std::string shown(json const& value) {
+    constexpr std::size_t kDepthMax = 100;
+    std::vector<std::pair<json const*, std::size_t>> open{{&value, 1}};
+    while (!open.empty()) {
+        auto const [each, depth] = open.back();
+        open.pop_back();
+        if (depth > kDepthMax) {
+            return "a value nested more than " + std::to_string(kDepthMax) + " deep";
+        }
+        if (each->is_structured()) {
+            for (json const& inner : *each) {
+                if (inner.is_structured()) {
+                    open.emplace_back(&inner, depth + 1);
+                }
+            }
+        }
+    }
+    return value.dump();
 }
 
 u128 read_number(json const& value, std::string const& name, u128 most) {
@@ -61,13 +55,13 @@ u128 read_number(json const& value, std::string const& name, u128 most) {
     if (!number || *number > most) {
         refuse(
             "bad_value",
-            name + ": expected an integer from 0 to " + to_string(most) + ", got " + value.dump()
+            name + ": expected an integer from 0 to " + to_string(most) + ", got " + shown(value)
         );
     }
     return *number;
 }
 
-std::uint64_t read_flags(json const& value, std::string const& name, Flags names) {
+std::uint64_t read_flags(json const& value, std::string const& name, FlagNames names) {
     if (!value.is_array()) {
         u128 const mask = read_number(value, name, std::numeric_limits<std::uint64_t>::max());
         return mask > std::numeric_limits<std::uint16_t>::max() ? kUnknownFlag : low_bits(mask);
@@ -75,7 +69,7 @@ std::uint64_t read_flags(json const& value, std::string const& name, Flags names
     std::uint64_t mask = 0;
     for (json const& each : value) {
         if (!each.is_string()) {
-            refuse("bad_value", name + ": expected names of flags, got " + each.dump());
+            refuse("bad_value", name + ": expected names of flags, got " + shown(each));
         }
         auto const& wanted = each.get_ref<std::string const&>();
         std::uint64_t bit = kUnknownFlag;
@@ -94,7 +88,7 @@ class Fields {
 public:
     Fields(json const& object, std::string where) : object_{object}, where_{std::move(where)} {
         if (!object.is_object()) {
-            refuse("bad_value", where_ + ": expected an object, got " + object.dump());
+            refuse("bad_value", where_ + ": expected an object, got " + shown(object));
         }
     }
     template <class Integer>
@@ -106,7 +100,7 @@ public:
         }
     }
     template <class Integer>
-    void flags(Integer& into, Flags names) {
+    void flags(Integer& into, FlagNames names) {
         if (json const* value = find("flags")) {
             into = static_cast<Integer>(read_flags(*value, where_ + ".flags", names));
         }
@@ -180,7 +174,7 @@ Transfer read_transfer(json const& value, std::string where) {
 
 json const& read_list(json const& value, std::string const& name) {
     if (!value.is_array()) {
-        refuse("bad_value", name + ": expected a list, got " + value.dump());
+        refuse("bad_value", name + ": expected a list, got " + shown(value));
     }
     if (value.size() > ledger::kBatchEventsMax) {
         refuse(
@@ -283,109 +277,6 @@ ledger::Request read_request(std::string const& name, json const& value) {
     refuse("unknown_request", "no request '" + name + "'");
 }
 
-ordered_json flags_json(std::uint16_t flags, Flags names) {
-    ordered_json list = ordered_json::array();
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if ((flags & (1U << i)) != 0) {
-            list.push_back(names[i]);
-        }
-    }
-    return list;
-}
-
-ordered_json account_json(Account const& account) {
-    return {
-        {"id", to_string(account.id)},
-        {"debits_pending", to_string(account.debits_pending)},
-        {"debits_posted", to_string(account.debits_posted)},
-        {"credits_pending", to_string(account.credits_pending)},
-        {"credits_posted", to_string(account.credits_posted)},
-        {"user_data_128", to_string(account.user_data_128)},
-        {"user_data_64", std::to_string(account.user_data_64)},
-        {"user_data_32", account.user_data_32},
-        {"ledger", account.ledger},
-        {"code", account.code},
-        {"flags", flags_json(account.flags, kAccountFlags)},
-        {"timestamp", std::to_string(account.timestamp)},
-    };
-}
-
-ordered_json transfer_json(Transfer const& transfer) {
-    return {
-        {"id", to_string(transfer.id)},
-        {"debit_account_id", to_string(transfer.debit_account_id)},
-        {"credit_account_id", to_string(transfer.credit_account_id)},
-        {"amount", to_string(transfer.amount)},
-        {"pending_id", to_string(transfer.pending_id)},
-        {"user_data_128", to_string(transfer.user_data_128)},
-        {"user_data_64", std::to_string(transfer.user_data_64)},
-        {"user_data_32", transfer.user_data_32},
-        {"timeout", transfer.timeout},
-        {"ledger", transfer.ledger},
-        {"code", transfer.code},
-        {"flags", flags_json(transfer.flags, kTransferFlags)},
-        {"timestamp", std::to_string(transfer.timestamp)},
-    };
-}
-
-ordered_json balance_json(ledger::AccountBalance const& balance) {
-    return {
-        {"timestamp", std::to_string(balance.timestamp)},
-        {"debits_pending", to_string(balance.debits_pending)},
-        {"debits_posted", to_string(balance.debits_posted)},
-        {"credits_pending", to_string(balance.credits_pending)},
-        {"credits_posted", to_string(balance.credits_posted)},
-    };
-}
-
-template <class Results>
-ordered_json results_json(Results const& results) {
-    ordered_json list = ordered_json::array();
-    for (auto const& result : results) {
-        list.push_back(
-            {{"status", ledger::status_name(result.status)},
-             {"timestamp", std::to_string(result.timestamp)}}
-        );
-    }
-    return {{"results", std::move(list)}};
-}
-
-template <class Objects, class Render>
-ordered_json list_json(char const* name, Objects const& objects, Render const& render) {
-    ordered_json list = ordered_json::array();
-    for (auto const& object : objects) {
-        list.push_back(render(object));
-    }
-    return {{name, std::move(list)}};
-}
-
-struct AnswerJson {
-    ordered_json operator()(ledger::CreateAccountsAnswer const& answer) const {
-        return results_json(answer.results);
-    }
-    ordered_json operator()(ledger::CreateTransfersAnswer const& answer) const {
-        return results_json(answer.results);
-    }
-    ordered_json operator()(ledger::AdvanceClockAnswer const&) const {
-        return ordered_json::object();
-    }
-    ordered_json operator()(ledger::Receipt const& receipt) const {
-        return {
-            {"status", ledger::status_name(receipt.status)},
-            {"sequence", std::to_string(receipt.sequence)}
-        };
-    }
-    ordered_json operator()(ledger::AccountsAnswer const& answer) const {
-        return list_json("accounts", answer.accounts, account_json);
-    }
-    ordered_json operator()(ledger::TransfersAnswer const& answer) const {
-        return list_json("transfers", answer.transfers, transfer_json);
-    }
-    ordered_json operator()(ledger::BalancesAnswer const& answer) const {
-        return list_json("balances", answer.balances, balance_json);
-    }
-};
-
 }  // namespace
 
 std::expected<ledger::Request, JsonError> parse_request(std::string_view line) {
@@ -402,13 +293,11 @@ std::expected<ledger::Request, JsonError> parse_request(std::string_view line) {
     }
 }
 
-std::string render_answer(ledger::Answer const& answer) {
-    return std::visit(AnswerJson{}, answer).dump();
-}
-
 std::string render_error(std::string_view code, std::string_view message, std::uint64_t line) {
-    ordered_json const error = {{"error", {{"code", code}, {"message", message}, {"line", line}}}};
-    return error.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+    nlohmann::ordered_json const error = {
+        {"error", {{"code", code}, {"message", message}, {"line", line}}}
+    };
+    return error.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace florin::tools

@@ -1,5 +1,4 @@
-// Accounts, transfers, filters and answers of the kernel as JSON, the way `florin ledger exec` and
-// the operator's API speak it.
+// Requests to the kernel as JSON, the way `florin ledger exec` speaks it, and its errors.
 //
 // 128- and 64-bit numbers are decimal strings (JSON integers are taken where they are exact), 32-
 // and 16-bit ones are numbers (strings are taken); flags are lists of names or an integer mask.
@@ -15,17 +14,21 @@
 
 namespace florin::tools {
 
+// A longer line is refused unread. A batch of the most events, each with every field written out,
+// stays far below this.
+inline constexpr std::size_t kRequestBytesMax = 64U << 20U;
+
 // Why a request was not understood.
 struct JsonError {
     std::string code;  // malformed_json, unknown_request, unknown_field, bad_value, too_many_events
     std::string message;
 };
 
-// One request, e.g. {"create_transfers":[{…}]}.
+// One request, e.g. {"create_transfers":[{…}]}. The one that decides what a request is; large
+// numbers of them are read by FastRequestReader (ledger_json_fast.h) first.
 std::expected<ledger::Request, JsonError> parse_request(std::string_view line);
 
-// One line without its end, e.g. {"results":[…]}.
-std::string render_answer(ledger::Answer const& answer);
+// One line without its end. Answers are written by ledger_json_write.h.
 std::string render_error(std::string_view code, std::string_view message, std::uint64_t line);
 
 }  // namespace florin::tools

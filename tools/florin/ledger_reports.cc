@@ -1,13 +1,16 @@
+#include "crypto/base64.h"
 #include "ledger/base/currency.h"
 #include "ledger/base/money.h"
 #include "ledger/reader.h"
 #include "ledger/verify.h"
+#include "tools/florin/calendar.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/vault_check.h"
 
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 
 namespace florin::tools {
 namespace {
@@ -39,13 +42,48 @@ int verify_failed(Error const& error) {
     return kFoundSomething;
 }
 
+void add_rows(Table& table, PinnedHeadReport const& report) {
+    table.add({"pinned_head", std::to_string(report.pinned.head.position.sequence)});
+    table.add({"pinned_time", utc_text(report.pinned.head.time)});
+    table.add({"signed_by", crypto::base64(report.pinned.public_key.der())});
+}
+
+// What a pinned head says by itself: quick, whatever the length of the journal.
+int print_pinned_head(PinnedHeadReport const& report, Format format) {
+    Table table{{"what", "value"}};
+    table.add({"ledger", to_hex(view(report.check.ledger_id))});
+    table.add({"head", std::to_string(report.check.head.sequence)});
+    table.add({"hash", crypto::hex(report.check.head.hash)});
+    add_rows(table, report);
+    table.add({"verdict", "the pinned head is in this history"});
+    table.print(format);
+    return kDone;
+}
+
 }  // namespace
 
-int ledger_verify(std::filesystem::path const& data_dir, Format format) {
+int ledger_verify(
+    std::filesystem::path const& data_dir, VerifyOptions const& options, Format format
+) {
+    std::optional<PinnedHeadReport> pinned;
+    if (!options.pinned.head.empty()) {
+        auto checked = check_pinned_head_files(data_dir, options.pinned);
+        if (!checked) {
+            // What is not right is Errc::corrupt; files that cannot be used say nothing of the
+            // ledger.
+            return checked.error().code == Errc::corrupt ? verify_failed(checked.error())
+                                                         : report_error(checked.error());
+        }
+        if (options.only_head) {
+            return print_pinned_head(*checked, format);
+        }
+        pinned = *checked;
+    }
     ProgressBar bar{"verify"};
-    auto const report = ledger::verify_ledger({.data_dir = data_dir, .scratch = {}}, [&](ledger::VerifyProgress const& at) {
-        bar.show(at.step, at.done, at.total);
-    });
+    auto const report = ledger::verify_ledger(
+        {.data_dir = data_dir, .scratch = {}},
+        [&](ledger::VerifyProgress const& at) { bar.show(at.step, at.done, at.total); }
+    );
     if (!report) {
         return verify_failed(report.error());
     }
@@ -67,6 +105,9 @@ int ledger_verify(std::filesystem::path const& data_dir, Format format) {
     table.add({"view_entries_compared", std::to_string(report->view_entries)});
     table.add({"cards", std::to_string(vault->cards)});
     table.add({"payment_methods_with_card", std::to_string(vault->methods)});
+    if (pinned) {
+        add_rows(table, *pinned);
+    }
     table.add({"verdict", "everything agrees"});
     table.print(format);
     return kDone;

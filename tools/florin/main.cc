@@ -2,6 +2,7 @@
 #include "tools/florin/attempts.h"
 #include "tools/florin/bench/ledger_bench.h"
 #include "tools/florin/ledger_commands.h"
+#include "tools/florin/ledger_export.h"
 #include "tools/florin/recon.h"
 #include "tools/florin/settle.h"
 
@@ -22,6 +23,10 @@ struct Run {
     std::string file;
     tools::DaemonOptions daemon;
     tools::LedgerBenchOptions bench;
+    tools::VerifyOptions verify;
+    tools::ExportOptions books;
+    std::string key_file;
+    bool sign = false;
     bool manual_clock = false;
     bool unknown_only = false;
     bool all = false;
@@ -55,6 +60,60 @@ void add_format(CLI::App* command, Run& run) {
         ->option_text("table|json|csv");
 }
 
+void add_ledger_proofs(CLI::App* ledger, Run& run) {
+    CLI::App* const verify = ledger->add_subcommand(
+        "verify", "Re-read everything, recompute the hashes and compare all views; changes nothing"
+    );
+    add_data_dir(verify, run);
+    add_format(verify, run);
+    auto* const head_option = verify->add_option(
+        "--head", run.verify.pinned.head, "A signed head that must be in this history"
+    );
+    verify->add_option("--public-key", run.verify.pinned.public_key, "Whose it must be, PEM")
+        ->needs(head_option);
+    verify->add_flag("--only-head", run.verify.only_head, "Check that head and nothing more")
+        ->needs(head_option);
+    verify->callback([&] {
+        run.exit_code = tools::ledger_verify(run.data_dir, run.verify, run.format);
+    });
+
+    CLI::App* const head = ledger->add_subcommand(
+        "head", "The journal's last record, to be kept outside; changes nothing"
+    );
+    add_data_dir(head, run);
+    add_format(head, run);
+    auto* const sign = head->add_flag("--sign", run.sign, "Print it as signed JSON");
+    auto* const key =
+        head->add_option("--key", run.key_file, "An Ed25519 private key, PEM, mode 0600");
+    sign->needs(key);
+    key->needs(sign);
+    head->callback([&] {
+        run.exit_code = tools::ledger_head(run.data_dir, run.key_file, run.format);
+    });
+}
+
+void add_ledger_export(CLI::App* ledger, Run& run) {
+    static std::map<std::string, tools::ExportFormat> const names{
+        {"hledger", tools::ExportFormat::hledger},
+        {"beancount", tools::ExportFormat::beancount},
+        {"jsonl", tools::ExportFormat::jsonl},
+    };
+    CLI::App* const books = ledger->add_subcommand(
+        "export", "Everything up to a record, for other programs; changes nothing in the directory"
+    );
+    add_data_dir(books, run);
+    books
+        ->add_option(
+            "--format", run.books.format, "hledger (ledger reads it too), beancount, jsonl"
+        )
+        ->transform(CLI::CheckedTransformer(names))
+        ->option_text("hledger|beancount|jsonl")
+        ->required();
+    books->add_option("--to", run.books.to, "The last record; without it the head");
+    books->add_option("--output", run.books.output, "A file that appears whole or not at all");
+    books->callback([&] { run.exit_code = tools::ledger_export(run.data_dir, run.books); });
+}
+
 void add_ledger(CLI::App& app, Run& run) {
     CLI::App* const ledger = app.add_subcommand("ledger", "The double-entry ledger");
     ledger->require_subcommand(1);
@@ -68,12 +127,8 @@ void add_ledger(CLI::App& app, Run& run) {
     );
     exec->callback([&] { run.exit_code = tools::ledger_exec(run.data_dir, run.manual_clock); });
 
-    CLI::App* const verify = ledger->add_subcommand(
-        "verify", "Re-read everything, recompute the hashes and compare all views; changes nothing"
-    );
-    add_data_dir(verify, run);
-    add_format(verify, run);
-    verify->callback([&] { run.exit_code = tools::ledger_verify(run.data_dir, run.format); });
+    add_ledger_proofs(ledger, run);
+    add_ledger_export(ledger, run);
 
     CLI::App* const balances =
         ledger->add_subcommand("balances", "Balances of every account; changes nothing");
