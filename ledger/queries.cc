@@ -12,8 +12,7 @@ std::size_t bounded(std::uint32_t limit) {
 }
 
 bool is_valid(std::uint64_t timestamp_min, std::uint64_t timestamp_max, std::uint32_t limit) {
-    constexpr auto kMax = ~std::uint64_t{0};
-    return limit != 0 && timestamp_min != kMax && timestamp_max != kMax &&
+    return limit != 0 && timestamp_min <= kTimestampMax && timestamp_max <= kTimestampMax &&
            (timestamp_max == 0 || timestamp_min <= timestamp_max);
 }
 
