@@ -282,7 +282,9 @@ void Books::undo_scope() {
         record.resolved.pop_back();
     }
     while (record.expiries_removed.size() > scope_.expiries_removed) {
-        expiries_.add(record.expiries_removed.back());
+        if (Expiry const& removed = record.expiries_removed.back(); removed.location.sequence > 0) {
+            expiries_.add(removed);
+        }
         record.expiries_removed.pop_back();
     }
     while (record.expiries_added.size() > scope_.expiries_added) {
@@ -387,8 +389,7 @@ void Books::resolve(Resolution const& resolution) {
     record.resolved.push_back(resolution.pending_timestamp);
     if (resolution.expires_at != 0) {
         Expiry const expiry{resolution.expires_at, resolution.pending_timestamp, {}};
-        expiries_.remove(expiry);
-        record.expiries_removed.push_back(expiry);
+        record.expiries_removed.push_back(expiries_.remove(expiry));
     }
 }
 

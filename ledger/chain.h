@@ -31,8 +31,10 @@ class Chain {
 public:
     Chain(Books& books, RecordDraft& draft) : books_{books}, draft_{draft} {}
 
-    // `create(event, timestamp)` answers Result of {status, timestamp}; `failed(event, status)` is
-    // told of every refusal once its chain, if any, has been taken back.
+    // `create(event, timestamp, now)` answers Result of {status, timestamp}: the event gets
+    // `timestamp`, its own place in the batch or what it was imported with, and happens at `now`,
+    // which is always its place. `failed(event, status)` is told of every refusal once its chain,
+    // if any, has been taken back.
     template <class Create, class Failed>
     Result<std::vector<EventResult<Status>>> run(
         std::vector<Event> const& events,
@@ -66,10 +68,11 @@ public:
                 result.status = Status::linked_event_chain_open;
             } else if (in_chain_ && broken_) {
                 result.status = Status::linked_event_failed;
-            } else if (Status const early = before(event, imports, own); early != Status::created) {
+            } else if (Status const early = before(event, imports, clock);
+                       early != Status::created) {
                 result.status = early;
             } else {
-                auto outcome = create(event, imports ? event.timestamp : own);
+                auto outcome = create(event, imports ? event.timestamp : own, own);
                 if (!outcome) {
                     return std::unexpected{std::move(outcome).error()};
                 }
@@ -101,7 +104,7 @@ private:
     // Events between asking for memory and using it.
     static constexpr std::size_t kPrefetchAhead = 8;
 
-    static Status before(Event const& event, bool imports, std::uint64_t own) {
+    static Status before(Event const& event, bool imports, std::uint64_t clock) {
         if (is_imported(event) != imports) {
             return imports ? Status::imported_event_expected : Status::imported_event_not_expected;
         }
@@ -111,7 +114,7 @@ private:
         if (event.timestamp == 0 || event.timestamp > kTimestampMax) {
             return Status::imported_event_timestamp_out_of_range;
         }
-        if (event.timestamp >= own) {
+        if (event.timestamp >= clock) {
             return Status::imported_event_timestamp_must_not_advance;
         }
         return Status::created;

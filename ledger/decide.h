@@ -51,14 +51,16 @@ private:
         std::uint64_t timestamp;
     };
     Result<TransferOutcome> create_transfer(
-        Transfer const& event, std::uint64_t timestamp, RecordDraft& draft
+        Transfer const& event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
     );
-    Result<TransferOutcome> compare_with_existing(Transfer const& event, Location location);
+    Result<TransferOutcome> compare_with_existing(
+        Transfer const& event, Location location, std::uint64_t now
+    );
     Result<CreateTransferStatus> create_single(
         Transfer event, std::uint64_t timestamp, RecordDraft& draft
     );
     Result<CreateTransferStatus> resolve_pending(
-        Transfer event, std::uint64_t timestamp, RecordDraft& draft
+        Transfer event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
     );
     Result<bool> import_regresses(std::uint64_t timestamp, bool is_account);
     void use_up_id(u128 id);

@@ -99,7 +99,7 @@ Result<CreateAccountsAnswer> Decider::decide(
     CreateAccounts const& request, std::uint64_t clock, RecordDraft& draft
 ) {
     CreateAccountsAnswer answer;
-    auto const create = [&](Account const& event, std::uint64_t timestamp) {
+    auto const create = [&](Account const& event, std::uint64_t timestamp, std::uint64_t) {
         return create_account(event, timestamp, draft);
     };
     auto const nothing = [](Account const&, Status) {};

@@ -173,7 +173,7 @@ Result<Receipt> Decider::move_money(
         event.flags = static_cast<std::uint16_t>(
             last ? event.flags & ~transfer_linked : event.flags | transfer_linked
         );
-        FLORIN_TRY(auto const outcome, create_transfer(event, timestamp, draft));
+        FLORIN_TRY(auto const outcome, create_transfer(event, timestamp, timestamp, draft));
         if (outcome.status != CreateTransferStatus::created) {
             receipt = refused(CommandStatus::transfer_refused, i);
             receipt.transfer_status = outcome.status;

@@ -96,6 +96,17 @@ u128 resolved_amount(Transfer const& event, Transfer const& pending) {
     return all ? pending.amount : event.amount;
 }
 
+// Whether a retry of a post or void asks for what has happened. Where a post took all of it, so
+// does every retry that asks for at least all of it.
+bool asks_for_same_amount(
+    Transfer const& event, Transfer const& existing, Transfer const& pending
+) {
+    if (event.has(post_pending_transfer) && existing.amount == pending.amount) {
+        return event.amount >= pending.amount;
+    }
+    return resolved_amount(event, pending) == existing.amount;
+}
+
 Status compare_user_data(Transfer const& event, Transfer const& existing) {
     if (event.user_data_128 != existing.user_data_128) {
         return Status::exists_with_different_user_data_128;
@@ -141,7 +152,7 @@ Status compare_resolving(Transfer event, Transfer const& existing, Transfer cons
     if (event.credit_account_id != 0 && event.credit_account_id != existing.credit_account_id) {
         return Status::exists_with_different_credit_account_id;
     }
-    if (resolved_amount(event, pending) != existing.amount) {
+    if (!asks_for_same_amount(event, existing, pending)) {
         return Status::exists_with_different_amount;
     }
     event.user_data_128 = event.user_data_128 != 0 ? event.user_data_128 : pending.user_data_128;
@@ -222,26 +233,28 @@ Status check_balances(
 }  // namespace
 
 Result<Decider::TransferOutcome> Decider::compare_with_existing(
-    Transfer const& event, Location location
+    Transfer const& event, Location location, std::uint64_t now
 ) {
     FLORIN_TRY(Transfer const existing, books_.transfer(location));
-    auto const differs = [&](Status status) { return TransferOutcome{status, existing.timestamp}; };
+    auto const compared = [&](Status status) {
+        return TransferOutcome{status, status == Status::exists ? existing.timestamp : now};
+    };
     if (event.flags != existing.flags) {
-        return differs(Status::exists_with_different_flags);
+        return compared(Status::exists_with_different_flags);
     }
     if (event.pending_id != existing.pending_id) {
-        return differs(Status::exists_with_different_pending_id);
+        return compared(Status::exists_with_different_pending_id);
     }
     if (event.timeout != existing.timeout) {
-        return differs(Status::exists_with_different_timeout);
+        return compared(Status::exists_with_different_timeout);
     }
     if (!event.resolves_pending()) {
-        return differs(compare_single(event, existing));
+        return compared(compare_single(event, existing));
     }
     FLORIN_TRY(auto const pending_location, books_.find_transfer(existing.pending_id));
     FLORIN_CHECK(pending_location, "the pending transfer of a post or void exists");
     FLORIN_TRY(Transfer const pending, books_.transfer(*pending_location));
-    return differs(compare_resolving(event, existing, pending));
+    return compared(compare_resolving(event, existing, pending));
 }
 
 Result<bool> Decider::import_regresses(std::uint64_t timestamp, bool is_account) {
@@ -307,7 +320,7 @@ Result<CreateTransferStatus> Decider::create_single(
 }
 
 Result<CreateTransferStatus> Decider::resolve_pending(
-    Transfer event, std::uint64_t timestamp, RecordDraft& draft
+    Transfer event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
 ) {
     if (Status const status = check_resolving_fields(event); status != Status::created) {
         return status;
@@ -335,7 +348,7 @@ Result<CreateTransferStatus> Decider::resolve_pending(
         case PendingState::expired: return Status::pending_transfer_expired;
     }
     std::uint64_t const expiry = expires_at(pending);
-    if (expiry != 0 && expiry <= timestamp) {
+    if (expiry != 0 && expiry <= now) {  // an import cannot turn back the clock
         return Status::pending_transfer_expired;
     }
     if (event.has(transfer_imported)) {
@@ -390,9 +403,9 @@ void Decider::use_up_id(u128 id) {
 }
 
 Result<Decider::TransferOutcome> Decider::create_transfer(
-    Transfer const& event, std::uint64_t timestamp, RecordDraft& draft
+    Transfer const& event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
 ) {
-    auto const refused = [&](Status status) { return TransferOutcome{status, timestamp}; };
+    auto const refused = [&](Status status) { return TransferOutcome{status, now}; };
     if ((event.flags & ~kTransferFlagsKnown) != 0) {
         return refused(Status::reserved_flag);
     }
@@ -407,14 +420,14 @@ Result<Decider::TransferOutcome> Decider::create_transfer(
         if (location->is_used_up()) {
             return refused(Status::id_already_failed);
         }
-        return compare_with_existing(event, *location);
+        return compare_with_existing(event, *location, now);
     }
     FLORIN_TRY(
         Status const status,
-        event.resolves_pending() ? resolve_pending(event, timestamp, draft)
+        event.resolves_pending() ? resolve_pending(event, timestamp, now, draft)
                                  : create_single(event, timestamp, draft)
     );
-    return TransferOutcome{status, timestamp};
+    return TransferOutcome{status, status == Status::created ? timestamp : now};
 }
 
 Result<CreateTransfersAnswer> Decider::decide(
@@ -422,8 +435,8 @@ Result<CreateTransfersAnswer> Decider::decide(
 ) {
     failed_ids_.clear();
     CreateTransfersAnswer answer;
-    auto const create = [&](Transfer const& event, std::uint64_t timestamp) {
-        return create_transfer(event, timestamp, draft);
+    auto const create = [&](Transfer const& event, std::uint64_t timestamp, std::uint64_t now) {
+        return create_transfer(event, timestamp, now, draft);
     };
     auto const failed = [&](Transfer const& event, Status status) {
         if (is_transient(status)) {

@@ -66,6 +66,12 @@ std::uint64_t events_of(Request const& request) {
     return 0;
 }
 
+BooksOptions books_options(EngineOptions const& options) {
+    BooksOptions books = options.books;
+    books.run_transfers = options.run.transfers;
+    return books;
+}
+
 bool is_read(Request const& request) {
     return !std::holds_alternative<CreateAccounts>(request) &&
            !std::holds_alternative<CreateTransfers>(request) &&
@@ -80,7 +86,7 @@ Engine::Engine(EngineOptions options, Journal& journal, StateStore& store, Clock
       journal_{journal},
       store_{store},
       wall_{clock},
-      books_{journal, store, options_.books},
+      books_{journal, store, books_options(options_)},
       live_{store},
       decider_{books_, live_},
       views_{books_, store} {}

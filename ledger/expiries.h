@@ -30,7 +30,12 @@ public:
     Result<void> load() { return read_more(); }
 
     void add(Expiry const& expiry) { known_.insert(expiry); }
-    void remove(Expiry const& expiry) { known_.erase(expiry); }
+    // Answers it with its location where it was in memory; else it has none, and need not be added
+    // again where the removal is taken back.
+    Expiry remove(Expiry const& expiry) {
+        auto node = known_.extract(expiry);
+        return node ? node.value() : expiry;
+    }
 
     // The earliest that is due at `clock`, at most `limit` of them.
     Result<std::vector<Expiry>> due(std::uint64_t clock, std::size_t limit);

@@ -16,8 +16,7 @@ std::size_t bounded(std::uint32_t limit) {
 }
 
 bool is_valid(std::uint64_t timestamp_min, std::uint64_t timestamp_max, std::uint32_t limit) {
-    constexpr auto kMax = ~std::uint64_t{0};
-    return limit != 0 && timestamp_min != kMax && timestamp_max != kMax &&
+    return limit != 0 && timestamp_min <= kTimestampMax && timestamp_max <= kTimestampMax &&
            (timestamp_max == 0 || timestamp_min <= timestamp_max);
 }
 
@@ -167,7 +166,7 @@ Result<TransfersAnswer> Queries::run(LookupTransfers const& request) {
     TransfersAnswer answer;
     for (u128 const id : request.ids) {
         FLORIN_TRY(auto const location, books_.find_transfer(id));
-        if (location && !location->is_used_up()) {
+        if (location && !location->is_used_up() && location->sequence <= books_.applied()) {
             FLORIN_TRY(Transfer const transfer, books_.transfer(*location));
             answer.transfers.push_back(transfer);
         }

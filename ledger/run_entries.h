@@ -48,7 +48,7 @@ static_assert(sizeof(RunEntry) == 64);
 
 class EntryPool {
 public:
-    static constexpr std::size_t kPieceEntries = 16'384;  // 1 MiB
+    static constexpr std::size_t kPieceEntries = 4'096;  // 256 KiB
     using Piece = std::unique_ptr<RunEntry[]>;
 
     explicit EntryPool(std::size_t pieces_kept) : pieces_kept_{pieces_kept} {}
