@@ -87,7 +87,14 @@ Result<std::vector<HistoryEntry>> Queries::history_of(u128 account_id) {
     if (account_id != kU128Max) {
         to = key_of(account_id + 1);
     }
-    FLORIN_TRY_VOID(books_.store().scan({.table = Table::history, .from = prefix, .to = to}, add));
+    // A run that has just been stored is still in memory, until the ledger thread is told.
+    auto const add_stored = [&](ByteView key, ByteView value) -> Result<bool> {
+        bool const is_in_memory = u64_from_key(key.substr(prefix.size())) > books_.stored();
+        return is_in_memory ? Result<bool>{true} : add(key, value);
+    };
+    FLORIN_TRY_VOID(
+        books_.store().scan({.table = Table::history, .from = prefix, .to = to}, add_stored)
+    );
     RecentBooks const* const generations[] = {books_.ingesting(), &books_.recent()};
     for (RecentBooks const* const recent : generations) {
         if (recent == nullptr) {
