@@ -348,6 +348,7 @@ void Books::decided_is_applied() {
 }
 
 void Books::applied_up_to(Sequence sequence) {
+    applied_ = sequence;
     while (!records_.empty() && records_.front().sequence <= sequence &&
            records_transfers_ > kRecentTransfersMax) {
         records_transfers_ -= records_.front().transfers.size();

@@ -124,6 +124,8 @@ public:
     void decided_is_applied();
     // Records up to here can be read from the journal: keeps a bounded number of them in memory.
     void applied_up_to(Sequence sequence);
+    // What reads may show; what is beyond may still be lost.
+    Sequence applied() const { return applied_; }
     // Starts a new run after `boundary`; what is newer moves along.
     std::shared_ptr<RecentBooks const> rotate(Sequence boundary);
     // Runs up to here are read from the store; what is newer is in memory, even where the store has
@@ -175,6 +177,7 @@ private:
     std::unique_ptr<RecentBooks> current_ = std::make_unique<RecentBooks>();
     std::shared_ptr<RecentBooks const> ingesting_;
     Sequence stored_ = 0;
+    Sequence applied_ = 0;
     std::set<Expiry> expiries_;
     std::deque<RecentRecord> records_;  // consecutive sequences
     std::size_t records_transfers_ = 0;

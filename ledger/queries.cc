@@ -66,7 +66,7 @@ Result<TransfersAnswer> Queries::run(LookupTransfers const& request) {
     TransfersAnswer answer;
     for (u128 const id : request.ids) {
         FLORIN_TRY(auto const location, books_.find_transfer(id));
-        if (location && !location->is_used_up()) {
+        if (location && !location->is_used_up() && location->sequence <= books_.applied()) {
             FLORIN_TRY(Transfer const transfer, books_.transfer(*location));
             answer.transfers.push_back(transfer);
         }

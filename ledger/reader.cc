@@ -39,6 +39,7 @@ public:
             replay_journal(*journal_, views_->applied() + 1, Journal::Payloads::with, apply)
         );
         FLORIN_TRY_VOID(views_->publish());
+        books_->applied_up_to(head_.sequence);
         documents_ = std::make_unique<DocumentReader>(*overlay_);
         queries_ = std::make_unique<Queries>(*books_);
         return {};
