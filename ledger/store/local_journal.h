@@ -13,6 +13,10 @@
 #include <filesystem>
 #include <memory>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace florin::ledger {
 
 struct LocalJournalOptions {
@@ -24,6 +28,9 @@ struct LocalJournalOptions {
     // and an absent journal is Errc::not_found. Only while nobody writes.
     bool read_only = false;
     std::size_t cache_bytes = 32U << 20U;
+    // The log's files and background threads; nullptr: the operating system's. Outlives the
+    // journal. The witness is a plain file in any case.
+    rocksdb::Env* env = nullptr;
 };
 
 class LocalJournal : public Journal {
