@@ -34,6 +34,7 @@ public:
     void arm() override {
         journal_.hold_completions(true);
         is_armed_ = true;
+        read_errors_before_ = store_.read_errors();
         if (has_faults_ && random_.one_in(2)) {
             arm_store();
         }
@@ -62,11 +63,7 @@ public:
             journal_.commit_late();
         }
     }
-    bool had_read_error() override {
-        bool const had = store_.read_errors() != read_errors_seen_;
-        read_errors_seen_ = store_.read_errors();
-        return had;
-    }
+    bool had_read_error() override { return store_.read_errors() != read_errors_before_; }
     void crash() override {
         auto const late = static_cast<MemoryJournal::Late>(random_.below(3));
         auto const tail =
@@ -108,7 +105,7 @@ private:
     MemoryJournal journal_;
     MemoryStateStore memory_;
     FaultyStore store_;
-    std::uint64_t read_errors_seen_ = 0;
+    std::uint64_t read_errors_before_ = 0;
 };
 
 SimulationShape shape_of(Random& random) {

@@ -325,7 +325,6 @@ void Simulation::open_until_it_works() {
         backend_.crash();
     }
     backend_.heal();
-    static_cast<void>(backend_.had_read_error());
     find_out_what_survived();
     ensure(engine_->clock() == oracle_->engine().clock(), [&] {
         return "the clock came back at " + std::to_string(engine_->clock()) + ", not " +

@@ -48,7 +48,7 @@ public:
     virtual void something_happens() {}
     // The machine has lost its power: nothing after this moment counts.
     virtual bool is_dead() const { return false; }
-    // A read that failed because of an injected fault since the last call.
+    // A read has failed because of an injected fault since arm().
     virtual bool had_read_error() { return false; }
     // The process is gone; the engine has been destroyed before.
     virtual void crash() = 0;
