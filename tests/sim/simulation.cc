@@ -100,7 +100,11 @@ void Simulation::step() {
     std::uint64_t const choice = random_.below(100);
     trace_.add(choice);
     if (choice < 45) {
-        submit();
+        // Alone, or in a crowd that shares a record.
+        std::uint64_t const count = random_.one_in(6) ? random_.between(2, 6) : 1;
+        for (std::uint64_t i = 0; i < count; ++i) {
+            submit();
+        }
     } else if (choice < 62) {
         send();
     } else if (choice < 82) {
@@ -326,7 +330,13 @@ void Simulation::open_until_it_works() {
     }
     backend_.heal();
     find_out_what_survived();
-    ensure(engine_->clock() == oracle_->engine().clock(), [&] {
+    if (shape_.workload.has_big_bodies) {
+        // A group's last record may have come to hold nothing and not have been written: then the
+        // clock comes back a little earlier, and nobody was told anything that contradicts it.
+        time_.now = std::max(time_.now, oracle_->engine().clock() + kNanosecondsPerSecond);
+    }
+    bool const same_clock = engine_->clock() == oracle_->engine().clock();
+    ensure(same_clock || shape_.workload.has_big_bodies, [&] {
         return "the clock came back at " + std::to_string(engine_->clock()) + ", not " +
                std::to_string(oracle_->engine().clock());
     });

@@ -227,16 +227,17 @@ void Workload::add_counters(Command& command) {
 
 Command Workload::command(std::uint64_t now) {
     Command command;
-    if (random_.one_in(4)) {
+    if (random_.one_in(6)) {
         Account wanted = account();
         wanted.flags &= flags_of(~std::uint64_t{account_linked});
         command.ensure_accounts.push_back(wanted);
     }
-    for (std::uint64_t i = random_.below(3); i > 0; --i) {
+    // Mostly none: a refused transfer takes everything else of the command with it.
+    for (std::uint64_t i = random_.one_in(3) ? random_.between(1, 2) : 0; i > 0; --i) {
         command.transfers.push_back(transfer());
         transfer_ids_.insert(command.transfers.back().id);
     }
-    if (random_.one_in(6)) {
+    if (random_.one_in(12)) {
         command.guards.emplace_back(
             AvailableGuard{.account_id = account_id(), .at_least = random_.below(500)}
         );
