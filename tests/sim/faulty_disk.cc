@@ -40,7 +40,16 @@ struct Directory {
 
     void change(NameChange const& names) {
         apply(names, now);
-        pending.push_back(names);
+        auto at = pending.end();
+        // Removals that follow each other lie in the order of their names.
+        while (is_removal(names) && at != pending.begin() && is_removal(*std::prev(at)) &&
+               std::prev(at)->front().first > names.front().first) {
+            --at;
+        }
+        pending.insert(at, names);
+    }
+    static bool is_removal(NameChange const& names) {
+        return names.size() == 1 && names.front().second == nullptr;
     }
     void sync() {
         durable = now;
@@ -76,6 +85,11 @@ public:
         done = 0;
         if (is_dead_) {
             return IOStatus::IOError("the power is gone");
+        }
+        if (call == Call::remove) {
+            // RocksDB removes what it does not need any more in no order of its own: no fault may
+            // depend on it. What a power loss makes of it is decided in lose_power.
+            return std::nullopt;
         }
         ++calls_;
         trace_.add(static_cast<std::uint64_t>(call));
