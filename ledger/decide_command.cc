@@ -274,7 +274,10 @@ Result<Receipt> Decider::decide(Command const& command, std::uint64_t clock, Rec
     for (CounterTaken const& counter : taken) {
         receipt.counters.push_back(counter.value);
     }
-    receipt.sequence = draft.sequence();
+    RecordDraft::Mark const after = draft.mark();
+    if (after.transfers != mark.transfers || after.effects != mark.effects) {
+        receipt.sequence = draft.sequence();  // else nothing of it will be in any record
+    }
     return receipt;
 }
 

@@ -2,6 +2,7 @@
 
 #include "ledger/record.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace florin::ledger {
@@ -16,6 +17,7 @@ Result<Lease> MemoryJournal::acquire(Epoch observed) {
     }
     ++epoch_;
     is_leased_ = true;
+    durable_ = records_.size();
     return Lease{.epoch = epoch_, .leader_id = {}};
 }
 
@@ -60,7 +62,7 @@ void MemoryJournal::append(
         script_.pop_front();
     }
     AppendOutcome outcome = AppendOutcome::unknown;
-    std::size_t const records_before = records_.size();
+    Sequence const last = group.empty() ? 0 : group.back()->position.sequence;
     switch (step) {
         case Script::commit: outcome = store(lease, expected, group); break;
         case Script::unknown_written: static_cast<void>(store(lease, expected, group)); break;
@@ -73,7 +75,7 @@ void MemoryJournal::append(
             outcome = store(lease, expected, group);
             break;
     }
-    held_.push_back({std::move(completion), outcome, records_before});
+    held_.push_back({std::move(completion), outcome, last});
     if (!hold_) {
         pump();
     }
@@ -84,6 +86,9 @@ std::size_t MemoryJournal::pump() {
     while (!held_.empty()) {
         Held held = std::move(held_.front());
         held_.pop_front();
+        if (held.outcome == AppendOutcome::committed) {
+            durable_ = std::max(durable_, held.last);
+        }
         held.completion(
             held.outcome,
             held.outcome == AppendOutcome::committed ? std::string{} : "the journal in memory"
@@ -94,20 +99,22 @@ std::size_t MemoryJournal::pump() {
 }
 
 void MemoryJournal::commit_late() {
-    for (Late const& late : std::exchange(late_, {})) {
+    for (LateGroup const& late : std::exchange(late_, {})) {
         static_cast<void>(store(late.lease, late.expected, late.group));
     }
 }
 
-void MemoryJournal::crash(bool late_groups_appear, Tail tail) {
-    if (tail == Tail::torn && !held_.empty()) {
-        records_.resize(held_.front().records_before);
+void MemoryJournal::crash(Late late, Tail tail) {
+    if (tail == Tail::torn && records_.size() > durable_) {
+        records_.resize(durable_);
     }
     held_.clear();
-    if (late_groups_appear) {
+    if (late == Late::appears) {
         commit_late();
     }
-    late_.clear();
+    if (late != Late::lingers) {
+        late_.clear();
+    }
     script_.clear();
 }
 

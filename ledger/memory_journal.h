@@ -28,16 +28,23 @@ public:
         fenced,  // another process takes the lease just before
     };
     void script(Script step) { script_.push_back(step); }
+    void clear_script() { script_.clear(); }
     // Completions wait for pump() instead of being called inside append().
     void hold_completions(bool hold) { hold_ = hold; }
     std::size_t pump();
     void commit_late();
     // Another process takes the lease.
     void fence() { ++epoch_; }
-    // The process dies: nobody will be called any more; late groups appear or not, and where the
-    // tail is torn, what was written but not acknowledged is gone.
+    // The process dies: nobody will be called any more. Where the tail is torn, what was written
+    // but neither acknowledged nor found by a process that took the lease is gone. Late groups
+    // never appear, appear now, or are still on their way: commit_late() will bring them, under the
+    // lease they had.
     enum class Tail : bool { whole, torn };
-    void crash(bool late_groups_appear, Tail tail = Tail::whole);
+    enum class Late { lost, appears, lingers };
+    void crash(Late late, Tail tail = Tail::whole);
+    void crash(bool late_groups_appear, Tail tail = Tail::whole) {
+        crash(late_groups_appear ? Late::appears : Late::lost, tail);
+    }
 
     std::size_t group_bytes_max() const override { return 16U << 20U; }
     std::array<unsigned char, 16> ledger_id() const override { return id_; }
@@ -61,21 +68,22 @@ private:
     Epoch epoch_ = 0;
     bool is_leased_ = false;
     std::vector<EncodedRecord> records_;  // record n at n - 1
+    Sequence durable_ = 0;                // somebody was told that records up to here are there
     std::set<std::pair<Sequence, std::uint32_t>> dropped_;
     std::deque<Script> script_;
     bool hold_ = false;
     struct Held {
         AppendCompletion completion;
         AppendOutcome outcome;
-        std::size_t records_before;
+        Sequence last;  // of its group
     };
     std::deque<Held> held_;
-    struct Late {
+    struct LateGroup {
         Lease lease;
         Position expected;
         Group group;
     };
-    std::vector<Late> late_;
+    std::vector<LateGroup> late_;
 };
 
 }  // namespace florin::ledger

@@ -39,7 +39,7 @@ std::string incompressible(std::size_t size) {
 }  // namespace
 
 Result<AppendLimit> measure_append_limit(AppendLimitOptions const& options) {
-    auto database = database_options(StoreAccess::write);
+    auto database = database_options(StoreAccess::write, nullptr);
     rocksdb::ColumnFamilyOptions family;
     family.write_buffer_size = 64U << 20U;
     family.compression = rocksdb::CompressionType::kNoCompression;

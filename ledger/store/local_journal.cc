@@ -242,12 +242,12 @@ Result<void> RocksLocalJournal::open() {
             // Opening for writing cuts a torn tail and rewrites what is left: nothing of that
             // before it is certain that the tail was never acknowledged.
             StoredLog look;
-            FLORIN_TRY_VOID(
-                look.open(options_.directory, StoreAccess::read_only, options_.cache_bytes)
-            );
+            FLORIN_TRY_VOID(look.open(
+                options_.directory, StoreAccess::read_only, options_.cache_bytes, options_.env
+            ));
             FLORIN_TRY_VOID(check_end(look, options_, witness_.known()));
         }
-        FLORIN_TRY_VOID(log_.open(options_.directory, access, options_.cache_bytes));
+        FLORIN_TRY_VOID(log_.open(options_.directory, access, options_.cache_bytes, options_.env));
     }
     FLORIN_TRY(ChainEnd const end, check_end(log_, options_, witness_.known()));
     ledger_id_ = end.ledger_id;
@@ -286,10 +286,15 @@ Result<bool> RocksLocalJournal::open_witness() {
 // A new journal, or one whose creation did not come to its end. Records need a witness.
 Result<void> RocksLocalJournal::open_without_witness() {
     std::error_code error;
-    if (options_.read_only || std::filesystem::exists(options_.directory / "CURRENT", error)) {
+    bool holds_records = std::filesystem::exists(options_.directory / "CURRENT", error);
+    if (holds_records) {
+        FLORIN_TRY(holds_records, StoredLog::is_complete(options_.directory, options_.env));
+    }
+    if (holds_records) {
         StoredLog look;
-        FLORIN_TRY_VOID(look.open(options_.directory, StoreAccess::read_only, options_.cache_bytes)
-        );
+        FLORIN_TRY_VOID(look.open(
+            options_.directory, StoreAccess::read_only, options_.cache_bytes, options_.env
+        ));
         FLORIN_TRY(Sequence const last, look.last_sequence());
         if (last != 0) {
             return fail(
@@ -300,11 +305,13 @@ Result<void> RocksLocalJournal::open_without_witness() {
                     std::to_string(last)
             );
         }
-        if (options_.read_only) {
-            return fail(Errc::not_found, options_.directory.string() + ": the journal is empty");
-        }
     }
-    FLORIN_TRY_VOID(log_.open(options_.directory, StoreAccess::write, options_.cache_bytes));
+    if (options_.read_only) {
+        return fail(Errc::not_found, options_.directory.string() + ": there is no journal");
+    }
+    FLORIN_TRY_VOID(
+        log_.open(options_.directory, StoreAccess::write, options_.cache_bytes, options_.env)
+    );
     FLORIN_TRY(auto const stored_id, log_.ledger_id());
     if (!stored_id) {
         FLORIN_TRY_VOID(log_.write_ledger_id(options_.new_ledger_id));

@@ -13,6 +13,10 @@
 #include <filesystem>
 #include <memory>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace florin::ledger {
 
 struct LocalJournalOptions {
@@ -27,6 +31,9 @@ struct LocalJournalOptions {
     // acknowledged may be lost with the machine.
     bool sync = true;
     std::size_t cache_bytes = 32U << 20U;
+    // The log's files and background threads; nullptr: the operating system's. Outlives the
+    // journal. The witness is a plain file in any case.
+    rocksdb::Env* env = nullptr;
 };
 
 class LocalJournal : public Journal {

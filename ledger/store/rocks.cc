@@ -9,6 +9,7 @@
 #include <rocksdb/sst_file_reader.h>
 #include <rocksdb/status.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <memory>
 #include <system_error>
@@ -50,9 +51,13 @@ std::string damaged_table_file(fs::path const& directory) {
 
 }  // namespace
 
-rocksdb::DBOptions database_options(StoreAccess access) {
+rocksdb::DBOptions database_options(StoreAccess access, rocksdb::Env* env) {
     bool const writes = access == StoreAccess::write;
     rocksdb::DBOptions options;
+    if (env != nullptr) {
+        options.env = env;
+        options.max_file_opening_threads = 1;  // a simulated disk is asked one thing at a time
+    }
     options.create_if_missing = writes;
     options.create_missing_column_families = writes;
     options.paranoid_checks = true;
@@ -75,6 +80,22 @@ Error rocks_error(rocksdb::Status const& status, std::string const& doing) {
     }
     Errc const code = status.IsCorruption() ? Errc::corrupt : Errc::io;
     return {code, doing + ": " + status.ToString()};
+}
+
+Result<bool> has_families(
+    fs::path const& directory,
+    rocksdb::DBOptions const& options,
+    std::vector<rocksdb::ColumnFamilyDescriptor> const& families
+) {
+    std::vector<std::string> names;
+    std::string const path = directory.string();
+    auto const status = rocksdb::DB::ListColumnFamilies(options, path, &names);
+    if (!status.ok()) {
+        return std::unexpected{rocks_error(status, path + ": cannot list its families")};
+    }
+    return std::ranges::all_of(families, [&](rocksdb::ColumnFamilyDescriptor const& family) {
+        return std::ranges::count(names, family.name) == 1;
+    });
 }
 
 Result<void> RocksHandle::open(

@@ -13,6 +13,7 @@
 namespace rocksdb {
 class ColumnFamilyHandle;
 class DB;
+class Env;
 class Status;
 struct ColumnFamilyDescriptor;
 struct DBOptions;
@@ -23,12 +24,20 @@ namespace florin::ledger {
 enum class StoreAccess : bool { read_only, write };
 
 // Safe recovery, checksums on every file, bounded memory and files. Read only, nothing on disk
-// changes. There is no information log.
-rocksdb::DBOptions database_options(StoreAccess access);
+// changes. There is no information log. `env`: the files and the background threads; nullptr: the
+// operating system's.
+rocksdb::DBOptions database_options(StoreAccess access, rocksdb::Env* env);
 
 // Errc::corrupt for corruption, Errc::io otherwise; the text names what was being done and where,
 // and says in plain words when the disk is full.
 Error rocks_error(rocksdb::Status const& status, std::string const& doing);
+
+// Whether a database has all of these column families; one whose creation was cut short has not.
+Result<bool> has_families(
+    std::filesystem::path const& directory,
+    rocksdb::DBOptions const& options,
+    std::vector<rocksdb::ColumnFamilyDescriptor> const& families
+);
 
 // A database with its column families, closed in the right order.
 class RocksHandle {

@@ -72,7 +72,7 @@ public:
             families.emplace_back(family_name(table), table_options(table, cache_));
         }
         StoreAccess const access = options.read_only ? StoreAccess::read_only : StoreAccess::write;
-        auto database = database_options(access);
+        auto database = database_options(access, options.env);
         database.atomic_flush = true;
         database.db_write_buffer_size = 64U << 20U;  // all live tables together
         FLORIN_TRY_VOID(handle_.open(directory_, access, database, families));

@@ -10,6 +10,10 @@
 #include <filesystem>
 #include <memory>
 
+namespace rocksdb {
+class Env;
+}
+
 namespace florin::ledger {
 
 struct RocksStateOptions {
@@ -18,6 +22,8 @@ struct RocksStateOptions {
     // store is Errc::not_found. Only while nobody writes.
     bool read_only = false;
     std::size_t cache_bytes = 64U << 20U;
+    // Files and background threads; nullptr: the operating system's. Outlives the store.
+    rocksdb::Env* env = nullptr;
 };
 
 Result<std::unique_ptr<StateStore>> open_rocks_state(RocksStateOptions const& options);

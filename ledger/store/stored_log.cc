@@ -60,6 +60,15 @@ rocksdb::ColumnFamilyOptions family_options(
     return options;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> log_families(std::size_t cache_bytes) {
+    auto const cache = rocksdb::NewLRUCache(cache_bytes);
+    return {
+        {rocksdb::kDefaultColumnFamilyName, family_options(cache, 64U << 20U)},
+        {"payload", family_options(cache, 64U << 20U)},
+        {"meta", family_options(cache, 1U << 20U)},
+    };
+}
+
 rocksdb::WriteOptions synced() {
     rocksdb::WriteOptions options;
     options.sync = true;
@@ -96,19 +105,20 @@ std::string StoredLog::name(Sequence sequence) const {
 }
 
 Result<void> StoredLog::open(
-    std::filesystem::path const& directory, StoreAccess access, std::size_t cache_bytes
+    std::filesystem::path const& directory,
+    StoreAccess access,
+    std::size_t cache_bytes,
+    rocksdb::Env* env
 ) {
     directory_ = directory;
-    auto const cache = rocksdb::NewLRUCache(cache_bytes);
     return handle_->open(
-        directory,
-        access,
-        database_options(access),
-        {
-            {rocksdb::kDefaultColumnFamilyName, family_options(cache, 64U << 20U)},
-            {"payload", family_options(cache, 64U << 20U)},
-            {"meta", family_options(cache, 1U << 20U)},
-        }
+        directory, access, database_options(access, env), log_families(cache_bytes)
+    );
+}
+
+Result<bool> StoredLog::is_complete(std::filesystem::path const& directory, rocksdb::Env* env) {
+    return has_families(
+        directory, database_options(StoreAccess::read_only, env), log_families(1U << 20U)
     );
 }
 

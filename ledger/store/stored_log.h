@@ -20,8 +20,9 @@
 #include <vector>
 
 namespace rocksdb {
+class Env;
 class Iterator;
-}
+}  // namespace rocksdb
 
 namespace florin::ledger {
 
@@ -36,8 +37,15 @@ public:
     ~StoredLog();
 
     Result<void> open(
-        std::filesystem::path const& directory, StoreAccess access, std::size_t cache_bytes
+        std::filesystem::path const& directory,
+        StoreAccess access,
+        std::size_t cache_bytes,
+        rocksdb::Env* env
     );
+
+    // False where the creation of the log that lies there was cut short: then nothing was ever
+    // written into it.
+    static Result<bool> is_complete(std::filesystem::path const& directory, rocksdb::Env* env);
 
     // nullopt: none was ever written.
     Result<std::optional<std::array<unsigned char, 16>>> ledger_id() const;
