@@ -7,6 +7,7 @@
 #include "daemon/api/service.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
+#include "daemon/ledger_metrics.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/recon/reconciliation.h"
@@ -76,7 +77,8 @@ public:
             return fail(
                 Errc::refused,
                 plan_.data_dir.string() +
-                    ": was made by `florin ledger exec` and holds a kernel only"
+                    ": holds a kernel's books only; mode \"ledger\" and `florin ledger exec` make "
+                    "such directories"
             );
         }
         ledger_->on_failure([this](Error const& error) {
@@ -401,24 +403,7 @@ private:
             "Requests that broke HTTP or its limits.",
             [this] { return static_cast<double>(server_->figures().malformed); }
         );
-        metrics_.add_gauge(
-            "florin_ledger_queue",
-            "Requests waiting for the ledger thread.",
-            [this] { return static_cast<double>(ledger_->figures().queued); }
-        );
-        metrics_.add_counter(
-            "florin_journal_records_total",
-            "Records appended since the start.",
-            [this] { return static_cast<double>(ledger_->figures().records); }
-        );
-        metrics_.add_counter(
-            "florin_transfers_total",
-            "Transfers created since the start.",
-            [this] { return static_cast<double>(ledger_->figures().transfers); }
-        );
-        metrics_.add_gauge("florin_journal_head", "Sequence of the last record.", [this] {
-            return static_cast<double>(ledger_->head().sequence);
-        });
+        add_ledger_metrics(metrics_, *ledger_);
         metrics_.add_gauge(
             "florin_attempts_driving",
             "Attempts being sent or repeated now.",

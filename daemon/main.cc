@@ -1,4 +1,5 @@
-// florind: the payment switch. `--dev` makes what it needs; `--config FILE` is production.
+// florind: the payment switch. `--dev` makes what it needs; `--config FILE` is production, or a
+// ledger for other programs.
 #include "daemon/start.h"
 
 #include <CLI/CLI.hpp>
@@ -45,5 +46,6 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "florind: %s\n", config.error().context.c_str());
         return 2;
     }
-    return florin::run_production(*config);
+    bool const is_ledger = config->mode == florin::config::Mode::ledger;
+    return is_ledger ? florin::run_ledger(*config) : florin::run_production(*config);
 }

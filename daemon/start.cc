@@ -3,68 +3,18 @@
 #include "crypto/tls.h"
 #include "daemon/app.h"
 #include "daemon/dev.h"
-#include "daemon/log/log.h"
+#include "daemon/ledger_app.h"
+#include "daemon/process.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <atomic>
-#include <cstdio>
-#include <fstream>
-#include <signal.h>
-#include <sstream>
 #include <thread>
-#include <unistd.h>
 
 namespace florin {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
-
-constexpr int kStopped = 0;
-constexpr int kFailed = 1;
-constexpr int kCouldNotStart = 2;
-
-// Everything on standard output is one JSON object a line.
-void print_event(ordered_json const& event) {
-    std::string const line = event.dump() + "\n";
-    std::fwrite(line.data(), 1, line.size(), stdout);
-    std::fflush(stdout);
-}
-
-int could_not_start(Error const& error) {
-    log::error("start.failed", {{"what", error.context}});
-    print_event({{"event", "error"}, {"message", error.context}});
-    return kCouldNotStart;
-}
-
-// Waits for SIGTERM or SIGINT, or for somebody who says that something failed.
-class StopSignal {
-public:
-    // Blocks the signals for every thread made after this.
-    StopSignal() {
-        sigemptyset(&signals_);
-        sigaddset(&signals_, SIGTERM);
-        sigaddset(&signals_, SIGINT);
-        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-        ::signal(SIGPIPE, SIG_IGN);
-    }
-    // True: something failed.
-    bool wait() {
-        int number = 0;
-        sigwait(&signals_, &number);
-        return failed_;
-    }
-    void fail() {
-        failed_ = true;
-        ::kill(::getpid(), SIGTERM);
-    }
-
-private:
-    sigset_t signals_{};
-    std::atomic<bool> failed_ = false;
-};
 
 Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     Plan plan;
@@ -157,16 +107,6 @@ Result<void> start_dev(App& app, DevOptions const& options) {
     return {};
 }
 
-Result<std::string> read_pem(std::string const& file) {
-    std::ifstream in{file};
-    std::ostringstream text;
-    text << in.rdbuf();
-    if (!in) {
-        return fail(Errc::not_found, file + ": cannot read");
-    }
-    return text.str();
-}
-
 Result<void> start_production(App& app, config::Config const& config) {
     Plan plan;
     plan.data_dir = config.data_dir;
@@ -187,8 +127,8 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.merchants = config.merchants;
     plan.settlement = config.settlement;
     plan.bank_accounts = config.bank_accounts;
-    FLORIN_TRY(auto certificate, read_pem(config.server.tls_certificate));
-    FLORIN_TRY(auto key, read_pem(config.server.tls_key));
+    FLORIN_TRY(auto certificate, read_whole(config.server.tls_certificate));
+    FLORIN_TRY(auto key, read_whole(config.server.tls_key));
     FLORIN_TRY(auto keys, crypto::KeyRing::load(config.vault.key_file));
     FLORIN_TRY(auto tls, crypto::make_server_context(certificate, KeyBytes{std::move(key)}));
     FLORIN_TRY_VOID(app.open(std::move(plan)));
@@ -200,35 +140,33 @@ Result<void> start_production(App& app, config::Config const& config) {
     return {};
 }
 
-template <class Start>
-int run(Start const& start) {
-    StopSignal stop;
-    auto const app = App::make([&stop] { stop.fail(); });
-    if (auto const started = start(*app); !started) {
-        app->close();
-        return could_not_start(started.error());
-    }
-    bool const failed = stop.wait();
-    app->close();
-    print_event({{"event", "stopped"}});
-    return failed ? kFailed : kStopped;
-}
-
 }  // namespace
 
 int run_dev(DevOptions const& options) {
-    return run([&](App& app) { return start_dev(app, options); });
+    return run_process<App>([&](App& app) { return start_dev(app, options); });
 }
 
 int run_production(config::Config const& config) {
-    if (config.log.level == "debug") {
-        log::set_level(log::Level::debug);
-    } else if (config.log.level == "warn") {
-        log::set_level(log::Level::warn);
-    } else if (config.log.level == "error") {
-        log::set_level(log::Level::error);
-    }
-    return run([&](App& app) { return start_production(app, config); });
+    set_log_level(config);
+    return run_process<App>([&](App& app) { return start_production(app, config); });
+}
+
+int run_ledger(config::Config const& config) {
+    set_log_level(config);
+    return run_process<LedgerApp>([&](LedgerApp& app) -> Result<void> {
+        FLORIN_TRY_VOID(app.start(config));
+        nlohmann::ordered_json ready = {{"event", "ready"}};
+        auto const tell = [&ready](char const* name, std::string const& value) {
+            if (!value.empty()) {
+                ready[name] = value;
+            }
+        };
+        tell("socket", config.ledger_server.socket);
+        tell("address", app.address());
+        tell("admin_url", app.admin_url());
+        print_event(ready);
+        return {};
+    });
 }
 
 }  // namespace florin

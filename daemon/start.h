@@ -1,6 +1,6 @@
-// The two ways of starting florind, and waiting for its end.
+// The ways of starting florind, and waiting for its end.
 //
-// Thread rule: on the main thread; both return when the process should end.
+// Thread rule: on the main thread; each returns when the process should end.
 #pragma once
 
 #include "daemon/config/config.h"
@@ -19,5 +19,7 @@ struct DevOptions {
 // Exit codes: 0 stopped as asked, 1 stopped because something failed, 2 could not start.
 int run_dev(DevOptions const& options);
 int run_production(config::Config const& config);
+// Mode ledger; see ledger_app.h.
+int run_ledger(config::Config const& config);
 
 }  // namespace florin

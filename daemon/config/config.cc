@@ -1,6 +1,7 @@
 #include "daemon/config/config.h"
 
 #include "connectors/iso20022/iban.h"
+#include "ledger/base/bytes.h"
 #include "ledger/base/currency.h"
 
 #include <toml++/toml.h>
@@ -103,6 +104,9 @@ bool is_terminal(std::string_view text) {
 bool is_acceptor(std::string_view text) {
     return !text.empty() && text.size() <= 15;
 }
+bool is_sha256(std::string_view text) {
+    return text.size() == 64 && from_hex(text).has_value();
+}
 // Part of keys in the journal: "/" and the like would blur whose something is.
 bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
@@ -124,6 +128,18 @@ Setting listen(char const* name, Listen& into) {
         }
         into = *parsed;
         return {};
+    };
+    return {name, set};
+}
+
+Setting listen(char const* name, std::optional<Listen>& into) {
+    auto const set = [&into, name](toml::node const& node) -> std::string {
+        Listen parsed;
+        std::string wrong = listen(name, parsed).set(node);
+        if (wrong.empty()) {
+            into = parsed;
+        }
+        return wrong;
     };
     return {name, set};
 }
@@ -164,6 +180,28 @@ std::vector<Setting> settings(Ledger& s) {
         integer("cache_bytes", s.cache_bytes, 1'048'576, std::int64_t{1} << 40),
         integer("run_transfers", s.run_transfers, 1'000, 100'000'000),
     };
+}
+std::vector<Setting> settings(LedgerServer& s) {
+    return {
+        text("socket", s.socket),
+        listen("listen", s.listen),
+        pattern("token_sha256", s.token_sha256, is_sha256, "64 hexadecimal digits"),
+        text("token_file", s.token_file),
+        integer("io_threads", s.io_threads, 1, 256),
+        integer("connections_max", s.connections_max, 1, 10'000),
+        integer("in_flight_max", s.in_flight_max, 1, 1'000),
+        integer("handshake_ms", s.handshake_ms, 100, kDayMs),
+        integer("request_ms", s.request_ms, 100, kDayMs),
+        integer("idle_ms", s.idle_ms, 100, kDayMs),
+    };
+}
+// What a server has in mode ledger: operators' pages, and the certificate for both ports.
+std::vector<Setting> page_settings(Server& s) {
+    auto list = settings(s);
+    std::erase_if(list, [](Setting const& setting) {
+        return setting.name == "listen" || setting.name == "io_threads";
+    });
+    return list;
 }
 std::vector<Setting> settings(VaultSettings& s) {
     return {text("key_file", s.key_file, true)};
@@ -348,9 +386,12 @@ Result<void> read_list(
     return {};
 }
 
-Result<Config> read(toml::table const& root, std::string const& file) {
-    Config config;
-    std::vector<std::string> const known{
+std::vector<std::string> sections_of(Mode mode) {
+    if (mode == Mode::ledger) {
+        return {"mode", "data_dir", "server", "ledger", "ledger_server", "log"};
+    }
+    return {
+        "mode",
         "data_dir",
         "server",
         "ledger",
@@ -362,12 +403,75 @@ Result<Config> read(toml::table const& root, std::string const& file) {
         "merchant",
         "bank_account",
     };
+}
+
+Result<Mode> read_mode(toml::table const& root, std::string const& file) {
+    auto const* const node = root.get("mode");
+    if (node == nullptr) {
+        return Mode::payment_switch;
+    }
+    auto const value = node->value_exact<std::string>();
+    if (value == "switch") {
+        return Mode::payment_switch;
+    }
+    if (value == "ledger") {
+        return Mode::ledger;
+    }
+    return wrong(file, node->source(), "mode: expected one of \"switch\", \"ledger\"");
+}
+
+// A section of the other mode is not merely unknown: the two never share a directory.
+std::string why_not(std::string const& name, Mode mode) {
+    Mode const other = mode == Mode::ledger ? Mode::payment_switch : Mode::ledger;
+    auto const others = sections_of(other);
+    if (std::ranges::find(others, name) != others.end()) {
+        return name + ": belongs to mode \"" + (other == Mode::ledger ? "ledger" : "switch") +
+               "\", this is mode \"" + (mode == Mode::ledger ? "ledger" : "switch") + "\"";
+    }
+    return name + ": unknown section; " + did_you_mean(name, sections_of(mode));
+}
+
+std::vector<Setting> section_settings(Config& config, std::string const& name) {
+    if (name == "server") {
+        return config.mode == Mode::ledger ? page_settings(config.server) : settings(config.server);
+    }
+    return name == "ledger"          ? settings(config.ledger)
+           : name == "ledger_server" ? settings(config.ledger_server)
+           : name == "vault"         ? settings(config.vault)
+           : name == "log"           ? settings(config.log)
+           : name == "settlement"    ? settings(config.settlement)
+                                     : settings(config.flow);
+}
+
+Result<void> check_ledger_server(Config const& config, std::string const& file) {
+    LedgerServer const& server = config.ledger_server;
+    auto const lacks = [&](std::string const& what) {
+        return fail(Errc::malformed, file + ": [ledger_server] " + what);
+    };
+    if (server.socket.empty() && !server.listen) {
+        return lacks("socket or listen: is missing");
+    }
+    if (server.listen && server.token_sha256.empty() && server.token_file.empty()) {
+        return lacks("listen: needs token_sha256 or token_file");
+    }
+    if (server.listen && !config.has_server) {
+        return lacks("listen: needs the certificate of [server]");
+    }
+    return {};
+}
+
+Result<Config> read(toml::table const& root, std::string const& file) {
+    Config config;
+    FLORIN_TRY(config.mode, read_mode(root, file));
+    config.has_server = root.contains("server");
+    std::vector<std::string> const known = sections_of(config.mode);
     for (auto const& [key, node] : root) {
         std::string const name{key.str()};
         if (std::ranges::find(known, name) == known.end()) {
-            return wrong(
-                file, key.source(), name + ": unknown section; " + did_you_mean(name, known)
-            );
+            return wrong(file, key.source(), why_not(name, config.mode));
+        }
+        if (name == "mode") {
+            continue;
         }
         if (name == "data_dir") {
             config.data_dir = node.value_exact<std::string>().value_or("");
@@ -394,18 +498,16 @@ Result<Config> read(toml::table const& root, std::string const& file) {
         if (table == nullptr) {
             return wrong(file, node.source(), name + ": expected a section [" + name + "]");
         }
-        auto const list = name == "server"       ? settings(config.server)
-                          : name == "ledger"     ? settings(config.ledger)
-                          : name == "vault"      ? settings(config.vault)
-                          : name == "log"        ? settings(config.log)
-                          : name == "settlement" ? settings(config.settlement)
-                                                 : settings(config.flow);
-        FLORIN_TRY_VOID(read_section(file, name, *table, list));
+        FLORIN_TRY_VOID(read_section(file, name, *table, section_settings(config, name)));
     }
     if (config.data_dir.empty()) {
         return fail(
             Errc::malformed, file + ":1: data_dir: expected the path of the data directory"
         );
+    }
+    if (config.mode == Mode::ledger) {
+        FLORIN_TRY_VOID(check_ledger_server(config, file));
+        return config;
     }
     // A section that is not there at all has not been asked for what it needs.
     for (char const* const section : {"server", "vault"}) {
@@ -481,26 +583,26 @@ Result<Config> load(std::filesystem::path const& file) {
     return parse(text.str(), file.string());
 }
 
-std::vector<std::string> setting_names() {
+std::vector<std::string> setting_names(Mode mode) {
     Config config;
+    config.mode = mode;
     Connector connector;
     Merchant merchant;
     BankAccount bank_account;
-    std::vector<std::string> names{"data_dir"};
-    auto const add = [&](std::string const& section, std::vector<Setting> const& list) {
+    std::vector<std::string> names;
+    for (std::string const& section : sections_of(mode)) {
+        if (section == "mode" || section == "data_dir") {
+            names.push_back(section);
+            continue;
+        }
+        auto const list = section == "connector"      ? settings(connector)
+                          : section == "merchant"     ? settings(merchant)
+                          : section == "bank_account" ? settings(bank_account)
+                                                      : section_settings(config, section);
         for (Setting const& setting : list) {
             names.push_back(section + "." + setting.name);
         }
-    };
-    add("server", settings(config.server));
-    add("ledger", settings(config.ledger));
-    add("vault", settings(config.vault));
-    add("log", settings(config.log));
-    add("flow", settings(config.flow));
-    add("settlement", settings(config.settlement));
-    add("connector", settings(connector));
-    add("merchant", settings(merchant));
-    add("bank_account", settings(bank_account));
+    }
     return names;
 }
 

@@ -1,5 +1,6 @@
 // The configuration of florind: one struct, one TOML file, every wrong or unknown setting refused
-// with its file and line and what would be right. conf/florin.example.toml documents each setting.
+// with its file and line and what would be right. conf/florin.example.toml documents each setting,
+// conf/ledger.example.toml those of mode ledger.
 // Thread rule: made at the start, then read only.
 #pragma once
 
@@ -7,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +38,20 @@ struct Ledger {
     std::int64_t queue_requests_max = 16'384;
     std::int64_t cache_bytes = 67'108'864;
     std::int64_t run_transfers = 500'000;
+};
+// Mode ledger: the binary batch protocol for ledger clients.
+struct LedgerServer {
+    std::string socket;            // path; empty: no Unix socket
+    std::optional<Listen> listen;  // absent: no TLS port
+    // Either token opens the port, so that one can be replaced by the other while clients run.
+    std::string token_sha256;  // 64 hexadecimal digits
+    std::string token_file;    // one line, mode 0600
+    std::int64_t io_threads = 2;
+    std::int64_t connections_max = 64;
+    std::int64_t in_flight_max = 8;
+    std::int64_t handshake_ms = 10'000;
+    std::int64_t request_ms = 30'000;
+    std::int64_t idle_ms = 600'000;
 };
 struct VaultSettings {
     std::string key_file;
@@ -72,10 +88,16 @@ struct Settlement {
     std::string outbox;  // folder for payout files; empty: "outbox" in the data directory
 };
 
+// The payment switch, or a ledger for other programs: never both in one directory.
+enum class Mode { payment_switch, ledger };
+
 struct Config {
+    Mode mode = Mode::payment_switch;
     std::string data_dir;
     Server server;
+    bool has_server = false;  // in mode ledger the section may be absent
     Ledger ledger;
+    LedgerServer ledger_server;
     VaultSettings vault;
     Log log;
     Flow flow;
@@ -89,7 +111,7 @@ struct Config {
 Result<Config> load(std::filesystem::path const& file);
 Result<Config> parse(std::string_view text, std::string const& name);
 
-// "section.name" of everything that can be set; what the example must document.
-std::vector<std::string> setting_names();
+// "section.name" of everything that can be set in a mode; what its example must document.
+std::vector<std::string> setting_names(Mode mode);
 
 }  // namespace florin::config

@@ -32,31 +32,86 @@ bool starts(std::string const& text, std::string const& with) {
 
 }  // namespace
 
-TEST_CASE("the example is a configuration that works, and documents every setting") {
-    std::ifstream file{FLORIN_SOURCE_DIR "/conf/florin.example.toml"};
-    REQUIRE(file);
-    std::ostringstream text;
-    text << file.rdbuf();
-    auto const parsed = config::parse(text.str(), "example");
-    CAPTURE(error_of(text.str()));
-    REQUIRE(parsed.has_value());
-    // Each name stands at the beginning of a line below its section.
-    std::set<std::string> documented;
-    std::istringstream lines{text.str()};
-    std::string section;
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with('[')) {
-            section = line.substr(line.find_first_not_of('['));
-            section = section.substr(0, section.find(']')) + ".";
-        } else if (auto const end = line.find(" = "); end != std::string::npos && line[0] != '#') {
-            documented.insert(section + line.substr(0, end));
+TEST_CASE("the examples are configurations that work, and document every setting of their mode") {
+    for (auto const mode : {config::Mode::payment_switch, config::Mode::ledger}) {
+        bool const is_ledger = mode == config::Mode::ledger;
+        std::ifstream file{
+            is_ledger ? FLORIN_SOURCE_DIR "/conf/ledger.example.toml"
+                      : FLORIN_SOURCE_DIR "/conf/florin.example.toml"
+        };
+        REQUIRE(file);
+        std::ostringstream text;
+        text << file.rdbuf();
+        auto const parsed = config::parse(text.str(), "example");
+        CAPTURE(error_of(text.str()));
+        REQUIRE(parsed.has_value());
+        CHECK(parsed->mode == mode);
+        // Each name stands at the beginning of a line below its section.
+        std::set<std::string> documented;
+        std::istringstream lines{text.str()};
+        std::string section;
+        for (std::string line; std::getline(lines, line);) {
+            auto const end = line.find(" = ");
+            if (line.starts_with('[')) {
+                section = line.substr(line.find_first_not_of('['));
+                section = section.substr(0, section.find(']')) + ".";
+            } else if (end != std::string::npos && line[0] != '#') {
+                documented.insert(section + line.substr(0, end));
+            }
         }
+        for (std::string const& name : config::setting_names(mode)) {
+            CAPTURE(name);
+            CHECK(documented.contains(name));
+        }
+        CHECK(documented.size() == config::setting_names(mode).size());
     }
-    for (std::string const& name : config::setting_names()) {
-        CAPTURE(name);
-        CHECK(documented.contains(name));
+}
+
+TEST_CASE("a ledger for other programs is configured apart from the switch") {
+    std::string const ledger = "mode = \"ledger\"\ndata_dir = \"/d\"\n";
+    std::string const socket = "[ledger_server]\nsocket = \"/s\"\n";
+    std::string const server = "[server]\ntls_certificate = \"/c\"\ntls_key = \"/k\"\n";
+    std::string const port = "[ledger_server]\nlisten = \"127.0.0.1:0\"\n";
+    std::string const digest = "token_sha256 = \"" + std::string(64, 'a') + "\"\n";
+    auto const parsed = config::parse(ledger + socket, "f.toml");
+    CAPTURE(error_of(ledger + socket));
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->ledger_server.socket == "/s");
+    CHECK(!parsed->ledger_server.listen.has_value());
+    CHECK(parsed->ledger_server.in_flight_max == 8);
+    CHECK(!parsed->has_server);
+    CHECK(error_of(ledger + port + digest + server).empty());
+    CHECK(error_of(ledger + port + "token_file = \"/t\"\n" + server).empty());
+    struct Row {
+        std::string text, error;
+    };
+    Row const rows[] = {
+        {"mode = \"both\"\n", "f.toml:1: mode: expected one of \"switch\", \"ledger\""},
+        {"mode = 3\n", "f.toml:1: mode: expected one of"},
+        {ledger, "f.toml: [ledger_server] socket or listen: is missing"},
+        {ledger + "[ledger_server]\n", "f.toml: [ledger_server] socket or listen: is missing"},
+        {ledger + port + server, "f.toml: [ledger_server] listen: needs token_sha256 or token_file"
+        },
+        {ledger + port + digest, "f.toml: [ledger_server] listen: needs the certificate"},
+        {ledger + port + "token_sha256 = \"aa\"\n",
+         "f.toml:5: [ledger_server] token_sha256: expected 64 hexadecimal digits"},
+        {ledger + socket + "in_flight_max = 0\n",
+         "f.toml:5: [ledger_server] in_flight_max: expected an integer from 1"},
+        {ledger + socket + "sokcet = \"/s\"\n", "f.toml:5: [ledger_server] sokcet: unknown setting"
+        },
+        {ledger + socket + "[vault]\n",
+         "f.toml:5: vault: belongs to mode \"switch\", this is mode \"ledger\""},
+        {ledger + socket + "[[connector]]\n", "f.toml:5: connector: belongs to mode \"switch\""},
+        {ledger + socket + server + "listen = \"127.0.0.1:1\"\n",
+         "f.toml:8: [server] listen: unknown setting"},
+        {std::string{kGood} + socket,
+         "f.toml:9: ledger_server: belongs to mode \"ledger\", this is mode \"switch\""},
+        {"mode = \"ledger\"\n" + socket, "f.toml:1: data_dir: expected the path"},
+    };
+    for (Row const& row : rows) {
+        CAPTURE(row.text);
+        CHECK(starts(error_of(row.text), row.error));
     }
-    CHECK(documented.size() == config::setting_names().size());
 }
 
 TEST_CASE("what is absent has its default") {
