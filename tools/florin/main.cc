@@ -239,6 +239,7 @@ void add_bench(CLI::App& app, Run& run) {
         ->check(CLI::Range(1, 64));
     ledger->add_flag("!--no-sync", options.sync, "Do not wait for the disk: not what Florin does");
     ledger->add_flag("!--no-verify", options.verify, "Do not verify the directory afterwards");
+    ledger->add_flag("--load-for-ever", options.load_for_ever)->group("");  // not for people
     add_format(ledger, run);
     ledger->callback([&] {
         run.bench.format = run.format;

@@ -15,6 +15,7 @@ struct LedgerBenchOptions {
     std::uint32_t in_flight = 4;  // batches sent and not yet answered
     bool sync = true;
     bool verify = true;
+    bool load_for_ever = false;  // for the restarts: the process that gets killed
     Format format = Format::table;
 };
 

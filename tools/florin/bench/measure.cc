@@ -10,8 +10,9 @@
 namespace florin::tools {
 namespace {
 
-std::uint64_t status_kilobytes(std::string const& field) {
-    std::ifstream status{"/proc/self/status"};
+std::uint64_t status_kilobytes(std::string const& field, pid_t process) {
+    std::string const whose = process == 0 ? "self" : std::to_string(process);
+    std::ifstream status{"/proc/" + whose + "/status"};
     std::string name;
     while (status >> name) {
         if (name == field) {
@@ -39,11 +40,11 @@ double Latencies::percentile_ms(double fraction) {
 }
 
 std::uint64_t resident_bytes() {
-    return status_kilobytes("VmRSS:");
+    return status_kilobytes("VmRSS:", 0);
 }
 
-std::uint64_t peak_resident_bytes() {
-    return status_kilobytes("VmHWM:");
+std::uint64_t peak_resident_bytes(pid_t process) {
+    return status_kilobytes("VmHWM:", process);
 }
 
 void reset_peak_memory() {

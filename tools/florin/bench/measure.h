@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace florin::tools {
@@ -34,7 +35,7 @@ private:
 
 // Resident memory of this process now, and the most it ever was since reset_peak_memory().
 std::uint64_t resident_bytes();
-std::uint64_t peak_resident_bytes();
+std::uint64_t peak_resident_bytes(pid_t process = 0);  // 0: this one
 void reset_peak_memory();
 
 // Processor seconds of each thread of this process so far, by its name; threads of one name are
