@@ -97,6 +97,9 @@ void Books::prefetch(Transfer const& transfer) {
     if (storing_) {
         storing_->ids.prefetch(transfer.id);
     }
+    if (filter_ && transfer.id <= stored_id_max_) {
+        filter_->prefetch(transfer.id);
+    }
     for (u128 const id : {transfer.debit_account_id, transfer.credit_account_id}) {
         if (AccountSlot const* const slot = accounts_.find(id)) {
             slot->prefetch_decided();
@@ -130,7 +133,7 @@ Result<std::optional<Location>> Books::find_transfer(u128 id) const {
             }
         }
     }
-    if (id > stored_id_max_) {
+    if (id > stored_id_max_ || (filter_ && !filter_->may_contain(id))) {
         return std::nullopt;
     }
     return read_location(id);
@@ -624,10 +627,11 @@ std::shared_ptr<Run const> Books::cut_run() {
     return storing_;
 }
 
-void Books::run_is_stored() {
+void Books::run_is_stored(std::shared_ptr<IdFilter> filter) {
     FLORIN_CHECK(storing_, "a run was being stored");
     stored_ = storing_->boundary;
     stored_id_max_ = std::max(stored_id_max_, storing_->id_max);
+    filter_ = std::move(filter);
     storing_.reset();
     expiries_.trim(stored_);
 }

@@ -12,6 +12,7 @@
 
 #include "ledger/account_cache.h"
 #include "ledger/expiries.h"
+#include "ledger/id_filter.h"
 #include "ledger/run.h"
 #include "ledger/state_store.h"
 
@@ -33,6 +34,7 @@ struct BooksOptions {
     std::size_t accounts_max = 1'000'000;
     std::size_t transfers_max = 262'144;
     std::size_t expiries_max = 16'384;
+    std::size_t id_filter_bytes_max = 128U << 20U;  // good for a hundred million ids; 0: none
 };
 
 // What a transfer or an expiry does to the pending amounts it finds.
@@ -121,7 +123,9 @@ public:
     // Cuts the run at the last applied record; what is decided after it moves along.
     std::shared_ptr<Run const> cut_run();
     // That run is in the store now.
-    void run_is_stored();
+    void run_is_stored(std::shared_ptr<IdFilter> filter);
+    std::shared_ptr<IdFilter> const& id_filter() const { return filter_; }
+    BooksOptions const& options() const { return options_; }
     // Runs up to here are read from the store; what is newer is in memory, even where the store has
     // it already.
     Sequence stored() const { return stored_; }
@@ -209,6 +213,7 @@ private:
     Sequence stored_ = 0;
     Sequence applied_ = 0;
     u128 stored_id_max_ = 0;            // no stored id is above
+    std::shared_ptr<IdFilter> filter_;  // of the stored ids; nullptr: not made yet
     std::deque<RecentRecord> records_;  // consecutive sequences
     std::size_t records_bytes_ = 0;     // of the applied ones
     std::size_t trim_accounts_at_ = 0;  // how many make it worth to look for some that may leave

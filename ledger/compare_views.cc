@@ -82,6 +82,7 @@ std::string name_of_key(Table table, ByteView key) {
         case Table::counter:
         case Table::transfer_index:
         case Table::account_index: return "key " + to_hex(key);
+        case Table::id_hash: return "hashes of the run up to record " + number(0) + hex;
     }
     return "key " + to_hex(key);
 }
@@ -189,7 +190,8 @@ std::string difference(Table table, Walk::Entry const& stored, Walk::Entry const
         case Table::account_time:
         case Table::record_time:
         case Table::pending:
-        case Table::account_index: break;
+        case Table::account_index:
+        case Table::id_hash: break;
     }
     auto const [ours, wanted] = std::ranges::mismatch(stored.value, expected.value);
     return "the value differs from the journal at byte " +

@@ -163,8 +163,8 @@ Result<std::uint64_t> Engine::replay() {
             FLORIN_TRY_VOID(views_.publish());
         }
         if (views_.is_run_full(options_.run)) {
-            FLORIN_TRY(LedgerTotals after, views_.cut_run().store(store_));
-            views_.run_is_stored(std::move(after));
+            FLORIN_TRY(StoredRun stored, views_.cut_run().store(store_));
+            views_.run_is_stored(std::move(stored));
         }
         books_.trim();
         return {};

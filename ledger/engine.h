@@ -62,7 +62,7 @@ public:
     std::size_t decided_bytes() const;
 
     // The background job of a run is done, with the sums after it: call on this thread.
-    using RunOutcome = Result<LedgerTotals>;
+    using RunOutcome = Result<StoredRun>;
     void run_stored(RunOutcome stored);
     // True while a run is being stored.
     bool is_storing() const { return storing_; }

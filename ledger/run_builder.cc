@@ -106,6 +106,7 @@ std::string index_store_key(IndexedField field, u128 value, std::uint64_t timest
 }
 
 RunBuilder::RunBuilder(Run const& run, LedgerTotals before) : run_{run}, after_{std::move(before)} {
+    collect_ids();
     sort_changes();
     close_accounts();
 }
@@ -205,31 +206,49 @@ void RunBuilder::entries(Table table, Sink& sink) const {
         case Table::expiry: return put_expiries(sink);
         case Table::transfer_index: return put_transfer_index(sink);
         case Table::account_index: return put_account_index(sink);
+        case Table::id_hash: return put_id_hashes(sink);
     }
 }
 
-void RunBuilder::put_ids(Sink& sink) const {
-    struct Id {
-        u128 id;
-        Location location;
-    };
-    std::vector<Id> ids;
-    ids.reserve(run_.entries.size() + run_.used_ids.size());
+void RunBuilder::collect_ids() {
+    ids_.reserve(run_.entries.size() + run_.used_ids.size());
     for (RunEntry const& entry : run_.entries) {
         if (entry.id != 0) {
-            ids.push_back({entry.id, run_.location_of(entry)});
+            ids_.push_back({entry.id, run_.location_of(entry)});
         }
     }
     for (auto const& [id, sequence] : run_.used_ids) {
         if (sequence <= run_.boundary) {
-            ids.push_back({id, {.sequence = sequence, .index = Location::kUsedUp}});
+            ids_.push_back({id, {.sequence = sequence, .index = Location::kUsedUp}});
         }
     }
-    if (!std::ranges::is_sorted(ids, {}, &Id::id)) {
-        std::ranges::sort(ids, {}, &Id::id);
+    if (!std::ranges::is_sorted(ids_, {}, &Id::id)) {
+        std::ranges::sort(ids_, {}, &Id::id);
     }
-    for (Id const& each : ids) {
+}
+
+void RunBuilder::put_ids(Sink& sink) const {
+    for (Id const& each : ids_) {
         sink.put(Bytes{}.big(each.id), Bytes{}.location(each.location));
+    }
+}
+
+void RunBuilder::put_id_hashes(Sink& sink) const {
+    std::string value;
+    for (std::size_t first = 0; first < ids_.size(); first += kIdHashesPerPiece) {
+        std::size_t const end = std::min(ids_.size(), first + kIdHashesPerPiece);
+        value.clear();
+        for (std::size_t i = first; i < end; ++i) {
+            IdHash::of(ids_[i].id).put(value);
+        }
+        auto const piece = static_cast<std::uint32_t>(first / kIdHashesPerPiece);
+        sink.put(id_hash_key(run_.boundary, piece), value);
+    }
+}
+
+void RunBuilder::add_ids(IdFilter& filter) const {
+    for (Id const& each : ids_) {
+        filter.add(IdHash::of(each.id));
     }
 }
 

@@ -17,10 +17,12 @@
 //                                transfer_id; only where the field is not zero
 //   key of account_index      := the same; value: account id u128
 //   table history             := history.h
+//   table id_hash             := id_filter.h
 //
 // Thread rule: pure; build on any thread.
 #pragma once
 
+#include "ledger/id_filter.h"
 #include "ledger/run.h"
 #include "ledger/state_store.h"
 
@@ -53,6 +55,9 @@ public:
     RunBuilder(Run const& run, LedgerTotals before);
     void entries(Table table, Sink& sink) const override;
     LedgerTotals const& after() const { return after_; }
+    // How many ids the run uses, and each of their hashes into the filter.
+    std::size_t ids() const { return ids_.size(); }
+    void add_ids(IdFilter& filter) const;
 
 private:
     // An account of the run with what happened to it, in order.
@@ -63,7 +68,14 @@ private:
     };
     void sort_changes();
     void close_accounts();
+    // A transfer's id, or one that a refusal used up.
+    struct Id {
+        u128 id;
+        Location location;
+    };
+    void collect_ids();
     void put_ids(Sink& sink) const;
+    void put_id_hashes(Sink& sink) const;
     void put_history(Sink& sink) const;
     void put_accounts(Sink& sink) const;
     void put_times(Table table, Sink& sink) const;
@@ -74,6 +86,7 @@ private:
 
     Run const& run_;
     LedgerTotals after_;
+    std::vector<Id> ids_;  // ascending
     std::vector<std::uint32_t> touched_of_slot_;
     std::vector<Line> lines_;           // by account id
     std::vector<std::uint32_t> order_;  // places of entries, account by account

@@ -21,6 +21,7 @@ std::string_view table_name(Table table) {
         case Table::expiry: return "expiry";
         case Table::transfer_index: return "transfer_index";
         case Table::account_index: return "account_index";
+        case Table::id_hash: return "id_hash";
     }
     return "unknown";
 }

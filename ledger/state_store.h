@@ -40,8 +40,9 @@ enum class Table : std::uint8_t {
     expiry = 12,          // expires_at | timestamp -> where the open pending transfer is
     transfer_index = 13,  // field | value | timestamp -> where the transfer is
     account_index = 14,   // field | value | timestamp -> account id
+    id_hash = 15,         // run | piece -> hashes of its ids
 };
-inline constexpr std::size_t kTableCount = 15;
+inline constexpr std::size_t kTableCount = 16;
 inline constexpr bool is_run_table(Table table) {
     return table >= Table::run;
 }

@@ -186,8 +186,8 @@ Result<void> Verification::take(ReplayedRecord const& record) {
         FLORIN_TRY_VOID(views_->publish());
     }
     if (boundaries_.contains(sequence)) {
-        FLORIN_TRY(LedgerTotals after, views_->cut_run().store(*rebuilt_));
-        views_->run_is_stored(std::move(after));
+        FLORIN_TRY(StoredRun stored, views_->cut_run().store(*rebuilt_));
+        views_->run_is_stored(std::move(stored));
     } else if (views_->is_run_full({.transfers = kUnstoredMax, .bytes = ~std::uint64_t{0}})) {
         return fail(
             Errc::corrupt,
@@ -207,7 +207,7 @@ Result<void> Verification::take(ReplayedRecord const& record) {
 Result<void> Verification::rebuild() {
     FLORIN_TRY_VOID(scratch_.create(options_.scratch));
     FLORIN_TRY(rebuilt_, open_rocks_state({.directory = scratch_.path() / "state"}));
-    books_ = std::make_unique<Books>(*journal_, *rebuilt_, BooksOptions{});
+    books_ = std::make_unique<Books>(*journal_, *rebuilt_, BooksOptions{.id_filter_bytes_max = 0});
     views_ = std::make_unique<Views>(*books_, *rebuilt_);
     FLORIN_TRY_VOID(views_->load());
     auto const each = [this](ReplayedRecord const& record) { return take(record); };

@@ -20,10 +20,16 @@ std::string encode_sequence(Sequence sequence) {
 
 }  // namespace
 
-Result<LedgerTotals> RunToStore::store(StateStore& store) const {
+Result<StoredRun> RunToStore::store(StateStore& store) const {
     RunBuilder const builder{*run, before};
     FLORIN_TRY_VOID(store.ingest(builder));
-    return builder.after();
+    StoredRun stored{.after = builder.after(), .filter = filter};
+    if (filter && filter->has_room(builder.ids())) {
+        builder.add_ids(*filter);
+    } else if (filter_bytes_max > 0) {
+        FLORIN_TRY(stored.filter, IdFilter::build(store, filter_bytes_max));
+    }
+    return stored;
 }
 
 Result<void> Views::load() {
@@ -209,12 +215,17 @@ bool Views::is_run_full(RunLimits const& limits) const {
 
 RunToStore Views::cut_run() {
     run_bytes_ = 0;
-    return {.run = books_.cut_run(), .before = totals_};
+    return {
+        .run = books_.cut_run(),
+        .before = totals_,
+        .filter = books_.id_filter(),
+        .filter_bytes_max = books_.options().id_filter_bytes_max,
+    };
 }
 
-void Views::run_is_stored(LedgerTotals after) {
-    totals_ = std::move(after);
-    books_.run_is_stored();
+void Views::run_is_stored(StoredRun stored) {
+    totals_ = std::move(stored.after);
+    books_.run_is_stored(std::move(stored.filter));
     run_applied_ = books_.stored();
 }
 

@@ -21,14 +21,21 @@
 
 namespace florin::ledger {
 
+// What is known once a run is stored.
+struct StoredRun {
+    LedgerTotals after;                // sums over all accounts
+    std::shared_ptr<IdFilter> filter;  // of all stored ids; nullptr where there is none
+};
+
 // A run that is full, on its way to the store.
 struct RunToStore {
     std::shared_ptr<Run const> run;
     LedgerTotals before;
+    std::shared_ptr<IdFilter> filter;  // of the runs before
+    std::size_t filter_bytes_max = 0;  // 0: there is to be none
 
-    // Builds its tables and takes them in; durable on return. Answers the sums after it. Any
-    // thread.
-    Result<LedgerTotals> store(StateStore& store) const;
+    // Builds its tables and takes them in; durable on return. Any thread.
+    Result<StoredRun> store(StateStore& store) const;
 };
 
 class Views {
@@ -64,7 +71,7 @@ public:
     // Ends the run at the last applied record.
     RunToStore cut_run();
     // The cut run is stored.
-    void run_is_stored(LedgerTotals after);
+    void run_is_stored(StoredRun stored);
 
 private:
     struct Kernel {
