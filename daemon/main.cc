@@ -1,6 +1,7 @@
 // florind: the payment switch. `--dev` makes what it needs; `--config FILE` is production, or a
 // ledger for other programs.
 #include "daemon/start.h"
+#include "ledger/base/large_memory.h"
 
 #include <CLI/CLI.hpp>
 
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 
 int main(int argc, char** argv) {
+    florin::keep_freed_memory();
     CLI::App app{"florind: a payment switch with a double-entry ledger inside", "florind"};
     florin::DevOptions dev;
     std::string listen = "127.0.0.1:0";

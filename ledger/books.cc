@@ -62,8 +62,8 @@ Books::Books(Journal const& journal, StateStore const& store, BooksOptions const
           options.expiries_max,
           [this](std::uint64_t timestamp) { return is_resolved_recently(timestamp); }
       },
-      pool_{std::make_shared<EntryPool>(2 * options.run_transfers / EntryPool::kPieceEntries + 2)},
-      run_{std::make_unique<Run>(1, 1, options.run_transfers, pool_)},
+      memory_{std::make_shared<RunMemory>(options.run_transfers)},
+      run_{std::make_unique<Run>(1, 1, options.run_transfers, memory_)},
       trim_accounts_at_{options.accounts_max} {}
 
 Result<void> Books::load(Sequence stored, Newest const& newest) {
@@ -92,6 +92,11 @@ Result<AccountSlot*> Books::account(u128 id) {
     return read_account(id);
 }
 
+void Books::prefetch_early(Transfer const& transfer) {
+    accounts_.prefetch_cell(transfer.debit_account_id);
+    accounts_.prefetch_cell(transfer.credit_account_id);
+}
+
 void Books::prefetch(Transfer const& transfer) {
     run_->ids.prefetch(transfer.id);
     if (storing_) {
@@ -100,11 +105,8 @@ void Books::prefetch(Transfer const& transfer) {
     if (filter_ && transfer.id <= stored_id_max_) {
         filter_->prefetch(transfer.id);
     }
-    for (u128 const id : {transfer.debit_account_id, transfer.credit_account_id}) {
-        if (AccountSlot const* const slot = accounts_.find(id)) {
-            slot->prefetch_decided();
-        }
-    }
+    accounts_.prefetch_slot(transfer.debit_account_id);
+    accounts_.prefetch_slot(transfer.credit_account_id);
 }
 
 Result<AccountSlot*> Books::read_account(u128 id) {
@@ -336,6 +338,14 @@ void Books::begin_record(Sequence sequence) {
     record.entries_end = run_first_entry_ + run_->entries.size();
 }
 
+void Books::expect_transfers(std::size_t count) {
+    std::string& deciding = records_.back().deciding;
+    std::size_t const needed = deciding.size() + count * sizeof(Transfer);
+    if (needed > deciding.capacity()) {
+        deciding.reserve(std::max(needed, 2 * deciding.capacity()));
+    }
+}
+
 void Books::drop_empty_record(Sequence sequence) {
     FLORIN_CHECK(
         !records_.empty() && records_.back().sequence == sequence && records_.back().count() == 0,
@@ -346,7 +356,7 @@ void Books::drop_empty_record(Sequence sequence) {
 
 void Books::create_account(Account const& account) {
     AccountSlot& slot = accounts_.add(account);
-    slot.decided_run = run_->number;
+    accounts_.decided_in(slot, run_->number);
     records_.back().created.push_back(slot.number);
     unapplied_account_times_.insert(account.timestamp);
     newest_account_timestamp_ = account.timestamp;
@@ -379,7 +389,8 @@ void Books::push_entry(
     if (entry.closes_credit) {
         move_closed_flag(credit.decided.flags, moved.kind);
     }
-    debit.decided_run = credit.decided_run = run_->number;
+    accounts_.decided_in(debit, run_->number);
+    accounts_.decided_in(credit, run_->number);
     run_->entries.push_back(entry);
     ++record.entries_end;
 }
@@ -564,10 +575,7 @@ void Books::trim() {
     }
     if (accounts_.size() > trim_accounts_at_) {
         std::uint64_t const unsaved = storing_ ? storing_->number : run_->number;
-        auto const may_leave = [&](AccountSlot const& slot) {
-            return slot.is_applied && slot.decided_run < unsaved;
-        };
-        accounts_.trim(options_.accounts_max - options_.accounts_max / 16, may_leave);
+        accounts_.trim(options_.accounts_max - options_.accounts_max / 16, unsaved);
         trim_accounts_at_ =
             std::max(options_.accounts_max, accounts_.size() + options_.accounts_max / 8);
     }
@@ -581,8 +589,8 @@ void Books::move_to_next_run(Run& next) {
             next.wide.push_back(run_->wide[entry.amount]);
             entry.amount = next.wide.size() - 1;
         }
-        accounts_.at(entry.debit).decided_run = next.number;
-        accounts_.at(entry.credit).decided_run = next.number;
+        accounts_.decided_in(accounts_.at(entry.debit), next.number);
+        accounts_.decided_in(accounts_.at(entry.credit), next.number);
         next.entries.push_back(entry);
         if (entry.id != 0) {
             next.ids.insert(next.entries, static_cast<std::uint32_t>(next.entries.size() - 1));
@@ -595,7 +603,7 @@ void Books::move_to_next_run(Run& next) {
             continue;
         }
         for (std::uint32_t const number : recent.created) {
-            accounts_.at(number).decided_run = next.number;
+            accounts_.decided_in(accounts_.at(number), next.number);
         }
         for (std::uint64_t const timestamp : recent.resolved) {
             next.resolved.emplace(timestamp, run_->resolved.at(timestamp));
@@ -616,7 +624,7 @@ std::shared_ptr<Run const> Books::cut_run() {
     FLORIN_CHECK(!storing_, "the run before is still being stored");
     FLORIN_CHECK(!in_scope_, "a run is cut between decisions");
     auto next =
-        std::make_unique<Run>(run_->number + 1, applied_ + 1, options_.run_transfers, pool_);
+        std::make_unique<Run>(run_->number + 1, applied_ + 1, options_.run_transfers, memory_);
     move_to_next_run(*next);
     next->newest_account_timestamp = run_->newest_account_timestamp;
     next->newest_transfer_timestamp = run_->newest_transfer_timestamp;

@@ -51,7 +51,8 @@ public:
     Books(Journal const& journal, StateStore const& store, BooksOptions const& options);
 
     // ---- lookups at the decided front -----------------------------------------------------------
-    // Asks for the memory that deciding this transfer will need.
+    // Ask for the memory that deciding this transfer will need, in two steps.
+    void prefetch_early(Transfer const& transfer);
     void prefetch(Transfer const& transfer);
     // nullptr: no such account. Valid until the next trim().
     Result<AccountSlot*> account(u128 id);
@@ -75,6 +76,8 @@ public:
 
     // Records are decided one after the other; everything below goes into the newest one.
     void begin_record(Sequence sequence);
+    // Makes room for so many transfers at once.
+    void expect_transfers(std::size_t count);
     // The newest record turned out to hold nothing and will not be written.
     void drop_empty_record(Sequence sequence);
 
@@ -206,7 +209,7 @@ private:
     BooksOptions options_;
     AccountCache accounts_;
     Expiries expiries_;
-    std::shared_ptr<EntryPool> pool_;
+    std::shared_ptr<RunMemory> memory_;
     std::unique_ptr<Run> run_;
     std::shared_ptr<Run const> storing_;
     std::uint64_t run_first_entry_ = 0;  // of run_, counted as in RecentRecord

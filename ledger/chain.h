@@ -49,6 +49,9 @@ public:
         for (std::size_t i = 0; i < count; ++i) {
             Event const& event = events[i];
             if constexpr (std::is_same_v<Event, Transfer>) {
+                if (i + 2 * kPrefetchAhead < count) {
+                    books_.prefetch_early(events[i + 2 * kPrefetchAhead]);
+                }
                 if (i + kPrefetchAhead < count) {
                     books_.prefetch(events[i + kPrefetchAhead]);
                 }

@@ -443,6 +443,7 @@ Result<CreateTransfersAnswer> Decider::decide(
             use_up_id(event.id);
         }
     };
+    books_.expect_transfers(request.events.size());
     Chain<Transfer, Status> chain{books_, draft};
     FLORIN_TRY(answer.results, chain.run(request.events, clock, create, failed));
     if (!failed_ids_.empty()) {

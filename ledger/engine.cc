@@ -160,7 +160,7 @@ Result<std::uint64_t> Engine::replay() {
         FLORIN_TRY_VOID(views_.replay(record.for_views()));
         ++replayed;
         if (replayed % kPublishEvery == 0) {
-            FLORIN_TRY_VOID(views_.publish());
+            FLORIN_TRY_VOID(views_.publish(Views::Publish::position_too));
         }
         if (views_.is_run_full(options_.run)) {
             FLORIN_TRY(StoredRun stored, views_.cut_run().store(store_));
@@ -181,7 +181,7 @@ Result<std::uint64_t> Engine::replay() {
         );
     }
     clock_ = end.time;
-    FLORIN_TRY_VOID(views_.publish());
+    FLORIN_TRY_VOID(views_.publish(Views::Publish::position_too));
     return replayed;
 }
 
@@ -449,13 +449,17 @@ Result<void> Engine::apply_group(InFlight& done) {
     }
     ++figures_.groups;
     figures_.records += done.group.size();
-    FLORIN_TRY_VOID(views_.publish());
+    FLORIN_TRY_VOID(views_.publish(Views::Publish::changes));
     live_.applied_up_to(head_.sequence);
     return {};
 }
 
 void Engine::cut_run_if_full() {
     if (!views_.is_run_full(options_.run) || storing_ || failure_) {
+        return;
+    }
+    if (auto const published = views_.publish(Views::Publish::position_too); !published) {
+        fail_all(published.error());
         return;
     }
     storing_ = true;
@@ -498,6 +502,7 @@ void Engine::run_stored(RunOutcome stored) {
 }
 
 Result<void> Engine::flush() {
+    FLORIN_TRY_VOID(views_.publish(Views::Publish::position_too));
     return store_.flush();
 }
 

@@ -6,6 +6,7 @@
 namespace florin::ledger {
 namespace {
 
+constexpr std::size_t kPrefetchAhead = 16;
 constexpr unsigned kProbes = 3;
 constexpr unsigned kBitsPerProbe = 9;  // 512 bits of a block
 
@@ -35,14 +36,16 @@ IdFilter::IdFilter(unsigned block_bits, bool is_largest)
     : block_bits_{block_bits},
       is_largest_{is_largest},
       ids_max_{(std::size_t{1} << block_bits) * kWordsPerBlock * 64 / kBitsPerId},
-      words_((std::size_t{1} << block_bits) * kWordsPerBlock) {}
+      block_{(std::size_t{1} << block_bits) * kWordsPerBlock * sizeof(std::uint64_t)},
+      words_{block_.as<std::uint64_t>()} {}
 
 bool IdFilter::may_contain(IdHash hash) const {
     std::size_t const first = first_word(hash);
     std::uint64_t bits = hash.bits * 0x9e3779b97f4a7c15ULL;
     for (unsigned probe = 0; probe < kProbes; ++probe, bits <<= kBitsPerProbe) {
         auto const at = static_cast<std::size_t>(bits >> (64U - kBitsPerProbe));
-        std::uint64_t const word = words_[first + at / 64].load(std::memory_order_relaxed);
+        std::uint64_t const word =
+            std::atomic_ref{words_[first + at / 64]}.load(std::memory_order_relaxed);
         if ((word >> (at % 64) & 1U) == 0) {
             return false;
         }
@@ -55,7 +58,7 @@ void IdFilter::add(IdHash hash) {
     std::uint64_t bits = hash.bits * 0x9e3779b97f4a7c15ULL;
     for (unsigned probe = 0; probe < kProbes; ++probe, bits <<= kBitsPerProbe) {
         auto const at = static_cast<std::size_t>(bits >> (64U - kBitsPerProbe));
-        auto& word = words_[first + at / 64];
+        std::atomic_ref const word{words_[first + at / 64]};
         // One writer: nobody else changes the word in between.
         word.store(
             word.load(std::memory_order_relaxed) | (std::uint64_t{1} << (at % 64)),
@@ -84,7 +87,9 @@ Result<std::shared_ptr<IdFilter>> IdFilter::build(StateStore const& store, std::
         std::min<unsigned>(static_cast<unsigned>(std::countr_zero(wanted)), largest);
     std::shared_ptr<IdFilter> filter{new IdFilter{block_bits, block_bits == largest}};
     auto const add = [&](ByteView, ByteView value) -> Result<bool> {
-        for (std::size_t i = 0; i < value.size() / IdHash::kBytes; ++i) {
+        std::size_t const hashes = value.size() / IdHash::kBytes;
+        for (std::size_t i = 0; i < hashes; ++i) {
+            filter->prefetch(IdHash::at(value, std::min(i + kPrefetchAhead, hashes - 1)));
             filter->add(IdHash::at(value, i));
         }
         return true;

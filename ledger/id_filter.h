@@ -12,12 +12,13 @@
 // Thread rule: may_contain by any thread, add by one at a time, at the same time.
 #pragma once
 
+#include "ledger/base/large_memory.h"
 #include "ledger/state_store.h"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
+#include <span>
 
 namespace florin::ledger {
 
@@ -40,7 +41,8 @@ public:
     static Result<std::shared_ptr<IdFilter>> build(StateStore const& store, std::size_t bytes_max);
 
     bool may_contain(u128 id) const { return may_contain(IdHash::of(id)); }
-    void prefetch(u128 id) const { __builtin_prefetch(&words_[first_word(IdHash::of(id))]); }
+    void prefetch(u128 id) const { prefetch(IdHash::of(id)); }
+    void prefetch(IdHash hash) const { __builtin_prefetch(&words_[first_word(hash)]); }
     void add(IdHash hash);
     // Whether so many more ids leave it as good as it should be.
     bool has_room(std::size_t ids) const { return is_largest_ || ids_ + ids <= ids_max_; }
@@ -61,7 +63,8 @@ private:
     bool is_largest_;
     std::size_t ids_max_;
     std::size_t ids_ = 0;
-    std::vector<std::atomic<std::uint64_t>> words_;
+    LargeMemory block_;
+    std::span<std::uint64_t> words_;  // reached through atomic_ref only
 };
 
 }  // namespace florin::ledger

@@ -8,7 +8,9 @@
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
+#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 namespace florin::ledger {
 namespace {
@@ -36,7 +38,12 @@ public:
     }
 
 private:
+    static constexpr int kNiceness = 5;
+
     void run() {
+        // Whoever waits for an answer comes first; the run only has to be done before the next is
+        // full.
+        ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);
         std::unique_lock lock{mutex_};
         for (;;) {
             wake_.wait(lock, [this] { return stopping_ || job_; });

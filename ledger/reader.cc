@@ -38,7 +38,7 @@ public:
         FLORIN_TRY_VOID(
             replay_journal(*journal_, views_->applied() + 1, Journal::Payloads::with, apply)
         );
-        FLORIN_TRY_VOID(views_->publish());
+        FLORIN_TRY_VOID(views_->publish(Views::Publish::position_too));
         documents_ = std::make_unique<DocumentReader>(*overlay_);
         queries_ = std::make_unique<Queries>(*books_);
         return {};

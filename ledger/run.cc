@@ -6,8 +6,17 @@
 
 namespace florin::ledger {
 
-IdTable::IdTable(std::size_t expected)
-    : cells_(std::bit_ceil(std::max<std::size_t>(expected, 64) * 2)), mask_{cells_.size() - 1} {}
+IdTable::IdTable(std::size_t expected, std::shared_ptr<RunMemory> memory)
+    : memory_{std::move(memory)} {
+    std::size_t const cells = std::bit_ceil(std::max<std::size_t>(expected, 64) * 2);
+    use(memory_->take_cells(cells * sizeof(Cell)));
+}
+
+void IdTable::use(LargeMemory block) {
+    block_ = std::move(block);
+    cells_ = block_.as<Cell>();
+    mask_ = cells_.size() - 1;
+}
 
 void IdTable::put(std::uint64_t hash, std::uint32_t place) {
     std::size_t at = hash & mask_;
@@ -19,9 +28,9 @@ void IdTable::put(std::uint64_t hash, std::uint32_t place) {
 
 void IdTable::insert(RunEntries const& entries, std::uint32_t place) {
     if (++used_ * 3 > cells_.size() * 2) {
-        std::vector<Cell> const before =
-            std::exchange(cells_, std::vector<Cell>(cells_.size() * 2));
-        mask_ = cells_.size() - 1;
+        LargeMemory const kept = std::exchange(block_, {});
+        std::span<Cell const> const before = cells_;
+        use(memory_->take_cells(2 * kept.bytes()));
         for (Cell const cell : before) {
             if (cell.place != 0) {
                 put(U128Hash{}(entries[cell.place - 1].id), cell.place);

@@ -14,6 +14,9 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -32,7 +35,10 @@ struct Location {
 // Ids of a run's transfers, to their places among its entries.
 class IdTable {
 public:
-    explicit IdTable(std::size_t expected);
+    IdTable(std::size_t expected, std::shared_ptr<RunMemory> memory);
+    IdTable(IdTable const&) = delete;
+    IdTable& operator=(IdTable const&) = delete;
+    ~IdTable() { memory_->give_back({}, std::move(block_)); }
 
     // The place of an entry with this id; nullopt: none. Entries from entries.size() on have been
     // cut off, their ids do not count.
@@ -65,8 +71,12 @@ private:
     }
     void put(std::uint64_t hash, std::uint32_t place);
 
-    std::vector<Cell> cells_;
-    std::size_t mask_;
+    void use(LargeMemory block);
+
+    std::shared_ptr<RunMemory> memory_;
+    LargeMemory block_;
+    std::span<Cell> cells_;
+    std::size_t mask_ = 0;
     std::size_t used_ = 0;
 };
 
@@ -109,11 +119,11 @@ struct Run {
     Run(std::uint64_t run_number,
         Sequence first,
         std::size_t transfers_expected,
-        std::shared_ptr<EntryPool> pool)
+        std::shared_ptr<RunMemory> const& memory)
         : number{run_number},
           first_sequence{first},
-          entries{std::move(pool)},
-          ids{transfers_expected} {}
+          entries{memory},
+          ids{transfers_expected, memory} {}
 
     std::uint64_t number;     // counts the runs of this process from 1
     Sequence first_sequence;  // of its first record

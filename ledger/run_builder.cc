@@ -247,8 +247,9 @@ void RunBuilder::put_id_hashes(Sink& sink) const {
 }
 
 void RunBuilder::add_ids(IdFilter& filter) const {
-    for (Id const& each : ids_) {
-        filter.add(IdHash::of(each.id));
+    for (std::size_t i = 0; i < ids_.size(); ++i) {
+        filter.prefetch(ids_[std::min(i + 2 * kPrefetchAhead, ids_.size() - 1)].id);
+        filter.add(IdHash::of(ids_[i].id));
     }
 }
 

@@ -1,13 +1,15 @@
 // The entries of a run: one long sequence in pieces, whose memory goes from one run to the next.
 //
 // A run holds tens of megabytes that are written once and then given up; taking them from the
-// system anew each time would cost more than deciding the transfers. Pieces come back to the pool
-// from whatever thread drops the last reference to a run. Thread rule: the pool is for all threads;
-// a sequence has one writer, and any readers once nobody writes.
+// system anew each time would cost more than deciding the transfers. Pieces come back
+// from whatever thread drops the last reference to a run. Thread rule: RunMemory is for all
+// threads; a sequence has one writer, and any readers once nobody writes.
 #pragma once
 
+#include "ledger/base/large_memory.h"
 #include "ledger/base/uint128.h"
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -46,53 +48,46 @@ struct alignas(64) RunEntry {
 };
 static_assert(sizeof(RunEntry) == 64);
 
-class EntryPool {
+// Memory of entries and of tables of ids, given up by one run and taken by the next.
+class RunMemory {
 public:
-    static constexpr std::size_t kPieceEntries = 4'096;  // 256 KiB
-    using Piece = std::unique_ptr<RunEntry[]>;
+    // For runs of about so many transfers.
+    explicit RunMemory(std::size_t run_transfers);
 
-    explicit EntryPool(std::size_t pieces_kept) : pieces_kept_{pieces_kept} {}
-
-    Piece take() {
-        std::lock_guard const lock{mutex_};
-        if (free_.empty()) {
-            return std::make_unique<RunEntry[]>(kPieceEntries);
-        }
-        Piece piece = std::move(free_.back());
-        free_.pop_back();
-        return piece;
-    }
-    void give_back(std::vector<Piece> pieces) {
-        std::lock_guard const lock{mutex_};
-        for (Piece& piece : pieces) {
-            if (free_.size() < pieces_kept_) {
-                free_.push_back(std::move(piece));
-            }
-        }
-    }
+    // Entries in one piece, a power of two.
+    std::size_t piece_entries() const { return piece_entries_; }
+    LargeMemory take_piece();
+    // Cells of a table of ids: zeroed.
+    LargeMemory take_cells(std::size_t bytes);
+    void give_back(std::vector<LargeMemory> pieces, LargeMemory cells);
 
 private:
+    std::size_t piece_entries_;
     std::size_t pieces_kept_;
     std::mutex mutex_;
-    std::vector<Piece> free_;
+    std::vector<LargeMemory> pieces_;
+    std::vector<LargeMemory> cells_;
 };
 
 class RunEntries {
 public:
-    explicit RunEntries(std::shared_ptr<EntryPool> pool) : pool_{std::move(pool)} {}
+    explicit RunEntries(std::shared_ptr<RunMemory> memory)
+        : memory_{std::move(memory)},
+          shift_{static_cast<unsigned>(std::countr_zero(memory_->piece_entries()))} {}
     RunEntries(RunEntries const&) = delete;
     RunEntries& operator=(RunEntries const&) = delete;
-    ~RunEntries() { pool_->give_back(std::move(pieces_)); }
+    ~RunEntries() { memory_->give_back(std::move(pieces_), {}); }
 
     std::size_t size() const { return size_; }
     RunEntry const& operator[](std::size_t at) const {
-        return pieces_[at / EntryPool::kPieceEntries][at % EntryPool::kPieceEntries];
+        return starts_[at >> shift_][at & ((std::size_t{1} << shift_) - 1)];
     }
     RunEntry& operator[](std::size_t at) { return const_cast<RunEntry&>(std::as_const(*this)[at]); }
     RunEntry const& back() const { return (*this)[size_ - 1]; }
     void push_back(RunEntry const& entry) {
-        if (size_ == pieces_.size() * EntryPool::kPieceEntries) {
-            pieces_.push_back(pool_->take());
+        if (size_ == pieces_.size() << shift_) {
+            pieces_.push_back(memory_->take_piece());
+            starts_.push_back(pieces_.back().as<RunEntry>().data());
         }
         (*this)[size_++] = entry;
     }
@@ -118,8 +113,10 @@ public:
     void shrink(std::size_t size) { size_ = size; }
 
 private:
-    std::shared_ptr<EntryPool> pool_;
-    std::vector<EntryPool::Piece> pieces_;
+    std::shared_ptr<RunMemory> memory_;
+    unsigned shift_;
+    std::vector<LargeMemory> pieces_;
+    std::vector<RunEntry*> starts_;  // of the pieces
     std::size_t size_ = 0;
 };
 

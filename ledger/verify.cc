@@ -183,7 +183,7 @@ Result<void> Verification::take(ReplayedRecord const& record) {
     FLORIN_TRY_VOID(views_->replay(record.for_views()));
     Sequence const sequence = record.checked.position.sequence;
     if (sequence <= live_) {
-        FLORIN_TRY_VOID(views_->publish());
+        FLORIN_TRY_VOID(views_->publish(Views::Publish::position_too));
     }
     if (boundaries_.contains(sequence)) {
         FLORIN_TRY(StoredRun stored, views_->cut_run().store(*rebuilt_));

@@ -195,8 +195,9 @@ Result<void> Views::replay_live(Record const& record) {
     return {};
 }
 
-Result<void> Views::publish() {
-    if (applied_ <= live_applied_) {
+Result<void> Views::publish(Publish what) {
+    bool const is_due = what == Publish::position_too || !unpublished_.empty();
+    if (applied_ <= live_applied_ || !is_due) {
         return {};
     }
     unpublished_.push_back({Table::meta, kApplied, encode_sequence(applied_)});

@@ -60,8 +60,10 @@ public:
     // The next record comes from the journal. What a table has applied already is skipped.
     Result<void> replay(Record const& record);
 
-    // Makes the live changes applied since the last call visible to readers, as one write.
-    Result<void> publish();
+    // Makes the live changes applied since the last call visible to readers, as one write. Where
+    // there are none, the store only has to know how far they go before a restart depends on it.
+    enum class Publish : bool { changes, position_too };
+    Result<void> publish(Publish what);
 
     struct RunLimits {
         std::uint64_t transfers = 500'000;

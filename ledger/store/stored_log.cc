@@ -11,6 +11,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 
@@ -31,6 +32,18 @@ std::string chunk_key(Sequence sequence, std::size_t chunk) {
     ByteWriter out{key};
     out.big(sequence);
     out.big(static_cast<std::uint16_t>(chunk));
+    return key;
+}
+
+// The same without a string of its own, for many in a row.
+using ChunkKey = std::array<char, 10>;
+ChunkKey packed_chunk_key(Sequence sequence, std::size_t chunk) {
+    ChunkKey key;
+    for (unsigned i = 0; i < 8; ++i) {
+        key[i] = static_cast<char>(static_cast<unsigned char>((sequence >> (56 - 8 * i)) & 0xff));
+    }
+    key[8] = static_cast<char>(static_cast<unsigned char>((chunk >> 8U) & 0xff));
+    key[9] = static_cast<char>(static_cast<unsigned char>(chunk & 0xff));
     return key;
 }
 
@@ -336,24 +349,23 @@ Result<void> StoredLog::write(Group const& group, bool sync) {
     std::size_t const bytes = group_bytes(group);
     rocksdb::WriteBatch batch{bytes + bytes / 64 + 4096};
     rocksdb::Status status;
-    auto const put = [&](rocksdb::ColumnFamilyHandle* family,
-                         std::string const& key,
-                         ByteView first,
-                         ByteView second) {
-        if (status.ok()) {
-            rocksdb::Slice const keys[] = {key};
-            rocksdb::Slice const values[] = {first, second};
-            status =
-                batch.Put(family, rocksdb::SliceParts{keys, 1}, rocksdb::SliceParts{values, 2});
-        }
-    };
+    auto const put =
+        [&](rocksdb::ColumnFamilyHandle* family, ByteView key, ByteView first, ByteView second) {
+            if (status.ok()) {
+                rocksdb::Slice const keys[] = {rocksdb::Slice{key}};
+                rocksdb::Slice const values[] = {first, second};
+                status =
+                    batch.Put(family, rocksdb::SliceParts{keys, 1}, rocksdb::SliceParts{values, 2});
+            }
+        };
     for (auto const& record : group) {
         Sequence const sequence = record->position.sequence;
         put(records, chunk_key(sequence, 0), record->header, record->effects);
         ByteView const transfers = record->transfers;
         for (std::size_t at = 0; at < transfers.size(); at += kChunkBytes) {
             std::size_t const chunk = at / kChunkBytes + 1;
-            put(records, chunk_key(sequence, chunk), transfers.substr(at, kChunkBytes), {});
+            ChunkKey const key = packed_chunk_key(sequence, chunk);
+            put(records, {key.data(), key.size()}, transfers.substr(at, kChunkBytes), {});
         }
         for (std::uint32_t index = 0; index < record->payloads.size(); ++index) {
             put(bodies, payload_key(sequence, index), {&kKept, 1}, record->payloads[index]);

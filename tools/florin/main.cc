@@ -1,4 +1,5 @@
 // florin: the operator's tool. Each command says in one line what it reads or changes.
+#include "ledger/base/large_memory.h"
 #include "tools/florin/attempts.h"
 #include "tools/florin/bench/ledger_bench.h"
 #include "tools/florin/ledger_commands.h"
@@ -250,6 +251,7 @@ void add_bench(CLI::App& app, Run& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    florin::keep_freed_memory();
     CLI::App app{"florin: operate a Florin payment switch and its ledger", "florin"};
     app.require_subcommand(1);
     Run run;
