@@ -92,8 +92,46 @@ std::string_view brand_of(Pan const& pan) {
     return prefix(digits, 2) == 62 ? "unionpay" : "unknown";
 }
 
+namespace {
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// Digits of an identifier rather than of a card: in groups that go on as a word, as those of a UUID
+// do, or inside a long hexadecimal word.
+bool is_part_of_identifier(
+    std::string_view text, std::size_t begin, std::size_t end, bool in_groups
+) {
+    auto const in_word = [](char c) { return is_digit(c) || is_letter(c); };
+    auto const is_hex_letter = [](char c) {
+        return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    };
+    bool const is_glued =
+        (begin > 0 && in_word(text[begin - 1])) || (end < text.size() && in_word(text[end]));
+    if (in_groups || !is_glued) {
+        return is_glued;
+    }
+    constexpr std::size_t kHexadecimalMin = 24;
+    while (begin > 0 && in_word(text[begin - 1])) {
+        --begin;
+    }
+    while (end < text.size() && in_word(text[end])) {
+        ++end;
+    }
+    return end - begin >= kHexadecimalMin &&
+           std::ranges::all_of(text.substr(begin, end - begin), [&](char c) {
+               return is_digit(c) || is_hex_letter(c);
+           });
+}
+
+}  // namespace
+
 std::optional<std::string_view> find_card_number(std::string_view text) {
-    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
     for (std::size_t begin = 0; begin < text.size();) {
         if (!is_digit(text[begin])) {
             ++begin;
@@ -115,7 +153,8 @@ std::optional<std::string_view> find_card_number(std::string_view text) {
             bool const is_printed = first == digits.size() || (all_of_four && group <= 4) ||
                                     groups == "4,6,5" || groups == "4,6,4";
             all_of_four = all_of_four && group == 4;
-            if (is_printed && is_card_length(digits) && passes_luhn(digits)) {
+            if (is_printed && is_card_length(digits) && passes_luhn(digits) &&
+                !is_part_of_identifier(text, begin, at, first != digits.size())) {
                 return text.substr(begin, at - begin);
             }
             bool const goes_on = digits.size() < 20 && at + 1 < text.size() &&

@@ -17,7 +17,8 @@ std::string_view brand_of(Pan const& pan);
 
 // The first card number inside a text: 13 to 16 or 19 digits in a row or in the groups that are
 // printed on cards, of a known brand and its length, with the right check digit. nullopt: none.
-// Other long numbers (orders, telephones, IBANs) are not taken for one but by rare accident.
+// Other long numbers (orders, telephones, IBANs) are not taken for one but by rare accident, parts
+// of UUIDs and of long hexadecimal words never.
 std::optional<std::string_view> find_card_number(std::string_view text);
 
 // Cards of Stripe's test mode that have a name instead of a number, e.g. "pm_card_visa".

@@ -22,6 +22,8 @@ TEST_CASE("a card number is found in a text, however it is grouped") {
              "3530111333300000",
              "4222222222222",
              "5555555555554444 and 1",
+             "card4242424242424242x",
+             "ab4242424242424242cd",
          }) {
         CAPTURE(text);
         CHECK(connectors::find_card_number(text).has_value());
@@ -42,6 +44,10 @@ TEST_CASE("other long numbers are no card numbers") {
              "42 42 42 42 42 42 42 42",
              "00000000-0000-0000-0000-000000000000",
              "pi_28dhuOphu7wLD8XqdKPxJpgn",
+             // UUIDs, as SDKs make for idempotency keys, and hexadecimal digests.
+             "stripe-node-retry-abcd4242-4242-4242-4242abcd1234",
+             "4242-4242-4242-4242abcd1234",
+             "00ab4242424242424242cdef0123",
          }) {
         CAPTURE(text);
         CHECK(!connectors::find_card_number(text).has_value());

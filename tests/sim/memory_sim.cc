@@ -114,7 +114,7 @@ SimulationShape shape_of(Random& random) {
     shape.steps_max = static_cast<unsigned>(random.one_in(10) ? 150 : random.between(5, 50));
     shape.manual_clock = random.one_in(2);
     shape.background_is_held = random.one_in(2);
-    shape.run_transfers = random.one_in(3) ? 20'000 : random.between(1, 20);
+    shape.run_transfers = random.one_in(3) ? 2'000 : random.between(1, 20);
     shape.run_bytes = random.one_in(3) ? random.between(200, 4'000) : 1U << 20U;
     shape.workload.accounts = random.between(3, 10);
     shape.workload.manual_clock = shape.manual_clock;

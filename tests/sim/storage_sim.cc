@@ -277,7 +277,7 @@ Outcome simulate_on_disk(std::uint64_t seed) {
     shape.steps_max = static_cast<unsigned>(random.between(10, 80));
     shape.manual_clock = random.one_in(2);
     shape.background_is_held = random.one_in(2);
-    shape.run_transfers = random.one_in(4) ? 20'000 : random.between(1, 20);
+    shape.run_transfers = random.one_in(4) ? 2'000 : random.between(1, 20);
     shape.workload.accounts = random.between(3, 10);
     shape.workload.manual_clock = shape.manual_clock;
     DiskBackend backend{random};
