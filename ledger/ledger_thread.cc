@@ -16,7 +16,8 @@ LedgerThread::LedgerThread(
       clock_{clock},
       requests_max_{requests_max},
       group_bytes_max_{group_bytes_max},
-      head_{engine_->head()} {
+      head_{engine_->head()},
+      figures_{engine_->figures()} {
     engine_->on_run_ready([this](Engine::RunOutcome stored) {
         std::lock_guard const lock{mutex_};
         run_stored_ = std::move(stored);

@@ -1,6 +1,7 @@
 #include "ledger/base/large_memory.h"
 
 #include <cstdint>
+#include <cstring>
 #include <malloc.h>
 #include <new>
 #include <sys/mman.h>
@@ -9,15 +10,14 @@ namespace florin {
 namespace {
 
 constexpr std::size_t kHugePage = 2U << 20U;
+constexpr std::align_val_t kAlignment{64};  // a cache line
 
 }  // namespace
 
 LargeMemory::LargeMemory(std::size_t bytes) : bytes_{bytes} {
     if (bytes < kHugePage) {
-        start_ = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (start_ == MAP_FAILED) {
-            throw std::bad_alloc{};
-        }
+        start_ = ::operator new(bytes, kAlignment);
+        std::memset(start_, 0, bytes);
         return;
     }
     // One huge page more, so that a start on its boundary is inside; what is around goes back.
@@ -42,7 +42,12 @@ LargeMemory::LargeMemory(std::size_t bytes) : bytes_{bytes} {
 }
 
 LargeMemory::~LargeMemory() {
-    if (start_ != nullptr) {
+    if (start_ == nullptr) {
+        return;
+    }
+    if (bytes_ < kHugePage) {
+        ::operator delete(start_, kAlignment);
+    } else {
         ::munmap(start_, bytes_);
     }
 }
