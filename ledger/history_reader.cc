@@ -154,25 +154,42 @@ Result<void> visit_history(
     return {};
 }
 
-Result<Balances> balances_at(Books& books, AccountSlot const& account, std::uint64_t timestamp) {
-    Balances balances;
-    FLORIN_TRY(auto const record, books.record_at(timestamp));
-    Sequence const last = record.value_or(0);
+namespace {
+
+// The last thing that happened to the account by the last record that begins in time, if it did
+// itself.
+Result<std::optional<HistoryEntry>> newest_by(
+    Books& books, AccountSlot const& account, std::uint64_t timestamp, Sequence last
+) {
+    std::optional<HistoryEntry> found;
     auto const newest = [&](HistoryEntry const& entry) -> Result<bool> {
-        if (entry.change.timestamp > timestamp) {
-            return true;
+        if (entry.change.timestamp <= timestamp) {
+            found = entry;
         }
-        balances = entry.after;
-        return false;
+        return !found;
     };
-    if (record) {
+    if (last > 0) {
         FLORIN_TRY_VOID(
             visit_history(books, account, {.from = 0, .to = last, .newest_first = true}, newest)
         );
     }
+    return found;
+}
+
+bool is_expiry(HistoryEntry const& entry) {
+    return entry.change.kind == ChangeKind::expired;
+}
+
+}  // namespace
+
+Result<Balances> balances_at(Books& books, AccountSlot const& account, std::uint64_t timestamp) {
+    FLORIN_TRY(auto const record, books.record_at(timestamp));
+    Sequence const last = record.value_or(0);
+    FLORIN_TRY(auto const newest, newest_by(books, account, timestamp, last));
+    Balances balances = newest ? newest->after : Balances{};
     // Records that only let transfers expire have no time of their own in the index.
     auto const expiries = [&](HistoryEntry const& entry) -> Result<bool> {
-        if (entry.change.kind != ChangeKind::expired || entry.change.timestamp > timestamp) {
+        if (!is_expiry(entry) || entry.change.timestamp > timestamp) {
             return false;
         }
         balances = entry.after;
@@ -180,6 +197,61 @@ Result<Balances> balances_at(Books& books, AccountSlot const& account, std::uint
     };
     FLORIN_TRY_VOID(visit_history(books, account, {.from = last + 1}, expiries));
     return balances;
+}
+
+Result<void> visit_between(
+    Books& books,
+    AccountSlot const& account,
+    std::uint64_t from,
+    std::uint64_t to,
+    Visit const& visit
+) {
+    Sequence first = 0;
+    if (from > 0) {
+        FLORIN_TRY(auto const record, books.record_at(from - 1));
+        FLORIN_TRY(auto const opening, newest_by(books, account, from - 1, record.value_or(0)));
+        first = opening ? opening->change.sequence : 0;
+    }
+    // Expiries of which it is not certain yet on which side of an end they are: only a transfer
+    // that follows tells.
+    std::vector<HistoryEntry> held;
+    bool has_begun = false;
+    bool go_on = true;
+    auto const tell_held = [&](auto const& is_told) -> Result<void> {
+        for (HistoryEntry const& entry : held) {
+            if (!go_on || !is_told(entry)) {
+                break;
+            }
+            FLORIN_TRY(go_on, visit(entry));
+        }
+        held.clear();
+        return {};
+    };
+    auto const take = [&](HistoryEntry const& entry) -> Result<bool> {
+        std::uint64_t const timestamp = entry.change.timestamp;
+        if (!is_expiry(entry)) {
+            if (timestamp < from) {
+                held.clear();
+                return true;
+            }
+            if (timestamp > to) {
+                return false;
+            }
+            has_begun = true;
+            FLORIN_TRY_VOID(tell_held([](HistoryEntry const&) { return true; }));
+        } else if (!held.empty() || timestamp > to || !has_begun) {
+            if (has_begun || !held.empty() || timestamp >= from) {
+                held.push_back(entry);
+            }
+            return true;
+        }
+        if (go_on) {
+            FLORIN_TRY(go_on, visit(entry));
+        }
+        return go_on;
+    };
+    FLORIN_TRY_VOID(visit_history(books, account, {.from = first}, take));
+    return tell_held([&](HistoryEntry const& entry) { return entry.change.timestamp <= to; });
 }
 
 }  // namespace florin::ledger

@@ -29,4 +29,14 @@ Result<void> visit_history(
 // at or before it, and the expiries that followed by then.
 Result<Balances> balances_at(Books& books, AccountSlot const& account, std::uint64_t timestamp);
 
+// What lies between the balances before `from` and those at `to`, oldest first, until the visitor
+// answers false.
+Result<void> visit_between(
+    Books& books,
+    AccountSlot const& account,
+    std::uint64_t from,
+    std::uint64_t to,
+    std::function<Result<bool>(HistoryEntry const& entry)> const& visit
+);
+
 }  // namespace florin::ledger

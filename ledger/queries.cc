@@ -408,37 +408,31 @@ Result<void> Queries::statement(
     if (slot == nullptr) {
         return {};
     }
-    FLORIN_TRY(auto const first, books_.record_at(from));
     auto const take = [&](HistoryEntry const& entry) -> Result<bool> {
         auto const& change = entry.change;
-        if (change.timestamp < from || change.timestamp > to) {
-            return change.kind == ChangeKind::expired || change.timestamp < from;
-        }
         StatementLine line{.change = change, .transfer = std::nullopt, .after = entry.after};
         if (change.kind != ChangeKind::expired) {
             FLORIN_TRY(line.transfer, books_.transfer({change.sequence, change.index}));
         }
         return visit(line);
     };
-    return visit_history(books_, *slot, {.from = first.value_or(0)}, take);
+    return visit_between(books_, *slot, from, to, take);
 }
 
-Result<LedgerTotals> Queries::trial_balance(std::uint64_t timestamp) {
-    LedgerTotals totals;
-    auto const add = [&](u128 id) -> Result<bool> {
+Result<void> Queries::accounts_at(
+    std::uint64_t timestamp, std::function<Result<bool>(Account const& account)> const& visit
+) {
+    auto const each = [&](u128 id) -> Result<bool> {
         FLORIN_TRY(AccountSlot const* const slot, books_.account(id));
         FLORIN_CHECK(slot != nullptr, "an account in the index exists");
         FLORIN_TRY(Balances const balances, balances_at(books_, *slot, timestamp));
-        Balances& sums = totals[slot->decided.ledger];
-        sums.debits_pending += balances.debits_pending;
-        sums.debits_posted += balances.debits_posted;
-        sums.credits_pending += balances.credits_pending;
-        sums.credits_posted += balances.credits_posted;
+        Account account = slot->durable();
+        set_balances(account, balances);
+        FLORIN_TRY(bool const go_on, visit(account));
         books_.trim();
-        return true;
+        return go_on;
     };
-    FLORIN_TRY_VOID(visit_account_ids(books_, {.from = 0, .to = timestamp}, add));
-    return totals;
+    return visit_account_ids(books_, {.from = 0, .to = timestamp}, each);
 }
 
 // ---- account ids in order of creation -----------------------------------------------------------

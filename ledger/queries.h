@@ -45,8 +45,12 @@ public:
         std::uint64_t to,
         std::function<Result<bool>(StatementLine const& line)> const& visit
     );
-    // Sums over all accounts of each ledger as of that time.
-    Result<LedgerTotals> trial_balance(std::uint64_t timestamp);
+    // Every account that there was at that time, with its balances then, in order of creation,
+    // until the visitor answers false. Whether it was closed then is not told: flags are those of
+    // now.
+    Result<void> accounts_at(
+        std::uint64_t timestamp, std::function<Result<bool>(Account const& account)> const& visit
+    );
 
     struct Wanted {
         IndexedField field;

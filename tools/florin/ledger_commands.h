@@ -6,6 +6,7 @@
 #include "tools/florin/output.h"
 
 #include <filesystem>
+#include <string>
 
 namespace florin::tools {
 
@@ -18,7 +19,17 @@ struct VerifyOptions {
 int ledger_verify(
     std::filesystem::path const& data_dir, VerifyOptions const& options, Format format
 );
-int ledger_balances(std::filesystem::path const& data_dir, Format format);
-int ledger_trial_balance(std::filesystem::path const& data_dir, Format format);
+// `at`: a moment as time_argument.h reads it; empty: now. Accounts that came later are left out.
+int ledger_balances(std::filesystem::path const& data_dir, std::string const& at, Format format);
+int ledger_trial_balance(
+    std::filesystem::path const& data_dir, std::string const& at, Format format
+);
+struct StatementOptions {
+    std::string account;
+    std::string from;  // empty: from the beginning
+    std::string to;    // empty: up to now
+    Format format = Format::table;
+};
+int ledger_statement(std::filesystem::path const& data_dir, StatementOptions const& options);
 
 }  // namespace florin::tools

@@ -5,6 +5,7 @@
 #include "ledger/verify.h"
 #include "tools/florin/calendar.h"
 #include "tools/florin/ledger_commands.h"
+#include "tools/florin/time_argument.h"
 #include "tools/florin/vault_check.h"
 
 #include <fmt/format.h>
@@ -30,6 +31,19 @@ std::string currency_of(std::uint32_t ledger) {
 
 Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& data_dir) {
     return ledger::LedgerReader::open(data_dir);
+}
+
+// Now, or as of a moment.
+Result<void> each_account(
+    ledger::LedgerReader& reader,
+    std::string const& at,
+    std::function<Result<bool>(ledger::Account const& account)> const& visit
+) {
+    if (at.empty()) {
+        return reader.accounts(visit);
+    }
+    FLORIN_TRY(std::uint64_t const moment, parse_moment(at, DayEnd::last));
+    return reader.queries().accounts_at(moment, visit);
 }
 
 int verify_failed(Error const& error) {
@@ -113,7 +127,7 @@ int ledger_verify(
     return kDone;
 }
 
-int ledger_balances(std::filesystem::path const& data_dir, Format format) {
+int ledger_balances(std::filesystem::path const& data_dir, std::string const& at, Format format) {
     auto reader = open(data_dir);
     if (!reader) {
         return report_error(reader.error());
@@ -141,14 +155,16 @@ int ledger_balances(std::filesystem::path const& data_dir, Format format) {
         );
         return true;
     };
-    if (auto const done = (*reader)->accounts(add); !done) {
+    if (auto const done = each_account(**reader, at, add); !done) {
         return report_error(done.error());
     }
     table.print(format);
     return kDone;
 }
 
-int ledger_trial_balance(std::filesystem::path const& data_dir, Format format) {
+int ledger_trial_balance(
+    std::filesystem::path const& data_dir, std::string const& at, Format format
+) {
     auto reader = open(data_dir);
     if (!reader) {
         return report_error(reader.error());
@@ -170,7 +186,7 @@ int ledger_trial_balance(std::filesystem::path const& data_dir, Format format) {
         sums.credits_posted += account.credits_posted;
         return true;
     };
-    if (auto const done = (*reader)->accounts(add); !done) {
+    if (auto const done = each_account(**reader, at, add); !done) {
         return report_error(done.error());
     }
     bool const has_currencies = (*reader)->kind() == ledger::LedgerKind::full;

@@ -23,6 +23,8 @@ struct Run {
     std::string id;
     std::string file;
     tools::DaemonOptions daemon;
+    std::string at;
+    tools::StatementOptions statement;
     tools::LedgerBenchOptions bench;
     tools::VerifyOptions verify;
     tools::ExportOptions books;
@@ -50,6 +52,12 @@ void add_daemon(CLI::App* command, Run& run) {
         "--admin-key-file", daemon.admin_key_file, "The admin key; without it FLORIN_ADMIN_KEY"
     );
     command->add_option("--mode", daemon.mode, "test or live, where there are both");
+}
+
+void add_moment(CLI::App* command, Run& run) {
+    command->add_option(
+        "--at", run.at, "As of 2026-11-25 (its end), 2026-11-25T07:00:00Z or nanoseconds; else now"
+    );
 }
 
 void add_format(CLI::App* command, Run& run) {
@@ -134,15 +142,34 @@ void add_ledger(CLI::App& app, Run& run) {
     CLI::App* const balances =
         ledger->add_subcommand("balances", "Balances of every account; changes nothing");
     add_data_dir(balances, run);
+    add_moment(balances, run);
     add_format(balances, run);
-    balances->callback([&] { run.exit_code = tools::ledger_balances(run.data_dir, run.format); });
+    balances->callback([&] {
+        run.exit_code = tools::ledger_balances(run.data_dir, run.at, run.format);
+    });
 
     CLI::App* const trial = ledger->add_subcommand(
         "trial-balance", "Debits and credits of each ledger number; changes nothing"
     );
     add_data_dir(trial, run);
+    add_moment(trial, run);
     add_format(trial, run);
-    trial->callback([&] { run.exit_code = tools::ledger_trial_balance(run.data_dir, run.format); });
+    trial->callback([&] {
+        run.exit_code = tools::ledger_trial_balance(run.data_dir, run.at, run.format);
+    });
+
+    CLI::App* const statement = ledger->add_subcommand(
+        "statement", "An account's opening balances, movements and closing ones; changes nothing"
+    );
+    add_data_dir(statement, run);
+    add_format(statement, run);
+    statement->add_option("account", run.statement.account, "The account's id")->required();
+    statement->add_option("--from", run.statement.from, "A date or moment; else the beginning");
+    statement->add_option("--to", run.statement.to, "The last date or moment; else now");
+    statement->callback([&] {
+        run.statement.format = run.format;
+        run.exit_code = tools::ledger_statement(run.data_dir, run.statement);
+    });
 }
 
 void add_attempts(CLI::App& app, Run& run) {

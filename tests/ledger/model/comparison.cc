@@ -1,5 +1,6 @@
 #include "tests/ledger/model/comparison.h"
 
+#include "ledger/queries.h"
 #include "tests/ledger/machine.h"
 
 #include <algorithm>
@@ -264,6 +265,13 @@ struct Comparison::Inside {
     std::optional<std::string> audit();
     std::optional<std::string> audit_accounts();
     std::optional<std::string> audit_transfers();
+    std::optional<std::string> audit_history();
+    std::optional<std::string> audit_balance(
+        Queries& queries, Account const& account, std::uint64_t moment
+    );
+    std::optional<std::string> audit_statement(
+        Queries& queries, u128 id, std::uint64_t from, std::uint64_t to
+    );
 
     std::deque<std::function<void()>> jobs;
     Machine machine;
@@ -356,7 +364,83 @@ std::optional<std::string> Comparison::Inside::audit() {
                std::to_string(model.clock());
     }
     auto found = audit_accounts();
-    return found ? found : audit_transfers();
+    found = found ? found : audit_transfers();
+    return found ? found : audit_history();
+}
+
+// Balances as of moments, and what lies between two of them: from the engine's blocks, and from the
+// model's list.
+std::optional<std::string> Comparison::Inside::audit_history() {
+    Queries queries{machine.engine->books()};
+    for (auto const& [id, account] : model.accounts()) {
+        auto const& moved = model.moved(id);
+        std::vector<std::uint64_t> moments{account.timestamp, model.clock()};
+        for (std::size_t i = 0; i < moved.size(); i += 1 + moved.size() / 7) {
+            moments.push_back(moved[i].timestamp);
+            moments.push_back(moved[i].timestamp - 1);
+        }
+        std::ranges::sort(moments);
+        for (std::size_t i = 0; i < moments.size(); ++i) {
+            std::uint64_t const from = moments[i / 2] + 1;
+            if (auto found = audit_balance(queries, account, moments[i])) {
+                return found;
+            }
+            if (auto found = audit_statement(queries, id, from, moments[i])) {
+                return found;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> Comparison::Inside::audit_balance(
+    Queries& queries, Account const& account, std::uint64_t moment
+) {
+    std::string const what =
+        "balance of account " + to_string(account.id) + " at " + std::to_string(moment);
+    auto const answer = queries.balance_at(account.id, moment);
+    if (!answer) {
+        return what + ": " + to_string(answer.error());
+    }
+    if (answer->has_value() != (account.timestamp <= moment)) {
+        return what + ": there is an account or not";
+    }
+    if (!*answer) {
+        return std::nullopt;
+    }
+    AccountBalance expected;
+    std::size_t const count = model.moved_by(account.id, moment);
+    if (count > 0) {
+        expected = model.moved(account.id)[count - 1].after;
+    }
+    expected.timestamp = moment;
+    return **answer == expected ? std::nullopt : std::optional{what + " differs"};
+}
+
+std::optional<std::string> Comparison::Inside::audit_statement(
+    Queries& queries, u128 id, std::uint64_t from, std::uint64_t to
+) {
+    std::string const what = "statement of account " + to_string(id) + " from " +
+                             std::to_string(from) + " to " + std::to_string(to);
+    std::size_t next = from > to ? model.moved_by(id, to) : model.moved_by(id, from - 1);
+    std::size_t const end = model.moved_by(id, to);
+    bool differs = false;
+    auto const line = [&](StatementLine const& given) -> Result<bool> {
+        if (next >= end) {
+            differs = true;
+            return false;
+        }
+        auto const& expected = model.moved(id)[next++];
+        differs = differs || given.change.timestamp != expected.timestamp ||
+                  given.transfer.has_value() == expected.is_expiry;
+        return !differs;
+    };
+    if (from <= to) {
+        if (auto const done = queries.statement(id, from, to, line); !done) {
+            return what + ": " + to_string(done.error());
+        }
+    }
+    return differs || next != end ? std::optional{what + " differs"} : std::nullopt;
 }
 
 std::optional<std::string> Comparison::Inside::audit_accounts() {

@@ -506,19 +506,23 @@ void NaiveLedger::keep(Transfer const& transfer, Account const& debit, Account c
     transfers_in_time_[transfer.timestamp] = transfer.id;
     for (Account const& account : {debit, credit}) {
         set_account(account);
-        history_[account.id][transfer.timestamp] = {
+        AccountBalance const after{
             transfer.timestamp,
             account.debits_pending,
             account.debits_posted,
             account.credits_pending,
             account.credits_posted
         };
+        history_[account.id][transfer.timestamp] = after;
+        moved_[account.id].push_back({transfer.timestamp, false, after});
     }
     undo_.emplace_back([this, transfer] {
         transfers_.erase(transfer.id);
         transfers_in_time_.erase(transfer.timestamp);
         history_[transfer.debit_account_id].erase(transfer.timestamp);
         history_[transfer.credit_account_id].erase(transfer.timestamp);
+        moved_[transfer.debit_account_id].pop_back();
+        moved_[transfer.credit_account_id].pop_back();
     });
 }
 
@@ -551,7 +555,37 @@ void NaiveLedger::expire_due() {
         if (bit(pending.flags, closing_credit)) {
             credit.flags = static_cast<std::uint16_t>(credit.flags & ~account_closed);
         }
+        for (Account const* const account : {&debit, &credit}) {
+            AccountBalance const after{
+                clock_,
+                account->debits_pending,
+                account->debits_posted,
+                account->credits_pending,
+                account->credits_posted
+            };
+            moved_[account->id].push_back({clock_, true, after});
+        }
     }
+}
+
+std::vector<NaiveLedger::Moved> const& NaiveLedger::moved(u128 account_id) const {
+    static std::vector<Moved> const nothing;
+    auto const found = moved_.find(account_id);
+    return found == moved_.end() ? nothing : found->second;
+}
+
+std::size_t NaiveLedger::moved_by(u128 account_id, std::uint64_t timestamp) const {
+    std::size_t count = 0;
+    std::vector<Moved> const& all = moved(account_id);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (!all[i].is_expiry && all[i].timestamp <= timestamp) {
+            count = i + 1;
+        }
+    }
+    while (count < all.size() && all[count].is_expiry && all[count].timestamp <= timestamp) {
+        ++count;
+    }
+    return count;
 }
 
 // ---- reading -----------------------------------------------------------------------------------

@@ -30,6 +30,16 @@ public:
     std::uint64_t clock() const { return clock_; }
     std::map<u128, Account> const& accounts() const { return accounts_; }
     std::map<u128, Transfer> const& transfers() const { return transfers_; }
+    // What happened to an account, in order.
+    struct Moved {
+        std::uint64_t timestamp;
+        bool is_expiry;
+        AccountBalance after;
+    };
+    std::vector<Moved> const& moved(u128 account_id) const;
+    // How many of these come before the balances at a time: all up to the last transfer that
+    // happened by then, and the expiries that followed by then.
+    std::size_t moved_by(u128 account_id, std::uint64_t timestamp) const;
     // The next moment at which a pending transfer expires; 0: none will.
     std::uint64_t next_expiry() const;
 
@@ -66,6 +76,7 @@ private:
     std::map<u128, PendingState> pending_;  // by the id of the pending transfer
     std::set<u128> used_up_;                // ids of transfers that failed for a passing reason
     std::map<u128, std::map<std::uint64_t, AccountBalance>> history_;
+    std::map<u128, std::vector<Moved>> moved_;
     std::vector<std::function<void()>> undo_;  // of the chain that is under way, last done last
 };
 
