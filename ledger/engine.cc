@@ -162,7 +162,9 @@ Result<std::uint64_t> Engine::replay() {
         if (replayed % kPublishEvery == 0) {
             FLORIN_TRY_VOID(views_.publish(Views::Publish::position_too));
         }
-        if (views_.is_run_full(options_.run)) {
+        // What is full is stored beside the work, once there is some; only what would not fit into
+        // memory is stored right here.
+        if (views_.is_run_full(runs_ahead())) {
             FLORIN_TRY(StoredRun stored, views_.cut_run().store(store_));
             views_.run_is_stored(std::move(stored));
         }
@@ -484,12 +486,14 @@ void Engine::cut_run_if_full() {
     }
 }
 
+Views::RunLimits Engine::runs_ahead() const {
+    return {
+        .transfers = options_.run.transfers * kRunsAhead, .bytes = options_.run.bytes * kRunsAhead
+    };
+}
+
 bool Engine::is_overfull() const {
-    return storing_ && !failure_ &&
-           views_.is_run_full(
-               {.transfers = options_.run.transfers * kRunsAhead,
-                .bytes = options_.run.bytes * kRunsAhead}
-           );
+    return storing_ && !failure_ && views_.is_run_full(runs_ahead());
 }
 
 void Engine::run_stored(RunOutcome stored) {

@@ -118,6 +118,7 @@ private:
     Result<Answer> read(Request const& request);
     InFlight encode_group();
     Result<void> apply_group(InFlight& done);
+    Views::RunLimits runs_ahead() const;
     void cut_run_if_full();
     void fail_all(Error error);
 

@@ -19,6 +19,8 @@ namespace florin::ledger {
 namespace {
 
 constexpr char const* kLedgerId = "ledger_id";
+// What may be in the write-ahead log alone, and is read back from there when it is opened.
+constexpr std::size_t kRecordsBufferBytes = 32U << 20U;
 constexpr std::size_t kChunkBytes = kTransfersPerChunk * sizeof(Transfer);
 constexpr std::size_t kTransfersMax = kRecordBytesMax / sizeof(Transfer);
 static_assert(kTransfersMax / kTransfersPerChunk < UINT16_MAX, "a chunk's number fits");
@@ -67,7 +69,7 @@ rocksdb::ColumnFamilyOptions family_options(
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
     options.compression = rocksdb::CompressionType::kNoCompression;
     options.write_buffer_size = write_buffer_bytes;
-    options.max_write_buffer_number = 3;
+    options.max_write_buffer_number = 4;
     options.target_file_size_base = 64U << 20U;
     options.max_bytes_for_level_base = 256U << 20U;
     return options;
@@ -76,7 +78,7 @@ rocksdb::ColumnFamilyOptions family_options(
 std::vector<rocksdb::ColumnFamilyDescriptor> log_families(std::size_t cache_bytes) {
     auto const cache = rocksdb::NewLRUCache(cache_bytes);
     return {
-        {rocksdb::kDefaultColumnFamilyName, family_options(cache, 64U << 20U)},
+        {rocksdb::kDefaultColumnFamilyName, family_options(cache, kRecordsBufferBytes)},
         {"payload", family_options(cache, 64U << 20U)},
         {"meta", family_options(cache, 1U << 20U)},
     };
