@@ -401,12 +401,20 @@ test('directories that are not ours to use are left as they are', async (t) => {
         assert.equal(JSON.parse(readFileSync(path.join(data, 'run.json'), 'utf8')).pid, daemon.child.pid);
     });
     await t.test('tools that read say who has the directory and what to do', async () => {
-        for (const args of [['ledger', 'verify'], ['ledger', 'balances'], ['ledger', 'trial-balance'], ['attempts', 'list']]) {
+        for (const args of [['ledger', 'balances'], ['ledger', 'trial-balance'], ['attempts', 'list']]) {
             const done = florin(...args, '--data-dir', data);
             assert.equal(done.code, 2, args.join(' '));
             assert.match(done.err, new RegExp(`in use by process ${daemon.child.pid}`));
             assert.match(done.err, /once it has stopped/);
         }
+    });
+    await t.test('verify reads beside it, and leaves nothing behind', () => {
+        const before = readdirSync(data).sort();
+        const done = florin('ledger', 'verify', '--data-dir', data);
+        assert.equal(done.code, 0, done.err);
+        assert.match(done.err, new RegExp(`process ${daemon.child.pid} writes this directory`));
+        assert.match(done.out, /everything agrees/);
+        assert.deepEqual(readdirSync(data).sort(), before);
     });
     assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
     for (const args of [['ledger', 'verify'], ['ledger', 'balances'], ['ledger', 'trial-balance'], ['attempts', 'list']]) {

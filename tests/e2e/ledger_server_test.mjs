@@ -1,9 +1,11 @@
 // florind in mode ledger, spoken to by a client that was written from the documentation alone.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import test from 'node:test';
 
 import { LedgerClient, LedgerError, operations } from './ledger_client.mjs';
@@ -164,6 +166,10 @@ test('kill -9 loses nothing that was answered, and a repeat books nothing twice'
         });
         const before = answered.size;
         await eventually('some batches are answered', () => answered.size > before + 5);
+        // Verified while it is being written, and no worse off for it.
+        const live = await promisify(execFile)(programs.florin, ['ledger', 'verify', '--data-dir', path.join(folder, 'data')]);
+        assert.match(live.stderr, new RegExp(`process ${daemon.child.pid} writes`));
+        assert.match(live.stdout, /everything agrees/);
         await pause(20 * (round % 5));
         await kill(daemon, 'SIGKILL');
         running = false;

@@ -2,6 +2,7 @@
 #include "ledger/base/currency.h"
 #include "ledger/base/money.h"
 #include "ledger/reader.h"
+#include "ledger/store/snapshot.h"
 #include "ledger/verify.h"
 #include "tools/florin/calendar.h"
 #include "tools/florin/ledger_commands.h"
@@ -79,9 +80,20 @@ int print_pinned_head(PinnedHeadReport const& report, Format format) {
 int ledger_verify(
     std::filesystem::path const& data_dir, VerifyOptions const& options, Format format
 ) {
+    auto const readable = ledger::ReadableDirectory::of(data_dir);
+    if (!readable) {
+        return verify_failed(readable.error());
+    }
+    if (readable->is_picture()) {
+        fmt::print(
+            stderr,
+            "process {} writes this directory: what it had made durable by now is verified\n",
+            readable->writer()
+        );
+    }
     std::optional<PinnedHeadReport> pinned;
     if (!options.pinned.head.empty()) {
-        auto checked = check_pinned_head_files(data_dir, options.pinned);
+        auto checked = check_pinned_head_files(readable->path(), options.pinned);
         if (!checked) {
             // What is not right is Errc::corrupt; files that cannot be used say nothing of the
             // ledger.
@@ -95,14 +107,16 @@ int ledger_verify(
     }
     ProgressBar bar{"verify"};
     auto const report = ledger::verify_ledger(
-        {.data_dir = data_dir, .scratch = {}},
+        {.data_dir = readable->path(), .scratch = {}},
         [&](ledger::VerifyProgress const& at) { bar.show(at.step, at.done, at.total); }
     );
     if (!report) {
         return verify_failed(report.error());
     }
     bar.show("vault", 0, 1);
-    auto const vault = check_vault(data_dir);
+    auto const vault = check_vault(
+        {.data_dir = data_dir, .ledger = readable->path(), .is_live = readable->is_picture()}
+    );
     if (!vault) {
         return verify_failed(vault.error());
     }

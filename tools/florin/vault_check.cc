@@ -60,13 +60,14 @@ std::string uri_path(fs::path const& file) {
 
 class VaultFile {
 public:
-    explicit VaultFile(fs::path file) : file_{std::move(file)} {}
+    VaultFile(fs::path file, bool is_live) : file_{std::move(file)}, is_live_{is_live} {}
 
     Result<void> open() {
         fs::path const log = file_.string() + "-wal";
         std::error_code error;
         fs::path seen = file_;
-        bool const has_log = fs::exists(log, error) && fs::file_size(log, error) > 0;
+        // What a daemon uses is read beside it, under SQLite's own locks.
+        bool const has_log = !is_live_ && fs::exists(log, error) && fs::file_size(log, error) > 0;
         if (has_log) {
             FLORIN_TRY(fs::path const folder, scratch_.make());
             seen = folder / "vault.sqlite";
@@ -78,7 +79,8 @@ public:
                 return fail(Errc::io, file_.string() + ": cannot copy: " + error.message());
             }
         }
-        std::string const uri = "file:" + uri_path(seen) + (has_log ? "" : "?immutable=1");
+        std::string const uri =
+            "file:" + uri_path(seen) + (has_log || is_live_ ? "" : "?immutable=1");
         int const flags =
             (has_log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_URI;
         sqlite3* raw = nullptr;
@@ -133,6 +135,7 @@ private:
     }
 
     fs::path file_;
+    bool is_live_;
     Scratch scratch_;
     Database database_{nullptr, sqlite3_close};
 };
@@ -180,12 +183,13 @@ Result<void> check_rows(VaultFile const& vault, VaultReport& report) {
 
 }  // namespace
 
-Result<VaultReport> check_vault(fs::path const& data_dir) {
-    FLORIN_TRY(auto const reader, ledger::LedgerReader::open(data_dir));
+Result<VaultReport> check_vault(VaultPlace const& place) {
+    FLORIN_TRY(auto const reader, ledger::LedgerReader::open(place.ledger));
     VaultReport report;
-    VaultFile vault{data_dir / "vault" / "vault.sqlite"};
+    fs::path const file = place.data_dir / "vault" / "vault.sqlite";
+    VaultFile vault{file, place.is_live};
     std::error_code error;
-    bool const is_there = fs::exists(data_dir / "vault" / "vault.sqlite", error);
+    bool const is_there = fs::exists(file, error);
     if (is_there) {
         FLORIN_TRY_VOID(vault.open());
         FLORIN_TRY_VOID(check_rows(vault, report));

@@ -18,8 +18,13 @@ struct VaultReport {
     std::uint64_t methods = 0;  // payment methods of the journal, each with its card
 };
 
+struct VaultPlace {
+    std::filesystem::path data_dir;  // with the vault
+    std::filesystem::path ledger;    // the directory whose journal speaks of cards, not written now
+    bool is_live = false;            // a daemon uses the vault meanwhile
+};
 // Nothing where the directory has no vault and the journal no payment method. Errc::corrupt names
-// the place; nobody may hold `data_dir` for writing.
-Result<VaultReport> check_vault(std::filesystem::path const& data_dir);
+// the place.
+Result<VaultReport> check_vault(VaultPlace const& place);
 
 }  // namespace florin::tools
