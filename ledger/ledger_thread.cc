@@ -101,6 +101,12 @@ void LedgerThread::wait(std::unique_lock<std::mutex>& lock) {
     );
 }
 
+bool LedgerThread::should_send() const {
+    // An idle disk is wasted time, and so is one that has finished; small requests gather a little.
+    constexpr std::size_t kWorthSending = 512U << 10U;
+    return has_completion_ || (!engine_->in_flight() && engine_->decided_bytes() >= kWorthSending);
+}
+
 void LedgerThread::tell_failure() {
     if (!engine_->failure() || told_failure_) {
         return;
@@ -126,6 +132,7 @@ void LedgerThread::run() {
     auto const completed = [this](AppendOutcome outcome, std::string why) {
         std::lock_guard const lock{mutex_};
         completion_ = Completion{outcome, std::move(why)};
+        has_completion_ = true;
         wake_.notify_one();
     };
     for (;;) {
@@ -137,6 +144,7 @@ void LedgerThread::run() {
             std::unique_lock lock{mutex_};
             wait(lock);
             completion = std::exchange(completion_, std::nullopt);
+            has_completion_ = false;
             run_stored = std::exchange(run_stored_, std::nullopt);
             stopping = stopping_;
             batch.swap(queue_);
@@ -152,6 +160,9 @@ void LedgerThread::run() {
         while (!batch.empty() && (engine_->failure() || can_feed())) {
             engine_->submit(std::move(batch.front()));
             batch.pop_front();
+            if (should_send()) {
+                break;
+            }
         }
         if (!batch.empty()) {
             std::lock_guard const lock{mutex_};

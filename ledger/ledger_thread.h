@@ -49,6 +49,8 @@ private:
     bool can_feed() const {
         return engine_->decided_bytes() < group_bytes_max_ && !engine_->is_overfull();
     }
+    // Whether the journal should get what has been decided before anything more is.
+    bool should_send() const;
     void wait(std::unique_lock<std::mutex>& lock);
     void tell_failure();
     void publish_figures();
@@ -62,6 +64,7 @@ private:
     std::condition_variable wake_;
     std::deque<std::unique_ptr<PendingRequest>> queue_;
     std::optional<Completion> completion_;
+    std::atomic<bool> has_completion_ = false;  // the same, to be asked without the lock
     std::optional<Engine::RunOutcome> run_stored_;
     std::function<void(Error)> on_failure_;
     bool told_failure_ = false;

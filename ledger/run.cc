@@ -8,7 +8,9 @@ namespace florin::ledger {
 
 IdTable::IdTable(std::size_t expected, std::shared_ptr<RunMemory> memory)
     : memory_{std::move(memory)} {
-    std::size_t const cells = std::bit_ceil(std::max<std::size_t>(expected, 64) * 2);
+    // Room for as much again: a run grows while the one before it is being stored, and growing a
+    // table would hold up everybody.
+    std::size_t const cells = std::bit_ceil(std::max<std::size_t>(expected, 64) * 3);
     use(memory_->take_cells(cells * sizeof(Cell)));
 }
 
