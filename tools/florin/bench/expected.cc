@@ -6,10 +6,10 @@ namespace florin::tools {
 namespace {
 
 Result<void> check_balances(Lookup& lookup, Load const& load) {
-    auto const& posted = load.posted();
-    for (std::size_t first = 0; first < posted.size(); first += ledger::kBatchEventsMax) {
+    auto const& expected = load.sums();
+    for (std::size_t first = 0; first < expected.size(); first += ledger::kBatchEventsMax) {
         std::vector<u128> ids;
-        std::size_t const end = std::min(posted.size(), first + ledger::kBatchEventsMax);
+        std::size_t const end = std::min(expected.size(), first + ledger::kBatchEventsMax);
         for (std::size_t i = first; i < end; ++i) {
             ids.push_back(i + 1);
         }
@@ -18,10 +18,12 @@ Result<void> check_balances(Lookup& lookup, Load const& load) {
             return fail(Errc::corrupt, "accounts are missing");
         }
         for (std::size_t i = 0; i < accounts.size(); ++i) {
-            auto const& sums = posted[first + i];
+            auto const& sums = expected[first + i];
             auto const& account = accounts[i];
-            if (account.debits_posted != sums.debits || account.credits_posted != sums.credits ||
-                account.debits_pending != 0 || account.credits_pending != 0) {
+            if (account.debits_pending != sums.debits_pending ||
+                account.debits_posted != sums.debits_posted ||
+                account.credits_pending != sums.credits_pending ||
+                account.credits_posted != sums.credits_posted) {
                 return fail(
                     Errc::corrupt,
                     "account " + to_string(account.id) + " does not hold what was sent"

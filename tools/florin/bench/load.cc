@@ -18,7 +18,7 @@ u128 now_as_id() {
 }  // namespace
 
 Load::Load(LoadShape const& shape, std::uint64_t seed)
-    : shape_{shape}, random_{seed}, last_id_{now_as_id()}, posted_(shape.accounts) {}
+    : shape_{shape}, random_{seed}, last_id_{now_as_id()}, sums_(shape.accounts) {}
 
 std::vector<ledger::CreateAccounts> Load::accounts() const {
     std::vector<ledger::CreateAccounts> batches;
@@ -72,6 +72,13 @@ ledger::CreateTransfers Load::next(std::uint64_t count) {
             post.amount = kU128Max;
             post.flags = ledger::post_pending_transfer;
             events.push_back(post);
+            auto const amount = static_cast<std::uint64_t>(pending.amount);
+            Sums& debit = sums_of(pending.debit_account_id);
+            Sums& credit = sums_of(pending.credit_account_id);
+            debit.debits_pending -= amount;
+            debit.debits_posted += amount;
+            credit.credits_pending -= amount;
+            credit.credits_posted += amount;
         }
         pending_.clear();
     } else {
@@ -82,8 +89,10 @@ ledger::CreateTransfers Load::next(std::uint64_t count) {
                 event.flags = ledger::transfer_pending;
             }
             auto const amount = static_cast<std::uint64_t>(event.amount);
-            posted_[static_cast<std::size_t>(event.debit_account_id) - 1].debits += amount;
-            posted_[static_cast<std::size_t>(event.credit_account_id) - 1].credits += amount;
+            Sums& debit = sums_of(event.debit_account_id);
+            Sums& credit = sums_of(event.credit_account_id);
+            (shape_.two_phase ? debit.debits_pending : debit.debits_posted) += amount;
+            (shape_.two_phase ? credit.credits_pending : credit.credits_posted) += amount;
             if ((made_ + i) % kSampleEvery == 0 && samples_.size() < kSamplesMax) {
                 samples_.push_back(event);
             }

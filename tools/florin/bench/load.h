@@ -36,23 +36,26 @@ public:
 
     // What the ledger must hold once everything made was created.
     struct Sums {
-        std::uint64_t debits = 0;
-        std::uint64_t credits = 0;
+        std::uint64_t debits_pending = 0;
+        std::uint64_t debits_posted = 0;
+        std::uint64_t credits_pending = 0;
+        std::uint64_t credits_posted = 0;
     };
-    std::vector<Sums> const& posted() const { return posted_; }  // of account i + 1
+    std::vector<Sums> const& sums() const { return sums_; }  // of account i + 1
     // Some of the transfers, as they were sent.
     std::vector<ledger::Transfer> const& samples() const { return samples_; }
 
 private:
     u128 next_id();
     ledger::Transfer next_single();
+    Sums& sums_of(u128 account_id) { return sums_[static_cast<std::size_t>(account_id) - 1]; }
 
     LoadShape shape_;
     FastRandom random_;
     u128 last_id_ = 0;
     std::uint64_t made_ = 0;
     std::vector<ledger::Transfer> pending_;  // reserved by the batch before
-    std::vector<Sums> posted_;
+    std::vector<Sums> sums_;
     std::vector<ledger::Transfer> samples_;
 };
 
