@@ -29,8 +29,10 @@ enum class ChangeKind : std::uint8_t {
 
 inline constexpr std::uint32_t kTransfersPerRecordMax = (1U << 20U) - 1;
 
-// One transfer or expiry, with all that history needs of it. One cache line.
-struct alignas(64) RunEntry {
+// One transfer or expiry, with all that history needs of it. One cache line, as LargeMemory starts
+// on one; the type itself does not ask for it, because g++ 12 ignores a large alignment on the
+// stack frames of -fsanitize=address with detect_stack_use_after_return.
+struct RunEntry {
     u128 id = 0;  // 0: an expiry, which has no transfer of its own
     std::uint64_t timestamp = 0;
     std::uint64_t amount = 0;    // posted or reserved; where `is_wide`, a place in Run::wide
