@@ -144,6 +144,7 @@ Result<std::optional<Location>> Books::find_transfer(u128 id) const {
 Result<std::optional<Location>> Books::read_location(u128 id) const {
     FLORIN_TRY(auto const stored, store_.get(Table::transfer_id, key_of(id)));
     if (!stored) {
+        ++searched_in_vain_;
         return std::nullopt;
     }
     FLORIN_TRY(Location const location, decode_location(*stored));

@@ -128,6 +128,12 @@ public:
     // That run is in the store now.
     void run_is_stored(std::shared_ptr<IdFilter> filter);
     std::shared_ptr<IdFilter> const& id_filter() const { return filter_; }
+    // How large a filter of the stored ids may be; 0: none is needed. Ids that increase with time
+    // never are: until others have been searched in vain, a filter would be work for nothing.
+    std::size_t id_filter_bytes_wanted() const {
+        constexpr std::uint64_t kPatience = 1'000;
+        return searched_in_vain_ > kPatience ? options_.id_filter_bytes_max : 0;
+    }
     BooksOptions const& options() const { return options_; }
     // Runs up to here are read from the store; what is newer is in memory, even where the store has
     // it already.
@@ -215,10 +221,11 @@ private:
     std::uint64_t run_first_entry_ = 0;  // of run_, counted as in RecentRecord
     Sequence stored_ = 0;
     Sequence applied_ = 0;
-    u128 stored_id_max_ = 0;            // no stored id is above
-    std::shared_ptr<IdFilter> filter_;  // of the stored ids; nullptr: not made yet
-    std::deque<RecentRecord> records_;  // consecutive sequences
-    std::size_t records_bytes_ = 0;     // of the applied ones
+    u128 stored_id_max_ = 0;                      // no stored id is above
+    std::shared_ptr<IdFilter> filter_;            // of the stored ids; nullptr: not made yet
+    mutable std::uint64_t searched_in_vain_ = 0;  // ids, in the store
+    std::deque<RecentRecord> records_;            // consecutive sequences
+    std::size_t records_bytes_ = 0;               // of the applied ones
     std::size_t trim_accounts_at_ = 0;  // how many make it worth to look for some that may leave
     std::set<std::uint64_t> unapplied_account_times_;
     std::uint64_t newest_account_timestamp_ = 0;

@@ -9,6 +9,9 @@ namespace {
 constexpr std::size_t kPrefetchAhead = 16;
 constexpr unsigned kProbes = 3;
 constexpr unsigned kBitsPerProbe = 9;  // 512 bits of a block
+// A larger filter is begun when this one is half full. With so many stored ids for each new one it
+// has them all before this one is full.
+constexpr std::size_t kMovedPerAdded = 4;
 
 }  // namespace
 
@@ -32,9 +35,9 @@ std::string id_hash_key(std::uint64_t boundary, std::uint32_t piece) {
     return key;
 }
 
-IdFilter::IdFilter(unsigned block_bits, bool is_largest)
+IdFilter::IdFilter(unsigned block_bits, unsigned block_bits_max)
     : block_bits_{block_bits},
-      is_largest_{is_largest},
+      block_bits_max_{block_bits_max},
       ids_max_{(std::size_t{1} << block_bits) * kWordsPerBlock * 64 / kBitsPerId},
       block_{(std::size_t{1} << block_bits) * kWordsPerBlock * sizeof(std::uint64_t)},
       words_{block_.as<std::uint64_t>()} {}
@@ -68,34 +71,65 @@ void IdFilter::add(IdHash hash) {
     ++ids_;
 }
 
+Result<void> IdFilter::add_all_of(ByteView value) {
+    if (value.empty() || value.size() % IdHash::kBytes != 0) {
+        return fail(Errc::corrupt, "state: a piece of table id_hash");
+    }
+    std::size_t const hashes = value.size() / IdHash::kBytes;
+    for (std::size_t i = 0; i < hashes; ++i) {
+        prefetch(IdHash::at(value, std::min(i + kPrefetchAhead, hashes - 1)));
+        add(IdHash::at(value, i));
+    }
+    return {};
+}
+
 Result<std::shared_ptr<IdFilter>> IdFilter::build(StateStore const& store, std::size_t bytes_max) {
+    StateStore::Range const all{.table = Table::id_hash, .from = {}, .to = {}};
     std::size_t ids = 0;
     auto const count = [&](ByteView, ByteView value) -> Result<bool> {
-        if (value.empty() || value.size() % IdHash::kBytes != 0) {
-            return fail(Errc::corrupt, "state: a piece of table id_hash");
-        }
         ids += value.size() / IdHash::kBytes;
         return true;
     };
-    StateStore::Range const all{.table = Table::id_hash, .from = {}, .to = {}};
     FLORIN_TRY_VOID(store.scan(all, count));
     std::size_t const blocks_max = std::bit_floor(std::max<std::size_t>(bytes_max / 64, 16));
     std::size_t const wanted = std::bit_ceil(2 * ids * kBitsPerId / 512 + 1024);
-    auto const largest =
+    auto const block_bits_max =
         std::min<unsigned>(static_cast<unsigned>(std::countr_zero(blocks_max)), kBlockBitsMax);
     auto const block_bits =
-        std::min<unsigned>(static_cast<unsigned>(std::countr_zero(wanted)), largest);
-    std::shared_ptr<IdFilter> filter{new IdFilter{block_bits, block_bits == largest}};
+        std::min<unsigned>(static_cast<unsigned>(std::countr_zero(wanted)), block_bits_max);
+    std::shared_ptr<IdFilter> filter{new IdFilter{block_bits, block_bits_max}};
     auto const add = [&](ByteView, ByteView value) -> Result<bool> {
-        std::size_t const hashes = value.size() / IdHash::kBytes;
-        for (std::size_t i = 0; i < hashes; ++i) {
-            filter->prefetch(IdHash::at(value, std::min(i + kPrefetchAhead, hashes - 1)));
-            filter->add(IdHash::at(value, i));
-        }
+        FLORIN_TRY_VOID(filter->add_all_of(value));
         return true;
     };
     FLORIN_TRY_VOID(store.scan(all, add));
     return filter;
+}
+
+Result<std::shared_ptr<IdFilter>> IdFilter::grown(
+    std::shared_ptr<IdFilter> filter, StateStore const& store, std::size_t ids_added
+) {
+    if (filter->block_bits_ == filter->block_bits_max_ || filter->ids_ < filter->ids_max_ / 2) {
+        return filter;
+    }
+    if (!filter->larger_) {
+        filter->larger_.reset(new IdFilter{filter->block_bits_ + 1, filter->block_bits_max_});
+    }
+    IdFilter& larger = *filter->larger_;
+    std::string& next_key = filter->larger_next_key_;
+    std::size_t const enough = larger.ids_ + kMovedPerAdded * ids_added;
+    bool has_all = true;
+    auto const add = [&](ByteView key, ByteView value) -> Result<bool> {
+        if (larger.ids_ >= enough) {
+            next_key = key;
+            has_all = false;
+            return false;
+        }
+        FLORIN_TRY_VOID(larger.add_all_of(value));
+        return true;
+    };
+    FLORIN_TRY_VOID(store.scan({.table = Table::id_hash, .from = next_key, .to = {}}, add));
+    return has_all ? filter->larger_ : filter;
 }
 
 }  // namespace florin::ledger

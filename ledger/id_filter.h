@@ -4,12 +4,13 @@
 //
 // A blocked Bloom filter over all stored ids: three bits of one cache line each. It grows with them
 // up to a size, after which it only errs more often; where it errs, the store is asked. It is made
-// from table id_hash, when the first run is stored after a start.
+// from table id_hash when a run is stored and somebody needs it; one of twice the size is made
+// beside it, some ids with each run stored, so that nothing waits for millions of them.
 //
 //   key of table id_hash  := last sequence of the run u64, piece u32, big-endian
 //   value                 := 6 bytes for each id: the upper and lower 24 bits of its hash
 //
-// Thread rule: may_contain by any thread, add by one at a time, at the same time.
+// Thread rule: may_contain by any thread; add and grown by one at a time, at the same time.
 #pragma once
 
 #include "ledger/base/large_memory.h"
@@ -44,8 +45,11 @@ public:
     void prefetch(u128 id) const { prefetch(IdHash::of(id)); }
     void prefetch(IdHash hash) const { __builtin_prefetch(&words_[first_word(hash)]); }
     void add(IdHash hash);
-    // Whether so many more ids leave it as good as it should be.
-    bool has_room(std::size_t ids) const { return is_largest_ || ids_ + ids <= ids_max_; }
+    // What to use from now on, after a run with so many ids was stored and added: the same one, or
+    // one of twice the size. Adds to that one, if the time has come, a part of what is stored.
+    static Result<std::shared_ptr<IdFilter>> grown(
+        std::shared_ptr<IdFilter> filter, StateStore const& store, std::size_t ids_added
+    );
     std::size_t bytes() const { return words_.size() * sizeof(std::uint64_t); }
 
 private:
@@ -53,18 +57,22 @@ private:
     static constexpr unsigned kBlockBitsMax = 24;     // what the hash has
     static constexpr std::size_t kBitsPerId = 10;
 
-    IdFilter(unsigned block_bits, bool is_largest);
+    IdFilter(unsigned block_bits, unsigned block_bits_max);
+    Result<void> add_all_of(ByteView value);
     bool may_contain(IdHash hash) const;
     std::size_t first_word(IdHash hash) const {
         return static_cast<std::size_t>(hash.bits >> (48U - block_bits_)) * kWordsPerBlock;
     }
 
     unsigned block_bits_;
-    bool is_largest_;
+    unsigned block_bits_max_;
     std::size_t ids_max_;
     std::size_t ids_ = 0;
     LargeMemory block_;
     std::span<std::uint64_t> words_;  // reached through atomic_ref only
+    // Of twice the size, with the ids of all keys of table id_hash before this one.
+    std::shared_ptr<IdFilter> larger_;
+    std::string larger_next_key_;
 };
 
 }  // namespace florin::ledger

@@ -106,9 +106,19 @@ std::string index_store_key(IndexedField field, u128 value, std::uint64_t timest
 }
 
 RunBuilder::RunBuilder(Run const& run, LedgerTotals before) : run_{run}, after_{std::move(before)} {
+    std::size_t const ids_max = run_.entries.size() + run_.used_ids.size();
+    std::size_t const changes = 2 * run_.entries.size();
+    scratch_ =
+        run_.entries.memory()->take_scratch(ids_max * sizeof(Id) + changes * sizeof(std::uint32_t));
+    ids_ = scratch_.as<Id>().first(ids_max);
+    order_ = {reinterpret_cast<std::uint32_t*>(ids_.data() + ids_max), changes};
     collect_ids();
     sort_changes();
     close_accounts();
+}
+
+RunBuilder::~RunBuilder() {
+    run_.entries.memory()->give_back_scratch(std::move(scratch_));
 }
 
 // Counts first, then puts every entry's place where its account's entries are.
@@ -138,7 +148,7 @@ void RunBuilder::sort_changes() {
         next[i] = first;
         first += counts[i];
     }
-    order_.resize(first);
+    FLORIN_CHECK(first == order_.size(), "every change is in one account's line");
     for (std::uint32_t place = 0; place < run_.entries.size(); ++place) {
         RunEntry const& entry = run_.entries[place];
         order_[next[touched_of_slot_[entry.debit]]++] = place;
@@ -211,17 +221,18 @@ void RunBuilder::entries(Table table, Sink& sink) const {
 }
 
 void RunBuilder::collect_ids() {
-    ids_.reserve(run_.entries.size() + run_.used_ids.size());
+    std::size_t count = 0;
     for (RunEntry const& entry : run_.entries) {
         if (entry.id != 0) {
-            ids_.push_back({entry.id, run_.location_of(entry)});
+            ids_[count++] = {entry.id, run_.location_of(entry)};
         }
     }
     for (auto const& [id, sequence] : run_.used_ids) {
         if (sequence <= run_.boundary) {
-            ids_.push_back({id, {.sequence = sequence, .index = Location::kUsedUp}});
+            ids_[count++] = {id, {.sequence = sequence, .index = Location::kUsedUp}};
         }
     }
+    ids_ = ids_.first(count);
     if (!std::ranges::is_sorted(ids_, {}, &Id::id)) {
         std::ranges::sort(ids_, {}, &Id::id);
     }

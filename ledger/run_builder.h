@@ -53,6 +53,9 @@ std::string index_store_key(IndexedField field, u128 value, std::uint64_t timest
 class RunBuilder final : public RunSource {
 public:
     RunBuilder(Run const& run, LedgerTotals before);
+    RunBuilder(RunBuilder const&) = delete;
+    RunBuilder& operator=(RunBuilder const&) = delete;
+    ~RunBuilder() override;
     void entries(Table table, Sink& sink) const override;
     LedgerTotals const& after() const { return after_; }
     // How many ids the run uses, and each of their hashes into the filter.
@@ -86,11 +89,12 @@ private:
 
     Run const& run_;
     LedgerTotals after_;
-    std::vector<Id> ids_;  // ascending
+    LargeMemory scratch_;             // for the two beneath, of the run's own memory
+    std::span<Id> ids_;               // ascending
+    std::span<std::uint32_t> order_;  // places of entries, account by account
     std::vector<std::uint32_t> touched_of_slot_;
-    std::vector<Line> lines_;           // by account id
-    std::vector<std::uint32_t> order_;  // places of entries, account by account
-    std::vector<Account> closing_;      // of each touched account
+    std::vector<Line> lines_;       // by account id
+    std::vector<Account> closing_;  // of each touched account
 };
 
 }  // namespace florin::ledger

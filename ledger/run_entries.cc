@@ -62,4 +62,19 @@ void RunMemory::give_back(std::vector<LargeMemory> pieces, LargeMemory cells) {
     }
 }
 
+LargeMemory RunMemory::take_scratch(std::size_t bytes) {
+    {
+        std::lock_guard const lock{mutex_};
+        if (scratch_.bytes() >= bytes) {
+            return std::exchange(scratch_, {});
+        }
+    }
+    return LargeMemory{bytes};
+}
+
+void RunMemory::give_back_scratch(LargeMemory scratch) {
+    std::lock_guard const lock{mutex_};
+    scratch_ = std::move(scratch);
+}
+
 }  // namespace florin::ledger

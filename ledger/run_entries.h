@@ -62,6 +62,9 @@ public:
     // Cells of a table of ids: zeroed.
     LargeMemory take_cells(std::size_t bytes);
     void give_back(std::vector<LargeMemory> pieces, LargeMemory cells);
+    // What storing a run needs while it lasts; not zeroed.
+    LargeMemory take_scratch(std::size_t bytes);
+    void give_back_scratch(LargeMemory scratch);
 
 private:
     std::size_t piece_entries_;
@@ -69,6 +72,7 @@ private:
     std::mutex mutex_;
     std::vector<LargeMemory> pieces_;
     std::vector<LargeMemory> cells_;
+    LargeMemory scratch_;
 };
 
 class RunEntries {
@@ -111,6 +115,7 @@ public:
     Iterator begin() const { return {*this, 0}; }
     Iterator end() const { return {*this, size_}; }
 
+    std::shared_ptr<RunMemory> const& memory() const { return memory_; }
     // Cuts off what comes after.
     void shrink(std::size_t size) { size_ = size; }
 

@@ -23,9 +23,10 @@ std::string encode_sequence(Sequence sequence) {
 Result<StoredRun> RunToStore::store(StateStore& store) const {
     RunBuilder const builder{*run, before};
     FLORIN_TRY_VOID(store.ingest(builder));
-    StoredRun stored{.after = builder.after(), .filter = filter};
-    if (filter && filter->has_room(builder.ids())) {
+    StoredRun stored{.after = builder.after(), .filter = nullptr};
+    if (filter) {
         builder.add_ids(*filter);
+        FLORIN_TRY(stored.filter, IdFilter::grown(filter, store, builder.ids()));
     } else if (filter_bytes_max > 0) {
         FLORIN_TRY(stored.filter, IdFilter::build(store, filter_bytes_max));
     }
@@ -220,7 +221,7 @@ RunToStore Views::cut_run() {
         .run = books_.cut_run(),
         .before = totals_,
         .filter = books_.id_filter(),
-        .filter_bytes_max = books_.options().id_filter_bytes_max,
+        .filter_bytes_max = books_.id_filter_bytes_wanted(),
     };
 }
 

@@ -1,6 +1,7 @@
 #include "ledger/store/rocks.h"
 
 #include "ledger/store/data_dir.h"
+#include "ledger/store/sparing_env.h"
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -54,8 +55,8 @@ std::string damaged_table_file(fs::path const& directory) {
 rocksdb::DBOptions database_options(StoreAccess access, rocksdb::Env* env) {
     bool const writes = access == StoreAccess::write;
     rocksdb::DBOptions options;
+    options.env = env != nullptr ? env : sparing_env();
     if (env != nullptr) {
-        options.env = env;
         options.max_file_opening_threads = 1;  // a simulated disk is asked one thing at a time
     }
     options.create_if_missing = writes;

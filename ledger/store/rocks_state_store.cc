@@ -257,9 +257,7 @@ private:
         rocksdb::Options const options{
             handle_.database->GetDBOptions(), handle_.database->GetOptions(family(table))
         };
-        // Kept in the system's cache: its checksum is verified by reading it once more.
-        constexpr bool kForgetPages = false;
-        rocksdb::SstFileWriter writer{rocksdb::EnvOptions{}, options, family(table), kForgetPages};
+        rocksdb::SstFileWriter writer{rocksdb::EnvOptions{options}, options, family(table)};
         FileSink sink{writer, path};
         run.entries(table, sink);
         if (!sink.has_entries()) {
@@ -278,7 +276,8 @@ private:
         file.external_files = {path};
         file.options.move_files = true;
         file.options.write_global_seqno = false;
-        file.options.verify_file_checksum = true;
+        // The writer's own checksum goes to the manifest as it is; the file is not read for it.
+        file.options.verify_file_checksum = false;
         file.files_checksums = {info.file_checksum};
         file.files_checksum_func_names = {info.file_checksum_func_name};
         files.push_back(std::move(file));

@@ -237,7 +237,7 @@ Result<void> run_load(
 }  // namespace
 
 std::uint64_t latency_transfers(std::uint64_t transfers) {
-    return std::clamp<std::uint64_t>(transfers / 5, 100'000, 2'000'000);
+    return std::clamp<std::uint64_t>(transfers / 2, 100'000, 5'000'000);
 }
 
 Result<void> run_in_process(
