@@ -8,6 +8,7 @@
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
 #include "daemon/ledger_metrics.h"
+#include "daemon/ledger_options.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/recon/reconciliation.h"
@@ -67,11 +68,8 @@ public:
 
     Result<void> open(Plan plan) override {
         plan_ = std::move(plan);
-        ledger::LedgerOptions options;
+        ledger::LedgerOptions options = ledger_options(plan_.ledger);
         options.data_dir = plan_.data_dir;
-        options.queue_requests_max = static_cast<std::size_t>(plan_.ledger.queue_requests_max);
-        options.cache_bytes = static_cast<std::size_t>(plan_.ledger.cache_bytes);
-        options.run_transfers = static_cast<std::uint64_t>(plan_.ledger.run_transfers);
         FLORIN_TRY(ledger_, ledger::Ledger::open(options, clock_));
         if (ledger_->kind() != ledger::LedgerKind::full) {
             return fail(

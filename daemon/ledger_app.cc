@@ -4,6 +4,7 @@
 #include "crypto/tls.h"
 #include "daemon/http/server.h"
 #include "daemon/ledger_metrics.h"
+#include "daemon/ledger_options.h"
 #include "daemon/ledger_server/server.h"
 #include "daemon/log/log.h"
 #include "daemon/process.h"
@@ -120,12 +121,9 @@ private:
     }
 
     Result<void> open(config::Config const& config) {
-        ledger::LedgerOptions options;
+        ledger::LedgerOptions options = ledger_options(config.ledger);
         options.data_dir = config.data_dir;
         options.kind = ledger::LedgerKind::kernel_only;
-        options.queue_requests_max = static_cast<std::size_t>(config.ledger.queue_requests_max);
-        options.cache_bytes = static_cast<std::size_t>(config.ledger.cache_bytes);
-        options.run_transfers = static_cast<std::uint64_t>(config.ledger.run_transfers);
         FLORIN_TRY(ledger_, ledger::Ledger::open(options, clock_));
         if (ledger_->kind() != ledger::LedgerKind::kernel_only) {
             return fail(

@@ -59,12 +59,12 @@ Books::Books(Journal const& journal, StateStore const& store, BooksOptions const
       options_{options},
       expiries_{
           store,
-          options.expiries_max,
+          options.memory.expiries_max,
           [this](std::uint64_t timestamp) { return is_resolved_recently(timestamp); }
       },
       memory_{std::make_shared<RunMemory>(options.run_transfers)},
       run_{std::make_unique<Run>(1, 1, options.run_transfers, memory_)},
-      trim_accounts_at_{options.accounts_max} {}
+      trim_accounts_at_{options.memory.accounts_max} {}
 
 Result<void> Books::load(Sequence stored, Newest const& newest) {
     stored_ = applied_ = stored;
@@ -568,7 +568,7 @@ void Books::apply(Sequence sequence) {
 }
 
 void Books::trim() {
-    std::size_t const bytes_max = options_.transfers_max * sizeof(Transfer);
+    std::size_t const bytes_max = options_.memory.transfers_max * sizeof(Transfer);
     while (!records_.empty() && records_.front().sequence <= applied_ && records_bytes_ > bytes_max
     ) {
         records_bytes_ -= records_.front().bytes();
@@ -576,9 +576,10 @@ void Books::trim() {
     }
     if (accounts_.size() > trim_accounts_at_) {
         std::uint64_t const unsaved = storing_ ? storing_->number : run_->number;
-        accounts_.trim(options_.accounts_max - options_.accounts_max / 16, unsaved);
-        trim_accounts_at_ =
-            std::max(options_.accounts_max, accounts_.size() + options_.accounts_max / 8);
+        accounts_.trim(options_.memory.accounts_max - options_.memory.accounts_max / 16, unsaved);
+        trim_accounts_at_ = std::max(
+            options_.memory.accounts_max, accounts_.size() + options_.memory.accounts_max / 8
+        );
     }
 }
 

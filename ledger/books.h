@@ -13,6 +13,7 @@
 #include "ledger/account_cache.h"
 #include "ledger/expiries.h"
 #include "ledger/id_filter.h"
+#include "ledger/memory_limits.h"
 #include "ledger/run.h"
 #include "ledger/state_store.h"
 
@@ -30,11 +31,7 @@ Result<Location> decode_location(ByteView value);
 
 struct BooksOptions {
     std::size_t run_transfers = 500'000;  // expected in a run
-    // What is kept in memory beside what the newest runs need.
-    std::size_t accounts_max = 1'000'000;
-    std::size_t transfers_max = 262'144;
-    std::size_t expiries_max = 16'384;
-    std::size_t id_filter_bytes_max = 128U << 20U;  // good for a hundred million ids; 0: none
+    MemoryLimits memory = {};
 };
 
 // What a transfer or an expiry does to the pending amounts it finds.
@@ -132,7 +129,7 @@ public:
     // never are: until others have been searched in vain, a filter would be work for nothing.
     std::size_t id_filter_bytes_wanted() const {
         constexpr std::uint64_t kPatience = 1'000;
-        return searched_in_vain_ > kPatience ? options_.id_filter_bytes_max : 0;
+        return searched_in_vain_ > kPatience ? options_.memory.id_filter_bytes_max : 0;
     }
     BooksOptions const& options() const { return options_; }
     // Runs up to here are read from the store; what is newer is in memory, even where the store has

@@ -103,7 +103,7 @@ public:
             .manual_clock = options.manual_clock,
             .group_bytes_max = options.group_bytes_max,
             .run = {.transfers = options.run_transfers, .bytes = options.run_bytes},
-            .books = {.accounts_max = options.accounts_max},
+            .books = {.memory = options.memory},
             .leader_id = {},
             .background = [this](std::function<void()> job) { background_.post(std::move(job)); },
         };

@@ -13,6 +13,7 @@
 #include "ledger/base/clock.h"
 #include "ledger/command.h"
 #include "ledger/documents.h"
+#include "ledger/memory_limits.h"
 
 #include <array>
 #include <filesystem>
@@ -31,7 +32,7 @@ struct LedgerOptions {
     std::uint64_t run_transfers = 500'000;    // transfers in one run of the views
     std::uint64_t run_bytes = 256ULL << 20U;  // or this much journal, whichever comes first
     std::size_t cache_bytes = 64U << 20U;     // block cache of each store
-    std::size_t accounts_max = 1'000'000;     // kept in memory, about 300 bytes each
+    MemoryLimits memory;
     bool sync = true;  // false is for measurements only: acknowledged work may be lost
 };
 

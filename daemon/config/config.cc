@@ -179,6 +179,9 @@ std::vector<Setting> settings(Ledger& s) {
         integer("queue_requests_max", s.queue_requests_max, 1, 1'000'000),
         integer("cache_bytes", s.cache_bytes, 1'048'576, std::int64_t{1} << 40),
         integer("run_transfers", s.run_transfers, 1'000, 100'000'000),
+        integer("accounts_max", s.accounts_max, 1'000, 1'000'000'000),
+        integer("recent_transfers_max", s.recent_transfers_max, 8'192, 100'000'000),
+        integer("id_filter_bytes_max", s.id_filter_bytes_max, 0, 1'073'741'824),
     };
 }
 std::vector<Setting> settings(LedgerServer& s) {

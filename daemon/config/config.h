@@ -38,6 +38,9 @@ struct Ledger {
     std::int64_t queue_requests_max = 16'384;
     std::int64_t cache_bytes = 67'108'864;
     std::int64_t run_transfers = 500'000;
+    std::int64_t accounts_max = 1'000'000;
+    std::int64_t recent_transfers_max = 262'144;
+    std::int64_t id_filter_bytes_max = 134'217'728;
 };
 // Mode ledger: the binary batch protocol for ledger clients.
 struct LedgerServer {
