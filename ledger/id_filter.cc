@@ -7,11 +7,11 @@ namespace florin::ledger {
 namespace {
 
 constexpr std::size_t kPrefetchAhead = 16;
-constexpr unsigned kProbes = 3;
+constexpr unsigned kProbes = 4;
 constexpr unsigned kBitsPerProbe = 9;  // 512 bits of a block
 // A larger filter is begun when this one is half full. With so many stored ids for each new one it
-// has them all before this one is full.
-constexpr std::size_t kMovedPerAdded = 4;
+// has them all by the time this one is full.
+constexpr std::size_t kMovedPerAdded = 2;
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // so that an id nobody has used costs one access to memory instead of a search through sorted
 // files.
 //
-// A blocked Bloom filter over all stored ids: three bits of one cache line each. It grows with them
+// A blocked Bloom filter over all stored ids: four bits of one cache line each. It grows with them
 // up to a size, after which it only errs more often; where it errs, the store is asked. It is made
 // from table id_hash when a run is stored and somebody needs it; one of twice the size is made
 // beside it, some ids with each run stored, so that nothing waits for millions of them.
@@ -55,7 +55,7 @@ public:
 private:
     static constexpr std::size_t kWordsPerBlock = 8;  // a cache line
     static constexpr unsigned kBlockBitsMax = 24;     // what the hash has
-    static constexpr std::size_t kBitsPerId = 10;
+    static constexpr std::size_t kBitsPerId = 16;
 
     IdFilter(unsigned block_bits, unsigned block_bits_max);
     Result<void> add_all_of(ByteView value);

@@ -11,8 +11,8 @@ struct MemoryLimits {
     // The newest transfers as they were recorded, 128 bytes each, for look-ups and resolutions.
     std::size_t transfers_max = 262'144;
     std::size_t expiries_max = 16'384;  // the next ones
-    // A filter of the ids that were used, made where ids do not increase with time. At 10 bits an
-    // id, the default is good for a hundred million. 0: none.
+    // A filter of the ids that were used, made where ids do not increase with time. At 16 bits an
+    // id, the default is good for sixty million. 0: none.
     std::size_t id_filter_bytes_max = 128U << 20U;
 };
 

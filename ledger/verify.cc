@@ -207,7 +207,9 @@ Result<void> Verification::take(ReplayedRecord const& record) {
 Result<void> Verification::rebuild() {
     FLORIN_TRY_VOID(scratch_.create(options_.scratch));
     FLORIN_TRY(rebuilt_, open_rocks_state({.directory = scratch_.path() / "state"}));
-    books_ = std::make_unique<Books>(*journal_, *rebuilt_, BooksOptions{.memory = {.id_filter_bytes_max = 0}});
+    books_ = std::make_unique<Books>(
+        *journal_, *rebuilt_, BooksOptions{.memory = {.id_filter_bytes_max = 0}}
+    );
     views_ = std::make_unique<Views>(*books_, *rebuilt_);
     FLORIN_TRY_VOID(views_->load());
     auto const each = [this](ReplayedRecord const& record) { return take(record); };

@@ -53,9 +53,9 @@ rocksdb::ColumnFamilyOptions table_options(
     options.write_buffer_size = 32U << 20U;
     options.target_file_size_base = 64U << 20U;
     if (is_run_table(table)) {
-        options.level0_file_num_compaction_trigger = 8;
-        options.level0_slowdown_writes_trigger = 40;
-        options.level0_stop_writes_trigger = 60;
+        options.level0_file_num_compaction_trigger = 16;
+        options.level0_slowdown_writes_trigger = 60;
+        options.level0_stop_writes_trigger = 80;
     }
     return options;
 }

@@ -19,6 +19,7 @@ using rocksdb::IOStatus;
 // The system is asked to write a range and does so while more is appended. So much later it is
 // taken to be on the disk; a page that is not stays, and is given up when the file is synced.
 constexpr std::uint64_t kWritingBytes = 8U << 20U;
+constexpr std::uint64_t kPageBytes = 4096;
 // Fewer are not worth the call.
 constexpr std::uint64_t kForgetBytes = 1U << 20U;
 
@@ -73,8 +74,10 @@ private:
         }
         return status;
     }
-    // A hint: where it fails, the pages stay.
+    // A hint: where it fails, the pages stay. So does a last page that is not full: the next bytes
+    // go there, and the system would read it first.
     void forget_up_to(std::uint64_t end) {
+        end -= end % kPageBytes;
         if (end >= forgotten_ + kForgetBytes) {
             target()->InvalidateCache(forgotten_, end - forgotten_).PermitUncheckedError();
             forgotten_ = end;
