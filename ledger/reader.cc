@@ -5,13 +5,20 @@
 #include "ledger/store/data_dir.h"
 #include "ledger/store/local_journal.h"
 #include "ledger/store/rocks_state_store.h"
+#include "ledger/store/snapshot.h"
 
 namespace florin::ledger {
 namespace {
 
 class LocalReader final : public LedgerReader {
 public:
-    Result<void> open(DataDirectory const& directory) {
+    explicit LocalReader(ReadableDirectory readable) : readable_{std::move(readable)} {}
+
+    Result<void> open() {
+        FLORIN_TRY(
+            DataDirectory const directory,
+            DataDirectory::open(readable_.path(), DataDirectory::Access::read_only, false)
+        );
         FLORIN_TRY(
             journal_,
             LocalJournal::open(
@@ -56,6 +63,7 @@ public:
     }
 
 private:
+    ReadableDirectory readable_;  // goes last
     std::unique_ptr<LocalJournal> journal_;
     std::unique_ptr<StateStore> stored_;
     std::unique_ptr<OverlayStateStore> overlay_;
@@ -70,12 +78,9 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<LedgerReader>> LedgerReader::open(std::filesystem::path const& data_dir) {
-    FLORIN_TRY(
-        DataDirectory const directory,
-        DataDirectory::open(data_dir, DataDirectory::Access::read_only, false)
-    );
-    auto reader = std::make_unique<LocalReader>();
-    FLORIN_TRY_VOID(reader->open(directory));
+    FLORIN_TRY(auto readable, ReadableDirectory::of(data_dir));
+    auto reader = std::make_unique<LocalReader>(std::move(readable));
+    FLORIN_TRY_VOID(reader->open());
     return reader;
 }
 

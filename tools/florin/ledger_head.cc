@@ -2,6 +2,7 @@
 
 #include "ledger/store/data_dir.h"
 #include "ledger/store/local_journal.h"
+#include "ledger/store/snapshot.h"
 #include "tools/florin/calendar.h"
 
 #include <fmt/format.h>
@@ -15,13 +16,16 @@ constexpr std::size_t kFileBytesMax = 64U << 10U;
 
 // The journal alone: a head needs no views.
 struct OpenJournal {
-    ledger::DataDirectory directory;
+    ledger::ReadableDirectory readable;  // goes last
     std::unique_ptr<ledger::LocalJournal> journal;
 };
 Result<OpenJournal> open_journal(std::filesystem::path const& data_dir) {
+    FLORIN_TRY(auto readable, ledger::ReadableDirectory::of(data_dir));
     FLORIN_TRY(
-        auto directory,
-        ledger::DataDirectory::open(data_dir, ledger::DataDirectory::Access::read_only, false)
+        ledger::DataDirectory const directory,
+        ledger::DataDirectory::open(
+            readable.path(), ledger::DataDirectory::Access::read_only, false
+        )
     );
     FLORIN_TRY(
         auto journal,
@@ -29,7 +33,7 @@ Result<OpenJournal> open_journal(std::filesystem::path const& data_dir) {
             {.directory = directory.log(), .witness = directory.witness(), .read_only = true}
         )
     );
-    return OpenJournal{std::move(directory), std::move(journal)};
+    return OpenJournal{std::move(readable), std::move(journal)};
 }
 
 Result<std::string> read_file(std::filesystem::path const& file) {

@@ -101,8 +101,7 @@ int report_error(Error const& error) {
     fmt::print(stderr, "florin: {}\n", error.context);
     if (error.code == Errc::already_held) {
         fmt::print(
-            stderr,
-            "florin: its books are read here once it has stopped (SIGTERM), or from a backup\n"
+            stderr, "florin: one process writes a directory: stop that one first (SIGTERM)\n"
         );
     }
     return kCouldNotRun;
