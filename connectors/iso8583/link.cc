@@ -1,6 +1,7 @@
 #include "connectors/iso8583/link.h"
 
 #include "connectors/iso8583/codec_framing.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -18,7 +19,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <ctime>
 #include <deque>
 #include <mutex>
 #include <unordered_map>
@@ -69,12 +69,7 @@ auto hand_over(asio::any_io_executor home, Work& work) {
 }
 
 std::string transmission_time(Clock const& clock) {
-    auto const seconds = static_cast<std::time_t>(clock.wall_ns() / 1'000'000'000);
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    std::array<char, 16> text{};
-    auto const size = std::strftime(text.data(), text.size(), "%m%d%H%M%S", &utc);
-    return {text.data(), size};
+    return utc_transmission_time(seconds_of(clock.wall_ns()));
 }
 
 }  // namespace

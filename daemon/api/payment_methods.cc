@@ -1,11 +1,11 @@
 // /v1/payment_methods, and cards wherever they come in.
 #include "connectors/cards.h"
 #include "daemon/api/service.h"
+#include "ledger/base/calendar.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <ctime>
 
 namespace florin::api {
 namespace {
@@ -79,9 +79,7 @@ std::optional<ApiError> check_card(CardInput const& card, std::int64_t now_s) {
             "invalid_expiry_month", "exp_month", "Your card's expiration month is invalid."
         );
     }
-    std::time_t const time = static_cast<std::time_t>(now_s);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
+    std::tm const utc = utc_of(now_s);
     bool const is_past = card.exp_year < utc.tm_year + 1900 ||
                          (card.exp_year == utc.tm_year + 1900 && card.exp_month < utc.tm_mon + 1);
     if (is_past || card.exp_year > utc.tm_year + 1900 + 50) {
@@ -101,9 +99,7 @@ std::optional<ApiError> check_card(CardInput const& card, std::int64_t now_s) {
 
 // Test tokens stand for a card that is good for some years.
 CardInput from_test_card(connectors::TestCard const& card, std::int64_t now_s) {
-    std::time_t const time = static_cast<std::time_t>(now_s);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
+    std::tm const utc = utc_of(now_s);
     return {
         .number = Pan{card.number},
         .cvc = Cvv{std::string_view{"123"}},

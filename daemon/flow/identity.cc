@@ -1,15 +1,13 @@
 #include "daemon/flow/identity.h"
 
-#include <fmt/format.h>
+#include "ledger/base/calendar.h"
 
-#include <ctime>
+#include <fmt/format.h>
 
 namespace florin::flow {
 
 std::string retrieval_reference(model::Attempt const& attempt) {
-    std::time_t const time = static_cast<std::time_t>(attempt.created);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
+    std::tm const utc = utc_of(attempt.created);
     return fmt::format(
         "{}{:03}{:02}{:06}", utc.tm_year % 10, utc.tm_yday + 1, utc.tm_hour, attempt.stan
     );

@@ -3,12 +3,12 @@
 #include "connectors/iso8583/response_codes.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 namespace florin::flow {
 namespace {
@@ -17,21 +17,6 @@ namespace asio = boost::asio;
 using api::ApiError;
 using api::ApiResult;
 using model::Kind;
-
-// Field 7 of ISO 8583, MMDDhhmmss in UTC.
-std::string transmission_time(std::int64_t seconds) {
-    std::time_t const time = static_cast<std::time_t>(seconds);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    return fmt::format(
-        "{:02}{:02}{:02}{:02}{:02}",
-        utc.tm_mon + 1,
-        utc.tm_mday,
-        utc.tm_hour,
-        utc.tm_min,
-        utc.tm_sec
-    );
-}
 
 ApiError busy() {
     ApiError error;
@@ -215,7 +200,7 @@ model::Attempt Payments::new_attempt(
     attempt.amount = amount;
     attempt.state = "intent";
     attempt.created = parts_.ids.now_s();
-    attempt.transmission_time = transmission_time(attempt.created);
+    attempt.transmission_time = utc_transmission_time(attempt.created);
     return attempt;
 }
 

@@ -11,6 +11,7 @@
 //   missing_at_bank       announced, and not on the bank's statement of that day or a later one
 //   chargeback            the payer's bank took a payment back: made by the match, closed by people
 #include "daemon/recon/reconciliation.h"
+#include "ledger/base/calendar.h"
 
 #include <fmt/format.h>
 
@@ -98,13 +99,13 @@ Result<void> Reconciliation::find_missing(Acquirer const& acquirer, Found& found
                           "a {} whose outcome is unknown; the acquirer's reports up to {} do not "
                           "have it",
                           attempt.operation,
-                          date_text(*covered * kDay)
+                          utc_date(*covered * kDay)
                       )
                     : fmt::format(
                           "a {} that the bank acknowledged; the acquirer's reports up to {} do "
                           "not have it",
                           attempt.operation,
-                          date_text(*covered * kDay)
+                          utc_date(*covered * kDay)
                       );
         found.emplace(made.id, made);
     }

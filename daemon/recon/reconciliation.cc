@@ -7,7 +7,6 @@
 
 #include <charconv>
 #include <chrono>
-#include <ctime>
 
 namespace florin::recon {
 namespace {
@@ -43,14 +42,6 @@ std::optional<std::int64_t> day_number(std::string_view date) {
         return std::nullopt;
     }
     return std::chrono::sys_days{day}.time_since_epoch().count();
-}
-
-std::string date_text(std::int64_t seconds) {
-    std::time_t const time = static_cast<std::time_t>(seconds);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    char text[16];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%d", &utc)};
 }
 
 Currency Reconciliation::currency_of(std::string const& code) const {

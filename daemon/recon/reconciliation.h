@@ -183,6 +183,5 @@ private:
 
 // Days since 1970 of "YYYY-MM-DD"; nullopt for anything else.
 std::optional<std::int64_t> day_number(std::string_view date);
-std::string date_text(std::int64_t seconds);
 
 }  // namespace florin::recon

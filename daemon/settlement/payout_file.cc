@@ -2,24 +2,15 @@
 // of the stored batch and its payouts, so that the file is the same whenever it is made.
 #include "connectors/iso20022/pain001.h"
 #include "daemon/settlement/settlement.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <algorithm>
-#include <ctime>
 
 namespace florin::settlement {
 namespace {
 
 namespace iso20022 = connectors::iso20022;
-
-std::string time_text(std::uint64_t ns) {
-    constexpr std::uint64_t kSecondNs = 1'000'000'000;
-    std::time_t const time = static_cast<std::time_t>(ns / kSecondNs);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc)};
-}
 
 }  // namespace
 
@@ -28,7 +19,7 @@ Result<std::string> Settlement::file_bytes(model::SettlementBatch const& batch) 
     BankAccount const& debtor = parts_.bank_accounts.front();
     iso20022::CreditTransferInitiation initiation{
         .message_id = batch.id,
-        .created = time_text(batch.cut_ns),
+        .created = utc_time(seconds_of(batch.cut_ns)),
         .initiating_party = debtor.holder,
         .groups = {},
     };

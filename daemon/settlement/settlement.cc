@@ -3,12 +3,12 @@
 #include "crypto/hash.h"
 #include "daemon/log/log.h"
 #include "daemon/model/chart.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 namespace florin::settlement {
 namespace {
@@ -21,14 +21,12 @@ using model::Kind;
 constexpr std::size_t kChunk = 200;
 // Ids of a payout that are tried before the run gives up.
 constexpr std::int64_t kAttemptsMax = 20;
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
 
-std::string date_of(std::int64_t seconds, char const* format) {
-    std::time_t const time = static_cast<std::time_t>(seconds);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, format, &utc)};
+// "20261125"
+std::string compact_date(std::int64_t seconds) {
+    std::string text = utc_date(seconds);
+    std::erase(text, '-');
+    return text;
 }
 
 bool is_finished(model::SettlementBatch const& batch) {
@@ -124,7 +122,7 @@ asio::awaitable<Result<Settlement::Batch>> Settlement::open_batch() {
         );
     }
     std::int64_t const now = parts_.ids.now_s();
-    std::string const day = date_of(now, "%Y%m%d");
+    std::string const day = compact_date(now);
     std::string const prefix = fmt::format("stl-{}-{}-", model::mode_name(parts_.mode), day);
     int number = 1;
     if (!newest.empty() && newest[0].id.starts_with(prefix)) {
@@ -134,7 +132,7 @@ asio::awaitable<Result<Settlement::Batch>> Settlement::open_batch() {
     batch.value.id = fmt::format("{}{:04}", prefix, number);
     batch.value.mode = model::mode_name(parts_.mode);
     batch.value.state = "opened";
-    batch.value.date = date_of(now, "%Y-%m-%d");
+    batch.value.date = utc_date(now);
     batch.value.created = now;
     FLORIN_CO_TRY_VOID(co_await store(batch));
     co_return batch;
@@ -224,7 +222,7 @@ asio::awaitable<Result<void>> Settlement::fix_cut(Batch& batch) {
     ++batch.version;
     batch.value.cut_sequence = receipt.sequence;
     batch.value.cut_ns = receipt.time_ns;
-    batch.value.date = date_of(static_cast<std::int64_t>(receipt.time_ns / kSecondNs), "%Y-%m-%d");
+    batch.value.date = utc_date(seconds_of(receipt.time_ns));
     batch.value.state = "preparing";
     co_return co_await store(batch);
 }

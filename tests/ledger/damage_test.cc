@@ -190,6 +190,14 @@ TEST_CASE("a flipped bit is found after a clean stop") {
         auto const ledger = must(Ledger::open(options(folder / "data"), clock));
         fill(*ledger, random);
     }
+    {
+        // However slow the thread that stores runs was: the next start stores what it left, with
+        // the first group, and a clean stop waits for it.
+        auto const ledger = must(Ledger::open(options(folder / "data"), clock));
+        CreateAccounts one_more;
+        one_more.events.push_back({.id = kAccounts + 1, .ledger = 1, .code = 1});
+        REQUIRE(ledger->call(one_more).has_value());
+    }
     auto const report = verify(folder / "data", folder.path());
     REQUIRE(report.has_value());
     CHECK(report->view_entries > 2'000);  // the runs are stored

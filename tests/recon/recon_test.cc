@@ -3,6 +3,7 @@
 #include "daemon/flow/identity.h"
 #include "daemon/model/chart.h"
 #include "daemon/recon/reconciliation.h"
+#include "ledger/base/calendar.h"
 #include "tests/support/temp_dir.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -35,7 +36,7 @@ StatementLineDocument a_line(char const* type, std::int64_t amount) {
     line.currency = "EUR";
     line.amount = amount;
     line.reference = kReference;
-    line.booking_date = date_text(kToday);
+    line.booking_date = utc_date(kToday);
     return line;
 }
 
@@ -135,7 +136,7 @@ public:
         statement.level = level;
         statement.account = std::string_view{level} == "bank" ? kIban : "acq";
         statement.id = id;
-        statement.date = date_text(kToday);
+        statement.date = utc_date(kToday);
         statement.currency = "EUR";
         statement.lines = static_cast<std::int64_t>(lines.size());
         std::string content = id;
@@ -376,7 +377,7 @@ TEST_CASE("without its reference a line is matched only where one attempt fits")
         CHECK(rig.run().acquirer.matched == 0);
     }
     SUBCASE("too long ago") {
-        line.booking_date = date_text(kToday + 4 * kDay);
+        line.booking_date = utc_date(kToday + 4 * kDay);
         rig.import("acquirer", {line});
         CHECK(rig.run().acquirer.matched == 0);
     }

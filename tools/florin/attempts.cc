@@ -1,11 +1,10 @@
 #include "tools/florin/attempts.h"
 
+#include "ledger/base/calendar.h"
 #include "ledger/reader.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include <ctime>
 
 namespace florin::tools {
 namespace {
@@ -14,15 +13,6 @@ using json = nlohmann::ordered_json;
 
 // Kinds of documents as the journal numbers them.
 constexpr std::uint16_t kAttempt = 7;
-
-std::string time_text(std::int64_t seconds) {
-    std::time_t const time = static_cast<std::time_t>(seconds);
-    std::tm utc{};
-    gmtime_r(&time, &utc);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return text;
-}
 
 bool is_open(json const& attempt) {
     return attempt.value("closed", std::int64_t{0}) == 0;
@@ -70,7 +60,7 @@ int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Form
              text_of(attempt, "connector"),
              text_of(attempt, "stan"),
              text_of(attempt, "response_code"),
-             time_text(attempt.value("created", std::int64_t{0})),
+             utc_time(attempt.value("created", std::int64_t{0})),
              text_of(attempt, "sends"),
              text_of(attempt, "payment_intent")}
         );
@@ -125,7 +115,7 @@ int attempts_show(
              text_of(each, "outcome"),
              text_of(each, "code"),
              text_of(each, "amount"),
-             time_text(each.value("time_ms", std::int64_t{0}) / 1000),
+             utc_time(each.value("time_ms", std::int64_t{0}) / 1000),
              text_of(each, "reference")}
         );
     }

@@ -1,6 +1,6 @@
 #include "tools/florin/export_books.h"
 
-#include "tools/florin/calendar.h"
+#include "ledger/base/calendar.h"
 #include "tools/florin/export_names.h"
 #include "tools/florin/ledger_flags.h"
 
@@ -140,7 +140,7 @@ public:
         Commodity const& commodity,
         std::span<Posting const> postings
     ) const override {
-        out += "\n" + utc_date(entry.timestamp) + " * (" + to_string(entry.id) + ") ";
+        out += "\n" + utc_date(seconds_of(entry.timestamp)) + " * (" + to_string(entry.id) + ") ";
         out += entry.what;
         out += '\n';
         add_tags(out, entry.tags);
@@ -158,7 +158,7 @@ public:
         std::array<std::string, 3> const& amounts
     ) const override {
         std::string const unit = " " + quoted(commodity);
-        out += "\n" + utc_date(last_ns) + " * balances\n";
+        out += "\n" + utc_date(seconds_of(last_ns)) + " * balances\n";
         for (std::size_t i = 0; i < amounts.size(); ++i) {
             out += "    " + name + std::string{kParts[i]} + "  0" + unit + " = " + amounts[i] +
                    unit + "\n";
@@ -209,7 +209,7 @@ public:
         Commodity const& commodity,
         std::span<Posting const> postings
     ) const override {
-        out += "\n" + utc_date(entry.timestamp) + " * \"";
+        out += "\n" + utc_date(seconds_of(entry.timestamp)) + " * \"";
         out += entry.what;
         out += "\"\n  id: \"" + to_string(entry.id) + "\"\n";
         add_metadata(out, entry.tags);
@@ -227,7 +227,7 @@ public:
         std::array<std::string, 3> const& amounts
     ) const override {
         // beancount compares at the start of a day.
-        std::string const date = utc_date(last_ns + kDayNs);
+        std::string const date = utc_date(seconds_of(last_ns + kDayNs));
         for (std::size_t i = 0; i < amounts.size(); ++i) {
             out += date + " balance " + name + std::string{kParts[i]} + "  " + amounts[i] + " " +
                    commodity.name + "\n";
@@ -265,7 +265,7 @@ public:
 
     Result<void> account(ItemPlace place, ledger::Account const& account) override {
         Commodity const commodity = commodity_of(kind_, account.ledger);
-        std::string const date = utc_date(account.timestamp);
+        std::string const date = utc_date(seconds_of(account.timestamp));
         std::string& out = output_.buffer();
         auto const [turnover, is_new] = turnovers_.try_emplace(account.ledger, 0);
         if (is_new) {

@@ -1,9 +1,9 @@
 #include "tools/florin/ledger_head.h"
 
+#include "ledger/base/calendar.h"
 #include "ledger/store/data_dir.h"
 #include "ledger/store/local_journal.h"
 #include "ledger/store/snapshot.h"
-#include "tools/florin/calendar.h"
 
 #include <fmt/format.h>
 
@@ -108,7 +108,7 @@ int ledger_head(
     table.add({"head", std::to_string(head->position.sequence)});
     table.add({"hash", crypto::hex(head->position.hash)});
     table.add({"time", std::to_string(head->time)});
-    table.add({"time_utc", utc_text(head->time)});
+    table.add({"time_utc", utc_moment(head->time)});
     table.print(format);
     return kDone;
 }

@@ -1,10 +1,10 @@
 #include "crypto/base64.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/currency.h"
 #include "ledger/base/money.h"
 #include "ledger/reader.h"
 #include "ledger/store/snapshot.h"
 #include "ledger/verify.h"
-#include "tools/florin/calendar.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/time_argument.h"
 #include "tools/florin/vault_check.h"
@@ -59,7 +59,7 @@ int verify_failed(Error const& error) {
 
 void add_rows(Table& table, PinnedHeadReport const& report) {
     table.add({"pinned_head", std::to_string(report.pinned.head.position.sequence)});
-    table.add({"pinned_time", utc_text(report.pinned.head.time)});
+    table.add({"pinned_time", utc_moment(report.pinned.head.time)});
     table.add({"signed_by", crypto::base64(report.pinned.public_key.der())});
 }
 

@@ -1,4 +1,5 @@
 // `florin ledger statement`: what happened on one account between two moments, with its balances.
+#include "ledger/base/calendar.h"
 #include "ledger/reader.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/time_argument.h"
@@ -81,14 +82,14 @@ Result<void> statement(std::filesystem::path const& data_dir, StatementOptions c
     if (from > 0) {
         FLORIN_TRY(opening, balances_at(*reader, *account, from - 1));
     }
-    add(table, {moment_text(from), "opening", "", "", "", "", ""}, opening);
+    add(table, {utc_moment(from), "opening", "", "", "", "", ""}, opening);
     auto const line = [&](ledger::StatementLine const& each) -> Result<bool> {
         auto const& change = each.change;
         bool const has_transfer = each.transfer.has_value();
         std::string const amount =
             change.amount == 0 && !has_transfer ? "" : to_string(change.amount);
         add(table,
-            {moment_text(change.timestamp),
+            {utc_moment(change.timestamp),
              name_of(change.kind),
              has_transfer ? to_string(each.transfer->id) : "",
              has_transfer ? to_string(
@@ -104,7 +105,7 @@ Result<void> statement(std::filesystem::path const& data_dir, StatementOptions c
     };
     FLORIN_TRY_VOID(reader->queries().statement(*account, from, to, line));
     FLORIN_TRY(ledger::Balances const closing, balances_at(*reader, *account, to));
-    add(table, {options.to.empty() ? "" : moment_text(to), "closing", "", "", "", "", ""}, closing);
+    add(table, {options.to.empty() ? "" : utc_moment(to), "closing", "", "", "", "", ""}, closing);
     table.print(options.format);
     return {};
 }

@@ -1,7 +1,5 @@
 #include "tools/florin/time_argument.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <chrono>
 
@@ -99,22 +97,6 @@ Result<std::uint64_t> parse_moment(std::string_view text, DayEnd day_end) {
         Errc::malformed,
         "\"" + std::string{text} +
             "\": expected a moment as 2026-11-25, 2026-11-25T07:00:00Z or nanoseconds since 1970"
-    );
-}
-
-std::string moment_text(std::uint64_t ns) {
-    std::chrono::sys_days const day{std::chrono::days{static_cast<int>(ns / kDay)}};
-    std::chrono::year_month_day const date{day};
-    std::uint64_t const seconds = ns % kDay / kSecond;
-    return fmt::format(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
-        static_cast<int>(date.year()),
-        static_cast<unsigned>(date.month()),
-        static_cast<unsigned>(date.day()),
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        ns % kSecond
     );
 }
 

@@ -16,7 +16,4 @@ enum class DayEnd : bool { first, last };
 // the last with up to nine decimals. Errc::malformed says what was expected.
 Result<std::uint64_t> parse_moment(std::string_view text, DayEnd day_end);
 
-// "2026-11-25T07:00:00.000000001Z"
-std::string moment_text(std::uint64_t ns);
-
 }  // namespace florin::tools

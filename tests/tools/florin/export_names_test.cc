@@ -1,7 +1,6 @@
 #include "tools/florin/export_names.h"
 
 #include "daemon/model/chart.h"
-#include "tools/florin/calendar.h"
 
 #include <doctest/doctest.h>
 
@@ -130,13 +129,4 @@ TEST_CASE("amounts have the currency's decimals, balances a sign") {
     CHECK(balance_text(7, 5, 0) == "2");
     CHECK(balance_text(0, kU128Max, 0) == "-340282366920938463463374607431768211455");
     CHECK(balance_text(3, 3, 2) == "0.00");
-}
-
-TEST_CASE("timestamps are dates in UTC") {
-    CHECK(utc_date(0) == "1970-01-01");
-    CHECK(utc_date(86'399'999'999'999) == "1970-01-01");
-    CHECK(utc_date(86'400'000'000'000) == "1970-01-02");
-    CHECK(utc_text(951'782'400'000'000'001) == "2000-02-29T00:00:00.000000001Z");
-    CHECK(utc_text((std::uint64_t{1} << 63) - 1) == "2262-04-11T23:47:16.854775807Z");
-    CHECK(utc_date(~std::uint64_t{0}) == "2554-07-21");
 }
