@@ -3,6 +3,7 @@
 //
 //   FLORIN_DAMAGE_SEED=n  other places; FLORIN_SOAK=1 twenty times as many
 #include "ledger/ledger.h"
+#include "ledger/store/snapshot.h"
 #include "ledger/verify.h"
 #include "tests/ledger/support.h"
 
@@ -211,8 +212,11 @@ TEST_CASE("a flipped bit is found after a crash, with a log that nobody has repl
     {
         auto const ledger = must(Ledger::open(options(folder / "running"), clock));
         fill(*ledger, random);
-        // Everything was answered, so the disk holds what a crash would leave.
-        fs::copy(folder / "running", folder / "data", fs::copy_options::recursive);
+        // Everything was answered, so a picture holds what a crash would leave; a run may be on its
+        // way to the store.
+        auto const picture = must(ReadableDirectory::of(folder / "running"));
+        REQUIRE(picture.is_picture());
+        fs::copy(picture.path(), folder / "data", fs::copy_options::recursive);
     }
     flip_everywhere(folder / "data", folder.path(), flips_wanted());
 }
