@@ -29,7 +29,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     created
 )
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    ApiKey, id, kind, merchant, mode, hash, name, revoked, created
+    ApiKey, id, kind, merchant, mode, hash, name, rights, revoked, created, expires
 )
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     PaymentMethod,

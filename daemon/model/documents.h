@@ -86,13 +86,15 @@ struct Merchant {
 struct ApiKey {
     static constexpr Kind kKind = Kind::api_key;
     std::string id;        // the public part
-    std::string kind;      // secret, publishable, admin
+    std::string kind;      // secret, restricted, publishable, admin
     std::string merchant;  // empty for admin keys
     std::string mode;
-    std::string hash;  // hexadecimal HMAC-SHA256 of the whole key
-    std::string name;
+    std::string hash;                           // hexadecimal HMAC-SHA256 of the whole key
+    std::string name;                           // of an admin key: the person who has it
+    std::map<std::string, std::string> rights;  // resource to "read" or "write" (api/rights.h)
     bool revoked = false;
     std::int64_t created = 0;
+    std::int64_t expires = 0;  // not accepted from then on; 0: never
 };
 
 struct PaymentMethod {
