@@ -15,33 +15,36 @@ int main(int argc, char** argv) {
     std::string listen = "127.0.0.1:0";
     std::string config_file;
     bool is_dev = false;
+    bool is_bare = false;
     auto* const dev_flag =
         app.add_flag("--dev", is_dev, "Make certificate, merchant and keys, and serve on loopback");
+    // For `florin bench api` alone.
+    auto* const bare_flag = app.add_flag("--bare", is_bare)->group("")->excludes(dev_flag);
     auto* const data_dir =
-        app.add_option("--data-dir", dev.data_dir, "Where --dev keeps everything")->needs(dev_flag);
-    app.add_option("--listen", listen, "ADDRESS:PORT for --dev; port 0 takes any free one")
-        ->needs(dev_flag);
+        app.add_option("--data-dir", dev.data_dir, "Where --dev keeps everything");
+    app.add_option("--listen", listen, "ADDRESS:PORT for --dev; port 0 takes any free one");
     app.add_option("--iso8583", dev.iso8583, "HOST:PORT of a bank for --dev")->needs(dev_flag);
     app.add_option("--config", config_file, "The configuration; see conf/florin.example.toml")
-        ->excludes(dev_flag);
+        ->excludes(dev_flag, bare_flag, data_dir);
     // What is kept belongs to one user, also what libraries write.
     ::umask(077);
     try {
         app.parse(argc, argv);
-        if (is_dev == !config_file.empty() || (is_dev && data_dir->count() == 0)) {
+        bool const is_own = is_dev || is_bare;
+        if (is_own == !config_file.empty() || (is_own && data_dir->count() == 0)) {
             throw CLI::RequiredError("either --dev with --data-dir, or --config FILE");
         }
     } catch (CLI::ParseError const& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    if (is_dev) {
+    if (is_dev || is_bare) {
         auto const address = florin::config::parse_listen(listen);
         if (!address) {
             std::fprintf(stderr, "florind: --listen: %s\n", address.error().context.c_str());
             return 2;
         }
         dev.listen = *address;
-        return florin::run_dev(dev);
+        return is_bare ? florin::run_bare(dev) : florin::run_dev(dev);
     }
     auto const config = florin::config::load(config_file);
     if (!config) {

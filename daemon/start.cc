@@ -16,12 +16,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// As many as a machine of this size needs.
+unsigned io_threads() {
+    return std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+}
+
 Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     Plan plan;
     plan.data_dir = options.data_dir;
     plan.server.address = options.listen.address;
     plan.server.port = options.listen.port != 0 ? options.listen.port : state.port;
-    plan.server.threads = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+    plan.server.threads = io_threads();
     plan.vault_key_file = plan.data_dir / "vault.key";
     plan.flow.retry_first_ms = 1'000;
     plan.flow.retry_most_ms = 30'000;
@@ -107,6 +112,46 @@ Result<void> start_dev(App& app, DevOptions const& options) {
     return {};
 }
 
+// The HTTP server without an application.
+class BareApp {
+public:
+    static std::unique_ptr<BareApp> make(std::function<void()> const&) {
+        return std::make_unique<BareApp>();
+    }
+    Result<void> start(DevOptions const& options) {
+        FLORIN_TRY(auto const files, ensure_dev_tls(options.data_dir, clock_));
+        http::ServerOptions server;
+        server.address = options.listen.address;
+        server.port = options.listen.port;
+        server.threads = io_threads();
+        FLORIN_TRY(server.tls, crypto::make_server_context(files.certificate_pem, files.key_pem));
+        FLORIN_TRY(server_, http::Server::start(std::move(server), handler_));
+        print_event(
+            {{"event", "ready"},
+             {"url", "https://127.0.0.1:" + std::to_string(server_->port())},
+             {"ca", files.ca.string()}}
+        );
+        return {};
+    }
+    void close() {
+        if (server_) {
+            server_->stop();
+        }
+    }
+
+private:
+    static boost::asio::awaitable<http::Response> answer(http::Request) {
+        constexpr std::size_t kBodyBytes = 2'048;
+        http::Response response;
+        response.body.assign(kBodyBytes, ' ');
+        co_return response;
+    }
+
+    SystemClock clock_;
+    http::Handler handler_ = answer;
+    std::unique_ptr<http::Server> server_;
+};
+
 Result<void> start_production(App& app, config::Config const& config) {
     Plan plan;
     plan.data_dir = config.data_dir;
@@ -144,6 +189,10 @@ Result<void> start_production(App& app, config::Config const& config) {
 
 int run_dev(DevOptions const& options) {
     return run_process<App>([&](App& app) { return start_dev(app, options); });
+}
+
+int run_bare(DevOptions const& options) {
+    return run_process<BareApp>([&](BareApp& app) { return app.start(options); });
 }
 
 int run_production(config::Config const& config) {

@@ -18,6 +18,9 @@ struct DevOptions {
 
 // Exit codes: 0 stopped as asked, 1 stopped because something failed, 2 could not start.
 int run_dev(DevOptions const& options);
+// The HTTPS server alone, which answers everything with the same 2 KiB: what its speed allows, for
+// comparison.
+int run_bare(DevOptions const& options);
 int run_production(config::Config const& config);
 // Mode ledger; see ledger_app.h.
 int run_ledger(config::Config const& config);

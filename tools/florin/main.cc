@@ -1,6 +1,7 @@
 // florin: the operator's tool. Each command says in one line what it reads or changes.
 #include "ledger/base/large_memory.h"
 #include "tools/florin/attempts.h"
+#include "tools/florin/bench/api_bench.h"
 #include "tools/florin/bench/ledger_bench.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/ledger_export.h"
@@ -26,6 +27,7 @@ struct Run {
     std::string at;
     tools::StatementOptions statement;
     tools::LedgerBenchOptions bench;
+    tools::ApiBenchOptions api_bench;
     tools::VerifyOptions verify;
     tools::ExportOptions books;
     std::string key_file;
@@ -248,6 +250,28 @@ void add_recon(CLI::App& app, Run& run) {
     breaks->callback([&] { run.exit_code = tools::recon_breaks(run.daemon, run.all, run.format); });
 }
 
+void add_api_bench(CLI::App* bench, Run& run) {
+    CLI::App* const api = bench->add_subcommand(
+        "api", "The merchant API over TLS beside a server that does nothing; starts a florind"
+    );
+    auto& options = run.api_bench;
+    api->add_option("--workload", options.workload, tools::api_workload_names());
+    api->add_option("--url", options.url, "A florind that runs, in place of one of its own");
+    api->add_option("--ca", options.ca_file, "The authority its certificate is from, PEM");
+    api->add_option(
+        "--data-dir", options.data_dir, "An empty directory to keep; else one is made and removed"
+    );
+    api->add_option("--connections", options.connections, "Each with one request under way")
+        ->check(CLI::Range(1, 10'000));
+    api->add_option("--seconds", options.seconds, "How long each workload is measured");
+    api->add_option("--idle-connections", options.idle_connections, "For the workload idle");
+    add_format(api, run);
+    api->callback([&] {
+        run.api_bench.format = run.format;
+        run.exit_code = tools::bench_api(run.api_bench);
+    });
+}
+
 void add_bench(CLI::App& app, Run& run) {
     CLI::App* const bench = app.add_subcommand("bench", "Measure this version on this machine");
     bench->require_subcommand(1);
@@ -273,6 +297,7 @@ void add_bench(CLI::App& app, Run& run) {
         run.bench.format = run.format;
         run.exit_code = tools::bench_ledger(run.bench);
     });
+    add_api_bench(bench, run);
 }
 
 }  // namespace

@@ -28,7 +28,9 @@ Child::~Child() {
     }
 }
 
-Result<void> Child::start(fs::path const& program, std::vector<std::string> const& words) {
+Result<void> Child::start(
+    fs::path const& program, std::vector<std::string> const& words, fs::path const& log
+) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) {
         return std::unexpected{system_error("pipe", errno)};
@@ -36,6 +38,12 @@ Result<void> Child::start(fs::path const& program, std::vector<std::string> cons
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    if (!log.empty()) {
+        constexpr mode_t kMode = 0600;
+        ::posix_spawn_file_actions_addopen(
+            &actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, kMode
+        );
+    }
     std::vector<std::string> all{program.string()};
     all.insert(all.end(), words.begin(), words.end());
     std::vector<char*> arguments;

@@ -17,8 +17,13 @@ public:
     Child& operator=(Child const&) = delete;
     ~Child();  // kills
 
-    // Its standard output is ours to read.
-    Result<void> start(std::filesystem::path const& program, std::vector<std::string> const& words);
+    // Its standard output is ours to read; what it says on standard error goes to `log`, or where
+    // ours goes.
+    Result<void> start(
+        std::filesystem::path const& program,
+        std::vector<std::string> const& words,
+        std::filesystem::path const& log = {}
+    );
     // The next line of its output; Errc::closed where it has ended.
     Result<std::string> line();
     pid_t pid() const { return pid_; }

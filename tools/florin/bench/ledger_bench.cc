@@ -1,13 +1,13 @@
 #include "tools/florin/bench/ledger_bench.h"
 
 #include "ledger/store/append_limit.h"
+#include "tools/florin/bench/bench_directory.h"
 #include "tools/florin/bench/workload.h"
 
 #include <nlohmann/json.hpp>
 
 #include <array>
 #include <cstdio>
-#include <unistd.h>
 
 namespace florin::tools {
 namespace {
@@ -24,39 +24,6 @@ std::array<Workload, 8> const kWorkloads{{
     {"growth", "the last sixth of 30 million against the first", 30'000'000, {}, Reach::slices},
     {"restart", "from kill -9 at full load until it serves", 0, {}, Reach::restart},
 }};
-
-// A directory of our own that is gone afterwards, or the caller's that stays.
-class BenchDirectory {
-public:
-    explicit BenchDirectory(std::string const& wanted) : is_kept_{!wanted.empty()} {
-        path_ = is_kept_ ? fs::path{wanted}
-                         : fs::current_path() / ("florin-bench-" + std::to_string(::getpid()));
-    }
-    BenchDirectory(BenchDirectory const&) = delete;
-    BenchDirectory& operator=(BenchDirectory const&) = delete;
-    ~BenchDirectory() {
-        if (!is_kept_) {
-            std::error_code error;
-            fs::remove_all(path_, error);
-        }
-    }
-    Result<void> create() const {
-        std::error_code error;
-        fs::create_directories(path_, error);
-        if (!error && !fs::is_empty(path_, error) && !error) {
-            return fail(Errc::refused, path_.string() + ": is not empty");
-        }
-        if (error) {
-            return fail(Errc::io, path_.string() + ": " + error.message());
-        }
-        return {};
-    }
-    fs::path const& path() const { return path_; }
-
-private:
-    bool is_kept_;
-    fs::path path_;
-};
 
 // What appending the same bytes costs without a ledger: one value a batch.
 Result<void> measure_limit(

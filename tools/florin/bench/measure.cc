@@ -39,8 +39,8 @@ double Latencies::percentile_ms(double fraction) {
     return std::chrono::duration<double, std::milli>(*nth).count();
 }
 
-std::uint64_t resident_bytes() {
-    return status_kilobytes("VmRSS:", 0);
+std::uint64_t resident_bytes(pid_t process) {
+    return status_kilobytes("VmRSS:", process);
 }
 
 std::uint64_t peak_resident_bytes(pid_t process) {
@@ -51,11 +51,13 @@ void reset_peak_memory() {
     std::ofstream{"/proc/self/clear_refs"} << "5";
 }
 
-std::map<std::string, double> thread_seconds() {
+std::map<std::string, double> thread_seconds(pid_t process) {
     std::map<std::string, double> seconds;
     auto const ticks_per_second = static_cast<double>(::sysconf(_SC_CLK_TCK));
     std::error_code error;
-    for (auto const& task : std::filesystem::directory_iterator{"/proc/self/task", error}) {
+    std::string const tasks =
+        "/proc/" + (process == 0 ? "self" : std::to_string(process)) + "/task";
+    for (auto const& task : std::filesystem::directory_iterator{tasks, error}) {
         std::ifstream stat{task.path() / "stat"};
         std::string line;
         std::getline(stat, line);

@@ -34,13 +34,13 @@ private:
 };
 
 // Resident memory of this process now, and the most it ever was since reset_peak_memory().
-std::uint64_t resident_bytes();
-std::uint64_t peak_resident_bytes(pid_t process = 0);  // 0: this one
+std::uint64_t resident_bytes(pid_t process = 0);  // 0: this one
+std::uint64_t peak_resident_bytes(pid_t process = 0);
 void reset_peak_memory();
 
-// Processor seconds of each thread of this process so far, by its name; threads of one name are
+// Processor seconds of each thread of a process so far, by its name; threads of one name are
 // added up.
-std::map<std::string, double> thread_seconds();
+std::map<std::string, double> thread_seconds(pid_t process = 0);
 
 // Bytes of all files under a directory.
 std::uint64_t directory_bytes(std::filesystem::path const& directory);

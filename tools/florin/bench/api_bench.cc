@@ -1,0 +1,410 @@
+#include "tools/florin/bench/api_bench.h"
+
+#include "tools/florin/bench/bench_directory.h"
+#include "tools/florin/bench/child.h"
+#include "tools/florin/bench/https_load.h"
+#include "tools/florin/bench/measure.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <unistd.h>
+
+namespace florin::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+constexpr std::size_t kIdsMax = 200'000;
+constexpr std::string_view kPayment =
+    "amount=4500&currency=eur&payment_method=pm_card_visa&confirm=true";
+constexpr std::string_view kIdAt = "\"id\": \"";
+
+struct ApiWorkload {
+    char const* name;
+    char const* about;
+};
+std::array<ApiWorkload, 5> const kWorkloads{{
+    {"payment", "POST /v1/payment_intents with confirm, a new Idempotency-Key each"},
+    {"get", "GET /v1/payment_intents/:id, any of those made"},
+    {"list", "GET /v1/payment_intents?limit=10"},
+    {"bare", "the same server and TLS without the application, 2 KiB answers"},
+    {"idle", "memory of connections that ask for nothing"},
+}};
+
+// A florind that is ours or somebody else's, and what to say to it.
+struct Daemon {
+    HttpsTarget target;
+    std::string key;
+    fs::path data_dir;  // empty: not ours
+    Child child;
+    pid_t pid = 0;
+};
+
+struct Line {
+    std::string name;
+    std::uint64_t requests = 0;
+    double per_second = 0, p50_ms = 0, p99_ms = 0, p999_ms = 0;
+    double bytes_per_payment = 0;
+    double bytes_per_connection = 0;
+    std::uint64_t rss_bytes = 0;
+    double ratio = 0;                         // of the bare responder's rate
+    std::map<std::string, double> thread_us;  // the daemon's processor time for a request
+};
+
+std::string head(
+    Daemon const& daemon, std::string_view method, std::string_view path, std::string_view more = {}
+) {
+    std::string text;
+    text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nHost: ");
+    text.append(daemon.target.host).append("\r\nAuthorization: Bearer ").append(daemon.key);
+    text.append("\r\nContent-Type: application/x-www-form-urlencoded\r\n").append(more);
+    return text;
+}
+
+// The ids of the payments that were made, for the other workloads.
+class PaymentDriver final : public RequestDriver {
+public:
+    explicit PaymentDriver(Daemon const& daemon)
+        : head_{
+              head(daemon, "POST", "/v1/payment_intents", "Content-Length: ") +
+              std::to_string(kPayment.size()) + "\r\nIdempotency-Key: bench-" +
+              std::to_string(::getpid()) + "-"
+          } {}
+    std::string next() override {
+        std::string text = head_;
+        text.append(std::to_string(++sent_)).append("\r\n\r\n").append(kPayment);
+        return text;
+    }
+    bool take(int status, std::string_view body) override {
+        auto const at = body.find(kIdAt);
+        if (status != 200 || at == std::string_view::npos) {
+            return false;
+        }
+        ++made_;
+        if (ids_.size() < kIdsMax) {
+            auto const from = at + kIdAt.size();
+            ids_.emplace_back(body.substr(from, body.find('"', from) - from));
+        }
+        return body.find("\"status\": \"succeeded\"") != std::string_view::npos;
+    }
+    std::vector<std::string> const& ids() const { return ids_; }
+    std::uint64_t made() const { return made_; }
+
+private:
+    std::string head_;
+    std::uint64_t sent_ = 0, made_ = 0;
+    std::vector<std::string> ids_;
+};
+
+class GetDriver final : public RequestDriver {
+public:
+    GetDriver(Daemon const& daemon, std::vector<std::string> const& ids)
+        : daemon_{daemon}, ids_{ids} {}
+    std::string next() override {
+        asked_ = ids_[random_.below(static_cast<std::uint32_t>(ids_.size()))];
+        return head(daemon_, "GET", "/v1/payment_intents/" + asked_, "\r\n");
+    }
+    bool take(int status, std::string_view body) override {
+        return status == 200 && body.find(kIdAt) != std::string_view::npos;
+    }
+
+private:
+    Daemon const& daemon_;
+    std::vector<std::string> const& ids_;
+    std::string asked_;
+    FastRandom random_{7};
+};
+
+// One request again and again.
+class SameDriver final : public RequestDriver {
+public:
+    SameDriver(std::string request, std::size_t body_min)
+        : request_{std::move(request)}, body_min_{body_min} {}
+    std::string next() override { return request_; }
+    bool take(int status, std::string_view body) override {
+        return status == 200 && body.size() >= body_min_;
+    }
+
+private:
+    std::string request_;
+    std::size_t body_min_;
+};
+
+Result<void> start(Daemon& daemon, fs::path const& directory, bool bare) {
+    FLORIN_TRY(auto const program, florind_program());
+    FLORIN_TRY_VOID(daemon.child.start(
+        program,
+        {bare ? "--bare" : "--dev", "--data-dir", directory.string(), "--listen", "127.0.0.1:0"},
+        directory.string() + ".log"
+    ));
+    FLORIN_TRY(auto const text, daemon.child.line());
+    auto const ready = ordered_json::parse(text, nullptr, false);
+    if (!ready.is_object() || ready.value("event", "") != "ready") {
+        return fail(Errc::refused, "florind did not start: " + text);
+    }
+    FLORIN_TRY(daemon.target, https_target(ready.value("url", ""), ready.value("ca", "")));
+    daemon.key = ready.value("secret_key", "");
+    daemon.data_dir = directory;
+    daemon.pid = daemon.child.pid();
+    return {};
+}
+
+Line line_of(std::string name, HttpsLoadResult& result, Daemon const& daemon) {
+    Line line;
+    line.name = std::move(name);
+    line.requests = result.requests;
+    line.per_second = result.per_second;
+    line.p50_ms = result.latencies.percentile_ms(0.5);
+    line.p99_ms = result.latencies.percentile_ms(0.99);
+    line.p999_ms = result.latencies.percentile_ms(0.999);
+    line.rss_bytes = daemon.pid != 0 ? resident_bytes(daemon.pid) : 0;
+    return line;
+}
+
+class ApiBench {
+public:
+    explicit ApiBench(ApiBenchOptions const& options)
+        : options_{options}, directory_{options.data_dir} {}
+
+    Result<std::vector<Line>> run() {
+        if (options_.url.empty()) {
+            FLORIN_TRY_VOID(directory_.create());
+        }
+        if (wants("bare")) {
+            FLORIN_TRY_VOID(measure_bare());
+        }
+        if (options_.url.empty()) {
+            FLORIN_TRY_VOID(start(daemon_, directory_.path() / "florind", false));
+        } else {
+            FLORIN_TRY(daemon_.target, https_target(options_.url, options_.ca_file));
+            char const* const key = std::getenv("FLORIN_API_KEY");
+            if (key == nullptr) {
+                return fail(Errc::refused, "no API key: set FLORIN_API_KEY");
+            }
+            daemon_.key = key;
+        }
+        FLORIN_TRY_VOID(measure_payments());
+        if (wants("get")) {
+            GetDriver driver{daemon_, payments_->ids()};
+            FLORIN_TRY_VOID(measure("get", driver, options_.seconds));
+        }
+        if (wants("list")) {
+            SameDriver driver{head(daemon_, "GET", "/v1/payment_intents?limit=10", "\r\n"), 5'000};
+            FLORIN_TRY_VOID(measure("list", driver, options_.seconds));
+        }
+        if (wants("idle") && daemon_.pid != 0) {
+            FLORIN_TRY_VOID(measure_idle());
+        }
+        FLORIN_TRY_VOID(daemon_.child.stop());
+        for (Line& line : lines_) {
+            line.ratio = bare_ > 0 ? line.per_second / bare_ : 0;
+        }
+        return std::move(lines_);
+    }
+
+private:
+    bool wants(std::string_view name) const {
+        return options_.workload == "all" || options_.workload == name;
+    }
+
+    Result<void> measure(char const* name, RequestDriver& driver, double seconds) {
+        return measure(daemon_, name, driver, seconds);
+    }
+
+    Result<void> measure(
+        Daemon const& daemon, char const* name, RequestDriver& driver, double seconds
+    ) {
+        std::fprintf(stderr, "%s\n", name);
+        auto const before = thread_seconds(daemon.pid);
+        FLORIN_TRY(
+            auto result,
+            run_https_load(
+                daemon.target, {.connections = options_.connections, .seconds = seconds}, driver
+            )
+        );
+        lines_.push_back(line_of(name, result, daemon));
+        if (daemon.pid != 0) {
+            for (auto const& [thread, seconds_after] : thread_seconds(daemon.pid)) {
+                auto const known = before.find(thread);
+                double const used = seconds_after - (known == before.end() ? 0.0 : known->second);
+                lines_.back().thread_us[thread] = used * 1e6 / static_cast<double>(result.answered);
+            }
+        }
+        return {};
+    }
+
+    Result<void> measure_bare() {
+        Daemon bare;
+        FLORIN_TRY_VOID(start(bare, directory_.path() / "bare", true));
+        SameDriver driver{head(bare, "GET", "/", "\r\n"), 1'000};
+        FLORIN_TRY_VOID(measure(bare, "bare", driver, options_.seconds));
+        bare_ = lines_.back().per_second;
+        return bare.child.stop();
+    }
+
+    // Where only reading is asked for, enough payments to read.
+    Result<void> measure_payments() {
+        constexpr double kToRead = 2;
+        payments_.emplace(daemon_);
+        bool const is_wanted = wants("payment");
+        std::uint64_t const before =
+            daemon_.data_dir.empty() ? 0 : directory_bytes(daemon_.data_dir / "ledger" / "log");
+        FLORIN_TRY_VOID(measure("payment", *payments_, is_wanted ? options_.seconds : kToRead));
+        if (!is_wanted) {
+            lines_.pop_back();
+            return {};
+        }
+        if (!daemon_.data_dir.empty()) {
+            std::uint64_t const after = directory_bytes(daemon_.data_dir / "ledger" / "log");
+            lines_.back().bytes_per_payment =
+                static_cast<double>(after - before) / static_cast<double>(payments_->made());
+        }
+        return {};
+    }
+
+    Result<void> measure_idle() {
+        std::fprintf(stderr, "idle\n");
+        std::uint64_t const before = resident_bytes(daemon_.pid);
+        IdleConnections idle;
+        FLORIN_TRY_VOID(idle.open(daemon_.target, options_.idle_connections));
+        std::uint64_t const after = resident_bytes(daemon_.pid);
+        Line line;
+        line.name = "idle";
+        line.requests = options_.idle_connections;
+        line.rss_bytes = after;
+        line.bytes_per_connection = static_cast<double>(after - std::min(before, after)) /
+                                    static_cast<double>(options_.idle_connections);
+        lines_.push_back(line);
+        return {};
+    }
+
+    ApiBenchOptions const& options_;
+    BenchDirectory directory_;
+    Daemon daemon_;
+    std::optional<PaymentDriver> payments_;
+    std::vector<Line> lines_;
+    double bare_ = 0;
+};
+
+std::string fixed(double value, int decimals) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.*f", decimals, value);
+    return text;
+}
+
+void print_json(std::vector<Line> const& lines) {
+    ordered_json workloads = ordered_json::array();
+    for (Line const& line : lines) {
+        ordered_json entry{{"name", line.name}, {"requests", line.requests}};
+        if (line.name == "idle") {
+            entry["bytes_per_connection"] = line.bytes_per_connection;
+        } else {
+            entry["requests_per_second"] = line.per_second;
+            entry["ratio_to_bare"] = line.ratio;
+            entry["p50_ms"] = line.p50_ms;
+            entry["p99_ms"] = line.p99_ms;
+            entry["p999_ms"] = line.p999_ms;
+        }
+        if (line.bytes_per_payment > 0) {
+            entry["journal_bytes_per_payment"] = line.bytes_per_payment;
+        }
+        entry["rss_bytes"] = line.rss_bytes;
+        for (auto const& [thread, us] : line.thread_us) {
+            entry["processor_us_per_request"][thread] = us;
+        }
+        workloads.push_back(std::move(entry));
+    }
+    std::puts(ordered_json{{"workloads", workloads}}.dump().c_str());
+}
+
+void print_table(std::vector<Line> const& lines, Format format) {
+    Table table{
+        {"workload",
+         ">requests",
+         ">a second",
+         ">of bare",
+         ">p50 ms",
+         ">p99 ms",
+         ">p99.9 ms",
+         ">memory MiB",
+         "note"}
+    };
+    for (Line const& line : lines) {
+        bool const is_load = line.name != "idle";
+        std::string note;
+        if (line.bytes_per_payment > 0) {
+            note = fixed(line.bytes_per_payment, 0) + " journal bytes a payment";
+        } else if (!is_load) {
+            note = fixed(line.bytes_per_connection / 1024, 1) + " KiB a connection";
+        }
+        table.add(
+            {line.name,
+             with_separators(std::to_string(line.requests)),
+             is_load ? with_separators(fixed(line.per_second, 0)) : "",
+             is_load && line.ratio > 0 ? fixed(line.ratio, 2) : "",
+             is_load ? fixed(line.p50_ms, 2) : "",
+             is_load ? fixed(line.p99_ms, 2) : "",
+             is_load ? fixed(line.p999_ms, 2) : "",
+             std::to_string(line.rss_bytes >> 20U),
+             note}
+        );
+    }
+    table.print(format);
+    if (format != Format::table) {
+        return;
+    }
+    for (Line const& line : lines) {
+        std::string threads;
+        for (auto const& [thread, us] : line.thread_us) {
+            if (us >= 0.1) {
+                threads += (threads.empty() ? "" : ", ") + thread + " " + fixed(us, 1);
+            }
+        }
+        if (!threads.empty()) {
+            std::printf(
+                "%s: the daemon's processor time of a request in us: %s\n",
+                line.name.c_str(),
+                threads.c_str()
+            );
+        }
+    }
+}
+
+}  // namespace
+
+std::string api_workload_names() {
+    std::string names = "all";
+    for (ApiWorkload const& workload : kWorkloads) {
+        names += std::string{"|"} + workload.name;
+    }
+    return names;
+}
+
+int bench_api(ApiBenchOptions const& options) {
+    bool const is_known =
+        options.workload == "all" || std::ranges::any_of(kWorkloads, [&](ApiWorkload const& each) {
+            return options.workload == each.name;
+        });
+    if (!is_known) {
+        return report_error(
+            {Errc::malformed,
+             "no workload \"" + options.workload + "\"; there are " + api_workload_names()}
+        );
+    }
+    ApiBench bench{options};
+    auto const lines = bench.run();
+    if (!lines) {
+        return report_error(lines.error());
+    }
+    options.format == Format::json ? print_json(*lines) : print_table(*lines, options.format);
+    return kDone;
+}
+
+}  // namespace florin::tools
