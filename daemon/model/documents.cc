@@ -4,15 +4,11 @@
 
 namespace florin::model {
 
-// Field names as stored: those of the structs. What is not there keeps its default.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    Address, city, country, line1, line2, postal_code, state
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BillingDetails, address, email, name, phone)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    Shipping, address, name, phone, carrier, tracking_number
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+// Field names as stored: those of the structs.
+FLORIN_FIELDS(Address, city, country, line1, line2, postal_code, state)
+FLORIN_FIELDS(BillingDetails, address, email, name, phone)
+FLORIN_FIELDS(Shipping, address, name, phone, carrier, tracking_number)
+FLORIN_FIELDS(
     Merchant,
     id,
     name,
@@ -28,10 +24,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     account_holder,
     created
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    ApiKey, id, kind, merchant, mode, hash, name, rights, revoked, created, expires
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(ApiKey, id, kind, merchant, mode, hash, name, rights, revoked, created, expires)
+FLORIN_FIELDS(
     PaymentMethod,
     id,
     brand,
@@ -49,7 +43,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     billing_details,
     metadata
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(
     PaymentError,
     code,
     decline_code,
@@ -59,7 +53,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     charge,
     payment_method
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(
     PaymentIntent,
     id,
     merchant,
@@ -98,7 +92,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     captured_attempt,
     expiry_timer_ns
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(
     Charge,
     id,
     payment_intent,
@@ -141,7 +135,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     shipping,
     metadata
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(
     Refund,
     id,
     payment_intent,
@@ -157,10 +151,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     pending_transfer,
     metadata
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    Evidence, source, outcome, code, amount, time_ms, reference
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(Evidence, source, outcome, code, amount, time_ms, reference)
+FLORIN_FIELDS(
     Attempt,
     id,
     operation,
@@ -189,14 +181,12 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     reason,
     timer_ns
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(OpenAttempt, attempt)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    IdempotencyKey, fingerprint, request_id, done, status, body, created, attempt
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(GivenUp, owner, attempt)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(MerchantCurrency, currency)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LedgerCurrency, currency, digits)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(PaymentRefund, refund)
+FLORIN_FIELDS(OpenAttempt, attempt)
+FLORIN_FIELDS(IdempotencyKey, fingerprint, request_id, done, status, body, created, attempt)
+FLORIN_FIELDS(GivenUp, owner, attempt)
+FLORIN_FIELDS(MerchantCurrency, currency)
+FLORIN_FIELDS(LedgerCurrency, currency, digits)
+FLORIN_FIELDS(PaymentRefund, refund)
 
 std::string_view mode_name(Mode mode) {
     return mode == Mode::test ? "test" : "live";

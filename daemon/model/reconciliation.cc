@@ -7,10 +7,8 @@
 
 namespace florin::model {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    ExpectedLine, owner, attempt, operation, currency, amount, created
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(ExpectedLine, owner, attempt, operation, currency, amount, created)
+FLORIN_FIELDS(
     StatementDocument,
     id,
     level,
@@ -26,7 +24,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     lines,
     imported
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(
     StatementLineDocument,
     statement,
     level,
@@ -55,14 +53,12 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     matched,
     matched_at
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(UnmatchedLine, line)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(UnmatchedLine, line)
+FLORIN_FIELDS(
     PayoutReference, reference, connector, currency, business_date, net, lines, bank_line, closed
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    ReportedTransaction, owner, attempt, line, reference, amount
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(ReportedTransaction, owner, attempt, line, reference, amount)
+FLORIN_FIELDS(
     Break,
     id,
     type,

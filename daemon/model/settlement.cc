@@ -9,14 +9,10 @@
 
 namespace florin::model {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    Availability, payment_intent, charge, attempt, currency, gross, fee, due
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SettlementPosition, batch, cut_ns, available)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    PayoutLines, opening, gross, fees, refunds, payouts, returned, other, available
-)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(Availability, payment_intent, charge, attempt, currency, gross, fee, due)
+FLORIN_FIELDS(SettlementPosition, batch, cut_ns, available)
+FLORIN_FIELDS(PayoutLines, opening, gross, fees, refunds, payouts, returned, other, available)
+FLORIN_FIELDS(
     Payout,
     id,
     batch,
@@ -33,8 +29,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     closed,
     statement_line
 )
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(BatchPayout, owner, payout)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
+FLORIN_FIELDS(BatchPayout, owner, payout)
+FLORIN_FIELDS(
     SettlementBatch,
     id,
     mode,
