@@ -1,6 +1,7 @@
 #include "ledger/documents.h"
 
 #include "ledger/base/check.h"
+#include "ledger/body_codec.h"
 
 namespace florin::ledger {
 namespace {
@@ -46,7 +47,7 @@ Result<Document> decode_document(ByteView key, ByteView value) {
     FLORIN_TRY(auto const has_body, in.little<std::uint8_t>());
     FLORIN_TRY(ByteView const body, in.take(in.left()));
     if (has_body != 0) {
-        document.body = std::string{body};
+        FLORIN_TRY(document.body, unpack_body(body));
     }
     return document;
 }

@@ -1,5 +1,6 @@
 #include "ledger/ledger.h"
 
+#include "ledger/body_codec.h"
 #include "ledger/ledger_thread.h"
 #include "ledger/store/data_dir.h"
 #include "ledger/store/local_journal.h"
@@ -117,11 +118,19 @@ public:
     }
 
     void submit(std::unique_ptr<PendingRequest> request) override {
+        if (auto* const command = std::get_if<Command>(&request->request)) {
+            pack_bodies(*command);
+        }
         thread_->submit(std::move(request));
     }
     DocumentReader const& documents() const override { return *documents_; }
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override {
-        return journal_->payload(sequence, index);
+        FLORIN_TRY(auto const stored, journal_->payload(sequence, index));
+        if (!stored) {
+            return std::nullopt;
+        }
+        FLORIN_TRY(Payload body, unpack_body(*stored));
+        return body;
     }
     Position head() const override { return thread_->head(); }
     std::array<unsigned char, 16> id() const override { return journal_->ledger_id(); }
