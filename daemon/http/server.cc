@@ -38,7 +38,7 @@ struct Worker {
               .handler = handler,
               .counters = counters,
               .random = random,
-              .idle = {}
+              .connections = {}
           } {}
 
     asio::io_context context;
@@ -82,6 +82,18 @@ asio::awaitable<void> accept_loop(Worker& worker) {
     }
 }
 
+// Deadlines are looked at so often: a wait may last that much longer.
+constexpr std::chrono::milliseconds kWatch{100};
+
+asio::awaitable<void> watch_loop(Worker& worker) {
+    asio::steady_timer timer{worker.context};
+    for (;;) {
+        timer.expires_after(kWatch);
+        co_await timer.async_wait(asio::use_awaitable);
+        worker.lane.cut_late(std::chrono::steady_clock::now());
+    }
+}
+
 class BeastServer final : public Server {
 public:
     BeastServer(ServerOptions options, Handler const& handler)
@@ -101,6 +113,7 @@ public:
         }
         for (auto& worker : workers_) {
             asio::co_spawn(worker->context, accept_loop(*worker), asio::detached);
+            asio::co_spawn(worker->context, watch_loop(*worker), asio::detached);
             worker->thread = std::thread{[raw = worker.get()] { raw->context.run(); }};
             pthread_setname_np(worker->thread.native_handle(), "florin-io");
         }
@@ -122,11 +135,7 @@ public:
             auto const close = [raw = worker.get()] {
                 error_code ignored;
                 raw->acceptor.close(ignored);
-                raw->lane.stopping = true;
-                // A shut-down socket ends the read that waits on it.
-                for (auto* const socket : raw->lane.idle) {
-                    socket->shutdown(tcp::socket::shutdown_receive, ignored);
-                }
+                raw->lane.stop();
             };
             asio::post(worker->context, close);
         }

@@ -1,34 +1,44 @@
-// TLS and HTTP/1.1 on one connection, with Beast.
+// TLS and HTTP/1.1 on one connection. Beast parses; bytes go from socket to parser without a stream
+// in between.
 //
-// Every wait has a deadline (beast::tcp_stream), every length a bound. A message that breaks HTTP
+// Every wait has a deadline (Lane::cut_late), every length a bound. A message that breaks HTTP
 // is answered with a JSON error that names what was wrong, then the connection is closed; a request
 // whose bytes are whole is always decided and answered.
 #include "daemon/http/session.h"
 
+#include "crypto/tls_connection.h"
 #include "daemon/log/log.h"
 #include "ledger/base/bytes.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <array>
+#include <charconv>
 
 namespace florin::http {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
-using Stream = beast::ssl_stream<beast::tcp_stream>;
 using boost::system::error_code;
+using crypto::TlsState;
+using tcp = asio::ip::tcp;
+using Parser = bhttp::request_parser<bhttp::string_body>;
 
-constexpr std::size_t kReadAtLeast = 4096;
+constexpr std::size_t kReadAtOnce = 16 * 1024;
+// What is read ahead is bounded too: a chunk extension that never ends, or a pipeline.
 constexpr std::size_t kReadAheadMax = 64 * 1024;
+// Larger buffers are given back when a connection falls idle.
+constexpr std::size_t kKeptBytes = 4 * 1024;
 
-std::chrono::milliseconds ms(std::uint64_t count) {
-    return std::chrono::milliseconds{static_cast<std::int64_t>(count)};
+Deadline in_ms(std::uint64_t count) {
+    return std::chrono::steady_clock::now() +
+           std::chrono::milliseconds{static_cast<std::int64_t>(count)};
 }
 
 // What to say of bytes that are not a request; nullopt: the other side is simply gone.
@@ -50,7 +60,7 @@ std::optional<Complaint> complaint_about(error_code const& error, ServerLimits c
             "The request's body is longer than " + std::to_string(limits.body_bytes_max) + " bytes."
         };
     }
-    if (error == beast::error::timeout) {
+    if (error == asio::error::timed_out) {
         return Complaint{408, "The request did not arrive in time."};
     }
     bool const is_http =
@@ -89,94 +99,161 @@ std::optional<std::string> decode_path(std::string_view text) {
     return path;
 }
 
+void add_header(std::string& head, std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+}
+
 class Session {
 public:
-    Session(asio::ip::tcp::socket socket, Lane& lane)
+    Session(tcp::socket socket, Lane& lane)
         : lane_{lane},
           limits_{lane.options.limits},
-          stream_{std::move(socket), *lane.options.tls} {}
+          socket_{std::move(socket)},
+          watched_{socket_},
+          tls_{*lane.options.tls, socket_.native_handle()} {
+        lane_.connections.insert(&watched_);
+    }
+    Session(Session const&) = delete;
+    Session& operator=(Session const&) = delete;
+    ~Session() { lane_.connections.erase(&watched_); }
 
     asio::awaitable<void> run() {
-        error_code error;
         error_code ignored;
-        stream_.next_layer().socket().set_option(asio::ip::tcp::no_delay{true}, ignored);
-        auto const endpoint = stream_.next_layer().socket().remote_endpoint(ignored);
+        socket_.non_blocking(true, ignored);
+        socket_.set_option(tcp::no_delay{true}, ignored);
+        auto const endpoint = socket_.remote_endpoint(ignored);
         peer_ = endpoint.address().to_string();
-        stream_.next_layer().expires_after(ms(limits_.handshake_ms));
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        // Who has not finished the handshake has asked for nothing yet: stopping need not wait.
-        auto* const socket = &stream_.next_layer().socket();
-        lane_.idle.insert(socket);
-        co_await stream_.async_handshake(asio::ssl::stream_base::server, token);
-        lane_.idle.erase(socket);
-        if (error) {
+        if (!co_await handshake()) {
             ++lane_.counters.handshakes_failed;
             co_return;
         }
         while (co_await serve_one()) {
         }
-        stream_.next_layer().expires_after(ms(1'000));
-        co_await stream_.async_shutdown(token);
+        tls_.shutdown();
+        socket_.shutdown(tcp::socket::shutdown_send, ignored);
     }
 
 private:
-    // False: the connection is over.
-    asio::awaitable<bool> serve_one() {
-        bhttp::request_parser<bhttp::string_body> parser;
-        parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
-        parser.body_limit(limits_.body_bytes_max);
+    // False: the deadline has passed or the socket is gone.
+    asio::awaitable<bool> wait_for(TlsState wanted) {
         error_code error;
         auto token = asio::redirect_error(asio::use_awaitable, error);
+        auto const direction =
+            wanted == TlsState::want_write ? tcp::socket::wait_write : tcp::socket::wait_read;
+        co_await socket_.async_wait(direction, token);
+        co_return !error && !watched_.is_late;
+    }
 
-        if (buffer_.size() == 0) {
-            if (!co_await wait_for_request()) {
+    void set_deadline(std::uint64_t ms) {
+        watched_.deadline = in_ms(ms);
+        watched_.is_late = false;
+    }
+
+    asio::awaitable<bool> handshake() {
+        set_deadline(limits_.handshake_ms);
+        // Who has not finished the handshake has asked for nothing yet: stopping need not wait.
+        watched_.is_idle = true;
+        TlsState state = tls_.handshake();
+        while (state == TlsState::want_read || state == TlsState::want_write) {
+            if (!co_await wait_for(state)) {
                 co_return false;
             }
+            state = tls_.handshake();
         }
-        stream_.next_layer().expires_after(ms(limits_.request_ms));
-        co_await bhttp::async_read_header(stream_, buffer_, parser, token);
-        bool const is_smuggling =
-            !error && parser.get().has_content_length() && parser.get().chunked();
-        if (is_smuggling || (!error && parser.get().count(bhttp::field::content_length) > 0 &&
-                             parser.get().count(bhttp::field::transfer_encoding) > 0)) {
-            ++lane_.counters.malformed;
+        watched_.is_idle = false;
+        co_return state == TlsState::done;
+    }
+
+    // More bytes of the other side, appended to unread_. An error where there will be none.
+    asio::awaitable<error_code> read_more() {
+        if (unread_.size() - parsed_ > limits_.header_bytes_max + kReadAheadMax) {
+            co_return bhttp::make_error_code(bhttp::error::buffer_overflow);
+        }
+        std::array<char, kReadAtOnce> bytes;
+        for (;;) {
+            std::size_t count = 0;
+            TlsState const state = tls_.read(bytes, count);
+            if (state == TlsState::done) {
+                unread_.append(bytes.data(), count);
+                co_return error_code{};
+            }
+            if (state == TlsState::closed || state == TlsState::failed) {
+                co_return bhttp::make_error_code(bhttp::error::end_of_stream);
+            }
+            if (!co_await wait_for(state)) {
+                co_return watched_.is_late ? make_error_code(asio::error::timed_out)
+                                           : make_error_code(asio::error::operation_aborted);
+            }
+        }
+    }
+
+    // Parses what is there and reads what is missing, until head or message are whole.
+    asio::awaitable<error_code> read_until(Parser& parser, bool whole) {
+        while (whole ? !parser.is_done() : !parser.is_header_done()) {
+            error_code error;
+            std::string_view const rest = std::string_view{unread_}.substr(parsed_);
+            if (!rest.empty()) {
+                parsed_ += parser.put(asio::buffer(rest), error);
+            }
+            if (error == bhttp::error::need_more || rest.empty()) {
+                unread_.erase(0, std::exchange(parsed_, 0));
+                error = co_await read_more();
+            }
+            if (error) {
+                co_return error;
+            }
+        }
+        co_return error_code{};
+    }
+
+    // False: the connection is over.
+    asio::awaitable<bool> serve_one() {
+        Parser parser;
+        parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
+        parser.body_limit(limits_.body_bytes_max);
+        if (parsed_ == unread_.size() && !co_await wait_for_request()) {
+            co_return false;
+        }
+        set_deadline(limits_.request_ms);
+        error_code error = co_await read_until(parser, false);
+        bool const is_smuggling = !error && parser.get().count(bhttp::field::content_length) > 0 &&
+                                  parser.get().count(bhttp::field::transfer_encoding) > 0;
+        if (is_smuggling) {
             Complaint const both{400, "Content-Length and Transfer-Encoding exclude each other."};
             co_await refuse(both);
             co_return false;
         }
-        if (!error &&
+        if (!error && parser.get().count(bhttp::field::expect) > 0 &&
             bhttp::token_list{parser.get()[bhttp::field::expect]}.exists("100-continue")) {
-            co_await send_continue();
+            co_await send("HTTP/1.1 100 Continue\r\n\r\n");
         }
         if (!error) {
-            co_await bhttp::async_read(stream_, buffer_, parser, token);
+            error = co_await read_until(parser, true);
         }
         if (error) {
-            auto const complaint = complaint_about(error, limits_);
-            if (complaint) {
-                ++lane_.counters.malformed;
+            if (auto const complaint = complaint_about(error, limits_)) {
                 co_await refuse(*complaint);
             }
             co_return false;
         }
         ++lane_.counters.requests;
-        // Beast does not know what a HEAD or CONNECT does to the bytes after it, and neither is
-        // offered: the answer has a body, so the connection ends with it.
+        // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the
+        // answer has a body, so the connection ends with it. HTTP/1.0 has one request only.
         auto const verb = parser.get().method();
-        bool const is_plain = verb != bhttp::verb::head && verb != bhttp::verb::connect;
+        bool const is_plain = verb != bhttp::verb::head && verb != bhttp::verb::connect &&
+                              parser.get().version() == 11;
         bool const keep_alive = parser.get().keep_alive() && is_plain;
-        unsigned const version = parser.get().version();
         auto request = to_request(parser.release());
         if (!request) {
-            ++lane_.counters.malformed;
             Complaint const bad_path{400, "The request's path has a bad percent-escape."};
             co_await refuse(bad_path);
             co_return false;
         }
+        watched_.deadline = kNoDeadline;
         std::string const request_id = request->request_id;
-        Response response = co_await handle(std::move(*request));
+        Response const response = co_await handle(std::move(*request));
         bool const goes_on = keep_alive && !lane_.stopping;
-        bool const written = co_await write(response, request_id, version, goes_on);
+        bool const written = co_await write(response, request_id, goes_on);
         co_return written&& goes_on;
     }
 
@@ -185,24 +262,19 @@ private:
         if (lane_.stopping) {
             co_return false;
         }
-        buffer_ = fresh_buffer();
-        error_code error;
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        stream_.next_layer().expires_after(ms(limits_.idle_ms));
-        auto* const socket = &stream_.next_layer().socket();
-        lane_.idle.insert(socket);
-        auto const space = buffer_.prepare(kReadAtLeast);
-        std::size_t const count = co_await stream_.async_read_some(space, token);
-        lane_.idle.erase(socket);
-        buffer_.commit(count);
+        unread_.clear();
+        parsed_ = 0;
+        if (unread_.capacity() > kKeptBytes) {
+            unread_.shrink_to_fit();
+        }
+        set_deadline(limits_.idle_ms);
+        watched_.is_idle = true;
+        // Waited for first, because mostly there is nothing yet.
+        bool const is_there = tls_.has_unread() || co_await wait_for(TlsState::want_read);
+        error_code const error =
+            is_there ? co_await read_more() : make_error_code(asio::error::operation_aborted);
+        watched_.is_idle = false;
         co_return !error;
-    }
-
-    asio::awaitable<void> send_continue() {
-        bhttp::response<bhttp::empty_body> go_on{bhttp::status::continue_, 11};
-        error_code error;
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        co_await bhttp::async_write(stream_, go_on, token);
     }
 
     asio::awaitable<Response> handle(Request request) {
@@ -219,49 +291,64 @@ private:
     }
 
     asio::awaitable<void> refuse(Complaint complaint) {
+        ++lane_.counters.malformed;
         Response response;
         response.status = complaint.status;
         response.body = transport_error_json("invalid_request_error", complaint.message);
         std::string const request_id = new_request_id();
-        stream_.next_layer().expires_after(ms(limits_.write_ms));
-        co_await write(response, request_id, 11, false);
+        co_await write(response, request_id, false);
         // What the client still sends is read and dropped for a moment, so that it gets to see the
         // answer instead of a reset.
+        constexpr std::uint64_t kMomentMs = 500;
+        constexpr int kReadsMax = 512;
+        set_deadline(kMomentMs);
         error_code error;
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        stream_.next_layer().expires_after(ms(500));
-        std::array<char, 4096> dropped{};
-        for (int i = 0; i < 512 && !error; ++i) {
-            auto const space = asio::buffer(dropped);
-            co_await stream_.async_read_some(space, token);
+        for (int i = 0; i < kReadsMax && !error; ++i) {
+            unread_.clear();
+            parsed_ = 0;
+            error = co_await read_more();
         }
     }
 
     asio::awaitable<bool> write(
-        Response const& response, std::string const& request_id, unsigned version, bool keep_alive
+        Response const& response, std::string const& request_id, bool keep_alive
     ) {
-        bhttp::response<bhttp::string_body> message{
-            static_cast<bhttp::status>(response.status), version
-        };
-        message.set(bhttp::field::server, "Florin");
-        message.set(bhttp::field::content_type, response.content_type);
-        message.set("Request-Id", request_id);
+        constexpr std::size_t kHeadUsual = 384;
+        std::string text;
+        text.reserve(kHeadUsual + response.body.size());
+        char status[8];
+        auto const end = std::to_chars(status, status + sizeof status, response.status).ptr;
+        auto const reason = bhttp::obsolete_reason(static_cast<bhttp::status>(response.status));
+        text.append("HTTP/1.1 ").append(status, end).append(" ");
+        text.append(reason.data(), reason.size()).append("\r\n");
+        add_header(text, "Server", "Florin");
+        add_header(text, "Content-Type", response.content_type);
+        add_header(text, "Request-Id", request_id);
         for (auto const& [name, value] : response.headers) {
-            message.set(name, value);
+            add_header(text, name, value);
         }
-        message.keep_alive(keep_alive);
-        message.body() = response.body;
-        message.prepare_payload();
-        error_code error;
-        auto token = asio::redirect_error(asio::use_awaitable, error);
-        stream_.next_layer().expires_after(ms(limits_.write_ms));
-        co_await bhttp::async_write(stream_, message, token);
-        co_return !error;
+        if (!keep_alive) {
+            add_header(text, "Connection", "close");
+        }
+        add_header(text, "Content-Length", std::to_string(response.body.size()));
+        text.append("\r\n").append(response.body);
+        set_deadline(limits_.write_ms);
+        co_return co_await send(text);
     }
 
-    // What is read ahead is bounded too: a chunk extension that never ends, or a pipeline.
-    beast::flat_buffer fresh_buffer() const {
-        return beast::flat_buffer{limits_.header_bytes_max + kReadAheadMax};
+    // `text` outlives the call.
+    asio::awaitable<bool> send(std::string_view text) {
+        while (!text.empty()) {
+            std::size_t count = 0;
+            TlsState const state = tls_.write(text, count);
+            if (state == TlsState::done) {
+                text.remove_prefix(count);
+            } else if (state == TlsState::closed || state == TlsState::failed ||
+                       !co_await wait_for(state)) {
+                co_return false;
+            }
+        }
+        co_return true;
     }
 
     std::string new_request_id() { return "req_" + crypto::random_alphanumeric(lane_.random, 14); }
@@ -288,14 +375,39 @@ private:
 
     Lane& lane_;
     ServerLimits const& limits_;
-    Stream stream_;
-    beast::flat_buffer buffer_;
+    tcp::socket socket_;
+    Watched watched_;
+    crypto::TlsConnection tls_;
+    std::string unread_;      // decrypted
+    std::size_t parsed_ = 0;  // of it
     std::string peer_;
 };
 
 }  // namespace
 
-asio::awaitable<void> run_session(asio::ip::tcp::socket socket, Lane& lane) {
+void Lane::cut_late(Deadline now) {
+    for (Watched* const each : connections) {
+        if (each->deadline <= now) {
+            each->is_late = true;
+            each->deadline = kNoDeadline;
+            error_code ignored;
+            each->socket.cancel(ignored);
+        }
+    }
+}
+
+void Lane::stop() {
+    stopping = true;
+    for (Watched* const each : connections) {
+        if (each->is_idle) {
+            // A shut-down socket ends the read that waits on it.
+            error_code ignored;
+            each->socket.shutdown(tcp::socket::shutdown_receive, ignored);
+        }
+    }
+}
+
+asio::awaitable<void> run_session(tcp::socket socket, Lane& lane) {
     auto const session = std::make_unique<Session>(std::move(socket), lane);
     try {
         co_await session->run();

@@ -1,5 +1,5 @@
 // One connection: TLS, limits, deadlines, one request after the other.
-// Included by http/server.cc and http/session.cc only, because it names Beast and TLS.
+// Included by http/server.cc and http/session.cc only.
 #pragma once
 
 #include "crypto/random.h"
@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <unordered_set>
 
@@ -23,6 +24,17 @@ struct Counters {
     std::atomic<std::uint64_t> malformed = 0;
 };
 
+using Deadline = std::chrono::steady_clock::time_point;
+constexpr Deadline kNoDeadline = Deadline::max();
+
+// A connection as its lane sees it: when it must be done with what it waits for.
+struct Watched {
+    boost::asio::ip::tcp::socket& socket;
+    Deadline deadline = kNoDeadline;
+    bool is_late = false;  // the deadline has passed: what waits was cancelled
+    bool is_idle = false;  // waits for a request: closed when stopping
+};
+
 // What a thread's connections share. Lives on that thread.
 struct Lane {
     ServerOptions const& options;
@@ -30,8 +42,13 @@ struct Lane {
     Counters& counters;
     crypto::Random& random;
     bool stopping = false;
-    // Connections that wait for a request: closed when stopping.
-    std::unordered_set<boost::asio::ip::tcp::socket*> idle;
+    std::unordered_set<Watched*> connections;
+
+    // Cancels whatever waits beyond its deadline. To be called every now and then: a timer for each
+    // wait of each connection would cost more than what it guards.
+    void cut_late(Deadline now);
+    // No more requests: idle connections end.
+    void stop();
 };
 
 // Runs a connection to its end. Never throws.
