@@ -155,13 +155,15 @@ std::optional<bool> Parameters::take_boolean(std::string_view key) {
     if (!text) {
         return std::nullopt;
     }
-    if (*text != "true" && *text != "false") {
+    // The Python SDK writes its own language's names.
+    bool const is_true = *text == "true" || *text == "True";
+    if (!is_true && *text != "false" && *text != "False") {
         refuse(bad_parameter(
             "", name_of(key), "Invalid boolean: " + name_of(key) + " must be true or false."
         ));
         return std::nullopt;
     }
-    return *text == "true";
+    return is_true;
 }
 
 std::optional<std::string> Parameters::take_enum(
