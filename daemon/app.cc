@@ -107,7 +107,8 @@ public:
             .options =
                 {.retry_first_ms = static_cast<std::uint64_t>(plan_.flow.retry_first_ms),
                  .retry_most_ms = static_cast<std::uint64_t>(plan_.flow.retry_most_ms),
-                 .authorisation_days = static_cast<std::uint64_t>(plan_.flow.authorisation_days)},
+                 .authorisation_days = static_cast<std::uint64_t>(plan_.flow.authorisation_days),
+                 .idempotency_keep_s = plan_.idempotency_keep_s},
         });
         sink_.payments = payments_.get();
         for (auto& connector : connectors_) {
@@ -117,6 +118,8 @@ public:
             asio::co_spawn(background_->executor(), payments_->recover(), asio::use_future);
         FLORIN_TRY_VOID(recovered.get());
         FLORIN_TRY_VOID(make_modes());
+        retention_ = std::make_unique<retention::Retention>(*ledger_, clock_, plan_.retention);
+        retention_->start();
         timers_ =
             asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
         return {};
@@ -201,6 +204,9 @@ public:
         }
         for (auto& connector : connectors_) {
             asio::co_spawn(background_->executor(), connector->stop(), asio::use_future).wait();
+        }
+        if (retention_) {
+            retention_->stop();
         }
         if (ledger_) {
             ledger_->stop();
@@ -402,6 +408,11 @@ private:
             [this] { return static_cast<double>(server_->figures().malformed); }
         );
         add_ledger_metrics(metrics_, *ledger_);
+        metrics_.add_counter(
+            "florin_bodies_forgotten_total",
+            "Bodies beside the journal that were forgotten since the start.",
+            [this] { return static_cast<double>(retention_->dropped()); }
+        );
         metrics_.add_gauge(
             "florin_attempts_driving",
             "Attempts being sent or repeated now.",
@@ -480,6 +491,7 @@ private:
     std::vector<std::unique_ptr<connectors::Connector>> connectors_;
     std::map<Mode, flow::Payments::ModeRoutes> routes_;
     std::unique_ptr<flow::Payments> payments_;
+    std::unique_ptr<retention::Retention> retention_;
     struct ModeObjects {
         std::unique_ptr<settlement::Settlement> settlement;
         std::unique_ptr<recon::Reconciliation> reconciliation;

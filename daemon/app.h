@@ -15,6 +15,7 @@
 #include "daemon/config/config.h"
 #include "daemon/http/server.h"
 #include "daemon/model/ids.h"
+#include "daemon/retention/retention.h"
 #include "ledger/base/clock.h"
 
 #include <filesystem>
@@ -32,6 +33,8 @@ struct Plan {
     http::ServerOptions server;
     config::Ledger ledger;
     config::Flow flow;
+    std::uint64_t idempotency_keep_s = 24ULL * 3600;
+    retention::Options retention;
     std::vector<config::Connector> connectors;
     std::vector<config::Merchant> merchants;
     config::Settlement settlement;

@@ -30,6 +30,13 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     plan.vault_key_file = plan.data_dir / "vault.key";
     plan.flow.retry_first_ms = 1'000;
     plan.flow.retry_most_ms = 30'000;
+    if (options.keep_s != 0) {
+        constexpr std::uint64_t kOftenMs = 200;
+        plan.idempotency_keep_s = options.keep_s;
+        plan.retention = {
+            .replaced_s = options.keep_s, .events_s = options.keep_s, .interval_ms = kOftenMs
+        };
+    }
     std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
     config::Connector sandbox;
     sandbox.name = "sandbox";
@@ -170,6 +177,8 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.flow = config.flow;
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
+    plan.retention.replaced_s = static_cast<std::uint64_t>(config.retention.replaced_hours) * 3600;
+    plan.retention.events_s = static_cast<std::uint64_t>(config.retention.events_days) * 86'400;
     plan.settlement = config.settlement;
     plan.bank_accounts = config.bank_accounts;
     FLORIN_TRY(auto certificate, read_whole(config.server.tls_certificate));

@@ -14,6 +14,7 @@ struct DevOptions {
     std::string data_dir;
     config::Listen listen;
     std::string iso8583;  // HOST:PORT of a bank, or empty
+    std::uint64_t keep_s = 0;  // what has a time to be kept is kept so long; 0: as in production
 };
 
 // Exit codes: 0 stopped as asked, 1 stopped because something failed, 2 could not start.

@@ -79,6 +79,12 @@ struct Head {
     Epoch epoch = 0;
 };
 
+// A payload: `index` of record `sequence`.
+struct PayloadPlace {
+    Sequence sequence = 0;
+    std::uint32_t index = 0;
+};
+
 // Thread rule: append by the lease holder's one thread; the reading functions by any thread.
 class Journal {
 public:
@@ -124,8 +130,9 @@ public:
     virtual Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index)
         const = 0;
 
-    // Forgets one payload; the chain and every balance stay verifiable. Dropping twice is fine.
-    virtual Result<void> drop_payload(Sequence sequence, std::uint32_t index) = 0;
+    // Forgets payloads; the chain and every balance stay verifiable. Dropping one twice is fine, or
+    // one that never was. Durable on return.
+    virtual Result<void> drop_payloads(std::vector<PayloadPlace> const& places) = 0;
 };
 
 }  // namespace florin::ledger

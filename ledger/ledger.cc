@@ -124,6 +124,12 @@ public:
         thread_->submit(std::move(request));
     }
     DocumentReader const& documents() const override { return *documents_; }
+    Result<void> read(Sequence from, Journal::Visitor const& visit) const override {
+        return journal_->read(from, Journal::Payloads::without, visit);
+    }
+    Result<void> drop_payloads(std::vector<PayloadPlace> const& places) override {
+        return journal_->drop_payloads(places);
+    }
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override {
         FLORIN_TRY(auto const stored, journal_->payload(sequence, index));
         if (!stored) {

@@ -58,6 +58,12 @@ public:
     virtual Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index)
         const = 0;
 
+    // Records from `from` on, without their payloads, until the visitor answers false or the head
+    // is reached.
+    virtual Result<void> read(Sequence from, Journal::Visitor const& visit) const = 0;
+    // Forgets bodies, for ever; see Journal. What views hold of them stays there.
+    virtual Result<void> drop_payloads(std::vector<PayloadPlace> const& places) = 0;
+
     // Head of the committed chain.
     virtual Position head() const = 0;
     virtual std::array<unsigned char, 16> id() const = 0;

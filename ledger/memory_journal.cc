@@ -170,8 +170,10 @@ Result<std::optional<Payload>> MemoryJournal::payload(Sequence sequence, std::ui
     return records_[sequence - 1].payloads[index];
 }
 
-Result<void> MemoryJournal::drop_payload(Sequence sequence, std::uint32_t index) {
-    dropped_.insert({sequence, index});
+Result<void> MemoryJournal::drop_payloads(std::vector<PayloadPlace> const& places) {
+    for (PayloadPlace const& place : places) {
+        dropped_.insert({place.sequence, place.index});
+    }
     return {};
 }
 

@@ -56,7 +56,7 @@ public:
     Result<void> read(Sequence from, Payloads payloads, Visitor const& visit) const override;
     Result<Transfer> transfer(Sequence sequence, std::uint32_t index) const override;
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override;
-    Result<void> drop_payload(Sequence sequence, std::uint32_t index) override;
+    Result<void> drop_payloads(std::vector<PayloadPlace> const& places) override;
 
     // Every stored byte may be changed by a test.
     std::vector<EncodedRecord>& records() { return records_; }

@@ -219,6 +219,12 @@ std::vector<Setting> settings(Flow& s) {
         integer("authorisation_days", s.authorisation_days, 1, 365),
     };
 }
+std::vector<Setting> settings(Retention& s) {
+    return {
+        integer("replaced_hours", s.replaced_hours, 25, 24 * 365),
+        integer("events_days", s.events_days, 4, 3'650),
+    };
+}
 std::vector<Setting> settings(Connector& s) {
     Setting rail = choice("rail", s.rail, {"sandbox", "iso8583"});
     rail.is_required = true;
@@ -401,6 +407,7 @@ std::vector<std::string> sections_of(Mode mode) {
         "vault",
         "log",
         "flow",
+        "retention",
         "settlement",
         "connector",
         "merchant",
@@ -443,6 +450,7 @@ std::vector<Setting> section_settings(Config& config, std::string const& name) {
            : name == "vault"         ? settings(config.vault)
            : name == "log"           ? settings(config.log)
            : name == "settlement"    ? settings(config.settlement)
+           : name == "retention"     ? settings(config.retention)
                                      : settings(config.flow);
 }
 

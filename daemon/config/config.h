@@ -67,6 +67,11 @@ struct Flow {
     std::int64_t retry_most_ms = 300'000;
     std::int64_t authorisation_days = 7;
 };
+// For how long bodies are kept that are not needed any more (docs/data-directory.md).
+struct Retention {
+    std::int64_t replaced_hours = 26;
+    std::int64_t events_days = 30;
+};
 struct Connector {
     std::string name;
     std::string rail;  // sandbox, iso8583
@@ -104,6 +109,7 @@ struct Config {
     VaultSettings vault;
     Log log;
     Flow flow;
+    Retention retention;
     std::vector<Connector> connectors;
     std::vector<Merchant> merchants;
     Settlement settlement;

@@ -123,10 +123,10 @@ void Payments::complete(
     );
     std::uint64_t const version = stored && *stored ? (*stored)->version : 0;
     change.put(caller.idempotency_key, key, version);
-    constexpr std::uint64_t kKeptNs = 24ULL * 3600 * 1'000'000'000;
+    std::uint64_t const kept_ns = parts_.options.idempotency_keep_s * 1'000'000'000;
     std::string const timer_key = caller.owner + '\0' + caller.idempotency_key;
     change.command.set_timers.push_back(
-        {.due_ns = parts_.ids.now_ns() + kKeptNs,
+        {.due_ns = parts_.ids.now_ns() + kept_ns,
          .kind = static_cast<std::uint16_t>(TimerKind::idempotency_expiry),
          .key = timer_key}
     );

@@ -75,6 +75,7 @@ struct FlowOptions {
     std::uint64_t retry_first_ms = 1'000;   // between sends of an advice or a reversal
     std::uint64_t retry_most_ms = 300'000;  // they double up to here
     std::uint64_t authorisation_days = 7;   // uncaptured for so long: given back
+    std::uint64_t idempotency_keep_s = 24ULL * 3600;  // of a completed key
     std::uint64_t stan_max = 999'999;       // field 11 is n6
 };
 

@@ -95,9 +95,9 @@ public:
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override {
         return log_.payload(sequence, index);
     }
-    Result<void> drop_payload(Sequence sequence, std::uint32_t index) override {
+    Result<void> drop_payloads(std::vector<PayloadPlace> const& places) override {
         FLORIN_TRY_VOID(must_write());
-        return log_.drop_payload(sequence, index);
+        return log_.drop_payloads(places);
     }
     Result<void> verify_files() const override {
         FLORIN_TRY_VOID(log_.verify_files());

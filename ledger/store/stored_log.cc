@@ -327,20 +327,29 @@ Result<std::optional<Payload>> StoredLog::payload(Sequence sequence, std::uint32
     return std::string{value.ToStringView().substr(1)};
 }
 
-Result<void> StoredLog::drop_payload(Sequence sequence, std::uint32_t index) {
-    FLORIN_TRY(auto const kept, payload(sequence, index));
-    if (!kept) {
+Result<void> StoredLog::drop_payloads(std::vector<PayloadPlace> const& places) {
+    rocksdb::WriteBatch batch;
+    for (PayloadPlace const& place : places) {
+        FLORIN_TRY(auto const kept, payload(place.sequence, place.index));
+        if (!kept) {
+            continue;
+        }
+        // A mark, so that a dropped payload is never mistaken for a lost one.
+        auto const status = batch.Put(
+            handle_->families[payload_family],
+            payload_key(place.sequence, place.index),
+            rocksdb::Slice{&kDropped, 1}
+        );
+        if (!status.ok()) {
+            return std::unexpected{rocks_error(status, name(place.sequence) + ": payload")};
+        }
+    }
+    if (batch.Count() == 0) {
         return {};
     }
-    // A mark, so that a dropped payload is never mistaken for a lost one.
-    auto const status = handle_->database->Put(
-        synced(),
-        handle_->families[payload_family],
-        payload_key(sequence, index),
-        rocksdb::Slice{&kDropped, 1}
-    );
+    auto const status = handle_->database->Write(synced(), &batch);
     if (!status.ok()) {
-        return std::unexpected{rocks_error(status, name(sequence) + ": dropping a payload")};
+        return std::unexpected{rocks_error(status, directory_.string() + ": dropping payloads")};
     }
     return {};
 }

@@ -60,7 +60,7 @@ public:
     ) const;
     Result<Transfer> transfer(Sequence sequence, std::uint32_t index) const;
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const;
-    Result<void> drop_payload(Sequence sequence, std::uint32_t index);
+    Result<void> drop_payloads(std::vector<PayloadPlace> const& places);
 
     // All or nothing, durable on return with `sync`. After an Error nobody knows what is on the
     // disk.

@@ -262,11 +262,9 @@ TEST_CASE_TEMPLATE(
     Journal& journal = holder.get();
     Lease const lease = must(journal.acquire(0));
     extend(journal, lease, 3, {.payloads = 3});
-    must(journal.drop_payload(2, 0));
-    must(journal.drop_payload(2, 2));
-    must(journal.drop_payload(2, 2));
-    must(journal.drop_payload(2, 7));  // never was
-    must(journal.drop_payload(9, 0));
+    must(journal.drop_payloads({{2, 0}, {2, 2}}));
+    must(journal.drop_payloads({{2, 2}, {2, 7}, {9, 0}}));  // again, and two that never were
+    must(journal.drop_payloads({}));
     CHECK_FALSE(must(journal.payload(2, 0)));
     CHECK(must(journal.payload(2, 1)) == "payload 1 of 2");
     CHECK_FALSE(must(journal.payload(2, 2)));

@@ -63,7 +63,7 @@ TEST_CASE("a journal keeps its id, its records and its epoch when it is opened a
     {
         auto const journal = must(open_journal(folder.path()));
         head = extend(*journal, must(journal->acquire(0)), 3, {.transfers = 40, .payloads = 1});
-        must(journal->drop_payload(2, 0));
+        must(journal->drop_payloads({{2, 0}}));
     }
     for (int round = 1; round <= 3; ++round) {
         auto const journal = must(LocalJournal::open(
@@ -314,7 +314,7 @@ TEST_CASE("reading only creates nothing, changes nothing and appends nothing") {
         CHECK(must(check_chain(*journal)) == 6);
         must(journal->verify_files());
         CHECK(refused(journal->acquire(1)).code == Errc::unsupported);
-        CHECK(refused(journal->drop_payload(1, 0)).code == Errc::unsupported);
+        CHECK(refused(journal->drop_payloads({{1, 0}})).code == Errc::unsupported);
         CHECK(must(journal->payload(1, 0)).has_value());
         Group const group = a_group(written.head, 1, 1);
         CHECK(

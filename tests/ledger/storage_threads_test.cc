@@ -60,7 +60,7 @@ TEST_CASE("readers of the journal see whole records up to a head that only grows
     std::thread two{reader};
     for (int i = 0; i < 60 || reads < 4; ++i) {
         extend(*journal, lease, 2, {.transfers = 40, .payloads = 2});
-        must(journal->drop_payload(static_cast<Sequence>(i) + 1, 0));
+        must(journal->drop_payloads({{static_cast<Sequence>(i) + 1, 0}}));
     }
     stop = true;
     one.join();

@@ -82,6 +82,10 @@ public:
     Result<std::optional<ledger::Payload>> payload(ledger::Sequence, std::uint32_t) const override {
         return std::nullopt;
     }
+    Result<void> read(ledger::Sequence, ledger::Journal::Visitor const&) const override {
+        return {};
+    }
+    Result<void> drop_payloads(std::vector<ledger::PayloadPlace> const&) override { return {}; }
     ledger::Position head() const override {
         ledger::Position position;
         position.sequence = 7;

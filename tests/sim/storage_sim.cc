@@ -68,8 +68,8 @@ public:
     Result<std::optional<Payload>> payload(Sequence sequence, std::uint32_t index) const override {
         return inner_.payload(sequence, index);
     }
-    Result<void> drop_payload(Sequence sequence, std::uint32_t index) override {
-        return inner_.drop_payload(sequence, index);
+    Result<void> drop_payloads(std::vector<PayloadPlace> const& places) override {
+        return inner_.drop_payloads(places);
     }
 
 private:

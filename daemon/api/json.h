@@ -1,0 +1,61 @@
+// JSON as answers and events need it: made from members in their order, and never read back.
+//
+//   Json const error = {{"type", "card_error"}, {"charge", nullptr}, {"tries", {{"count", 3}}}};
+//
+// A value is its own text on one line, so making one costs little more than writing it. Text is
+// escaped and always valid UTF-8; names are literals and need no escapes.
+// Thread rule: values.
+#pragma once
+
+#include "daemon/model/json_text.h"
+
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace florin::api {
+
+class Json {
+public:
+    struct Member;
+
+    Json(std::nullptr_t) : text_{"null"} {}
+    Json(std::string_view text) { model::append_json(text_, text); }
+    Json(std::string const& text) : Json{std::string_view{text}} {}
+    Json(char const* text) : Json{std::string_view{text}} {}
+    Json(std::integral auto value) { model::append_json(text_, value); }
+    Json(std::vector<std::string> const& texts);
+    Json(std::map<std::string, std::string> const& members);
+    // An object.
+    Json(std::initializer_list<Member> members);
+
+    static Json object();
+    static Json array();
+    // Text that is JSON already.
+    static Json raw(std::string text);
+
+    // To an object.
+    void add(std::string_view name, Json const& value);
+    // To an array.
+    void push_back(Json const& value);
+
+    std::string const& text() const& { return text_; }
+    std::string text() && { return std::move(text_); }
+    // With two spaces a level, for people.
+    std::string indented() const;
+
+private:
+    Json() = default;
+    std::string text_;
+};
+
+struct Json::Member {
+    std::string_view name;
+    Json value;
+};
+
+}  // namespace florin::api

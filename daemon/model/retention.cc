@@ -1,0 +1,11 @@
+#include "daemon/model/retention.h"
+
+#include "daemon/model/json_document.h"
+
+namespace florin::model {
+
+FLORIN_FIELDS(RetentionCursor, sequence)
+
+FLORIN_DOCUMENT(RetentionCursor)
+
+}  // namespace florin::model

@@ -1,0 +1,150 @@
+#include "daemon/retention/retention.h"
+
+#include "daemon/flow/store.h"
+#include "daemon/log/log.h"
+#include "daemon/model/retention.h"
+#include "ledger/record.h"
+
+#include <algorithm>
+#include <pthread.h>
+
+namespace florin::retention {
+namespace {
+
+using ledger::Sequence;
+
+// Small enough that a sweep is a short step, large enough that its sync is nothing.
+constexpr std::size_t kRecordsMax = 4'000;
+constexpr std::size_t kBodiesMax = 10'000;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
+
+}  // namespace
+
+Result<bool> Sweeper::is_replaced(ledger::DocumentWritten const& written) const {
+    FLORIN_TRY(auto const now, ledger_.documents().get(written.key));
+    return !now || now->version > written.version;
+}
+
+Result<void> Sweeper::collect(
+    Pass const& pass, Sequence sequence, ByteView effects, std::vector<ledger::PayloadPlace>& places
+) const {
+    ledger::EffectReader reader{effects};
+    while (!reader.at_end()) {
+        FLORIN_TRY(auto const effect, reader.next());
+        if (auto const* const written = std::get_if<ledger::DocumentWritten>(&effect)) {
+            auto const* const body = std::get_if<ledger::PayloadReference>(&written->body);
+            if (body == nullptr) {
+                continue;
+            }
+            FLORIN_TRY(bool const replaced, is_replaced(*written));
+            if (replaced) {
+                places.push_back({sequence, body->index});
+            }
+        } else if (auto const* const event = std::get_if<ledger::EventRecorded>(&effect);
+                   event != nullptr && pass.events) {
+            places.push_back({sequence, event->body.index});
+        }
+    }
+    return {};
+}
+
+Result<Sweeper::Swept> Sweeper::sweep(Pass const& pass, std::uint64_t now_ns) {
+    FLORIN_TRY(
+        auto cursor,
+        flow::load<model::RetentionCursor>(ledger_.documents(), model::kRetentionOwner, pass.name)
+    );
+    auto at = cursor.value_or(flow::Stored<model::RetentionCursor>{});
+    std::uint64_t const keep_ns = pass.keep_s * kNsPerSecond;
+    std::uint64_t const before_ns = now_ns > keep_ns ? now_ns - keep_ns : 0;
+    std::vector<ledger::PayloadPlace> places;
+    std::size_t records = 0;
+    Sequence last = at.value.sequence;
+    Swept swept{.is_done = true};
+    auto const visit = [&](ledger::Journal::StoredRecord const& record) -> Result<bool> {
+        FLORIN_TRY(auto const header, ledger::decode_header(record.header));
+        if (header.time >= before_ns) {
+            return false;
+        }
+        if (records >= kRecordsMax || places.size() >= kBodiesMax) {
+            swept.is_done = false;
+            return false;
+        }
+        FLORIN_TRY_VOID(collect(pass, header.sequence, record.effects, places));
+        ++records;
+        last = header.sequence;
+        return true;
+    };
+    if (at.value.sequence < ledger_.head().sequence) {
+        FLORIN_TRY_VOID(ledger_.read(at.value.sequence + 1, visit));
+    }
+    // A step that found nothing is not worth a record: its cursor stays and goes on from here soon.
+    if (places.empty() && records < kRecordsMax / 2) {
+        return swept;
+    }
+    FLORIN_TRY_VOID(ledger_.drop_payloads(places));
+    swept.dropped = places.size();
+    flow::Change change{model::kRetentionOwner};
+    at.value.sequence = last;
+    change.put(pass.name, at);
+    FLORIN_TRY(auto const answer, ledger_.call(std::move(change.command)));
+    auto const& receipt = std::get<ledger::Receipt>(answer);
+    if (!receipt.committed()) {
+        return fail(
+            Errc::conflict,
+            std::string{"the retention cursor was refused: "} +
+                std::string{status_name(receipt.status)}
+        );
+    }
+    return swept;
+}
+
+Result<Sweeper::Swept> Sweeper::sweep(std::uint64_t now_ns) {
+    Pass const replaced{.name = "replaced", .keep_s = options_.replaced_s, .events = false};
+    Pass const old{.name = "old", .keep_s = options_.events_s, .events = true};
+    FLORIN_TRY(Swept const soon, sweep(replaced, now_ns));
+    FLORIN_TRY(Swept const late, sweep(old, now_ns));
+    return Swept{.dropped = soon.dropped + late.dropped, .is_done = soon.is_done && late.is_done};
+}
+
+Retention::Retention(ledger::Ledger& ledger, Clock const& clock, Options options)
+    : sweeper_{ledger, options},
+      clock_{clock},
+      interval_{static_cast<std::int64_t>(options.interval_ms)} {}
+
+void Retention::start() {
+    thread_ = std::thread{[this] { run(); }};
+    pthread_setname_np(thread_.native_handle(), "florin-keep");
+}
+
+void Retention::stop() {
+    {
+        std::lock_guard const lock{mutex_};
+        stopping_ = true;
+        wake_.notify_one();
+    }
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void Retention::run() {
+    // Between two steps others get their turn at the disk.
+    constexpr std::chrono::milliseconds kPause{20};
+    std::unique_lock lock{mutex_};
+    while (!stopping_) {
+        lock.unlock();
+        auto const swept = sweeper_.sweep(clock_.wall_ns());
+        if (swept) {
+            dropped_ += swept->dropped;
+        } else if (swept.error().code != Errc::closed && swept.error().code != Errc::overloaded) {
+            log::error("retention.failed", {{"what", swept.error().context}});
+        }
+        bool const is_done = !swept || swept->is_done;
+        lock.lock();
+        wake_.wait_for(lock, is_done ? interval_ : std::min(kPause, interval_), [this] {
+            return stopping_;
+        });
+    }
+}
+
+}  // namespace florin::retention
