@@ -176,6 +176,8 @@ public:
     }
 
     Payments& payments() { return *payments_; }
+    LedgerClient& client() { return *client_; }
+    model::IdMaker& ids() { return ids_; }
     ledger::DocumentReader const& documents() const { return ledger_->documents(); }
     Caller caller(std::string key = {}) const {
         return {
