@@ -139,6 +139,9 @@ public:
         Caller caller, model::PaymentMethod method, Done done
     );
 
+    // From the next payment on; routing.h decides on them.
+    void set_routes(model::Mode mode, ModeRoutes routes);
+
     // Takes up what a crash left open: call once, before serving.
     boost::asio::awaitable<Result<void>> recover();
     // Fires timers until stop(); one coroutine.
@@ -336,6 +339,7 @@ private:
     void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
 
     Parts parts_;
+    mutable std::mutex routes_mutex_;  // guards parts_.routes
     std::atomic<bool> stopping_ = false;
     mutable std::mutex driving_mutex_;
     std::set<std::string> driving_;
