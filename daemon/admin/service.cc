@@ -99,6 +99,11 @@ Reply error_reply(std::string_view code, std::string_view message, int status) {
     return reply(body, status);
 }
 
+Answer as_reply(asio::awaitable<Result<std::string>> work) {
+    FLORIN_CO_TRY(std::string body, co_await std::move(work));
+    co_return Reply{std::move(body)};
+}
+
 Rows all_rows() {
     using http::Method;
     Rows rows{

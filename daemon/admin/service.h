@@ -83,6 +83,8 @@ struct Call {
 // An Error becomes the status that its code has. The call lives until the answer is there.
 using Answer = boost::asio::awaitable<Result<Reply>>;
 using Endpoint = std::function<Answer(Call& call)>;
+// For what answers JSON text.
+Answer as_reply(boost::asio::awaitable<Result<std::string>> work);
 
 struct Row {
     http::Method method;

@@ -101,8 +101,8 @@ Answer batch(Call& call) {
     if (!found) {
         co_return fail(Errc::not_found, "no such batch: " + api::redacted(id));
     }
-    FLORIN_CO_TRY(std::string body, whole_batch(settlement, *found));
-    co_return Reply{std::move(body)};
+    FLORIN_CO_TRY(std::string whole, whole_batch(settlement, *found));
+    co_return Reply{std::move(whole)};
 }
 
 }  // namespace

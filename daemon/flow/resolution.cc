@@ -181,9 +181,8 @@ asio::awaitable<Result<Resolution>> Resolutions::propose(
     resolutions.push_back(made);
     Change change{owner};
     change.put(attempt_id, all);
-    FLORIN_CO_TRY_VOID(
-        co_await ledger_.commit(std::move(change.command), "a proposal for " + attempt_id)
-    );
+    std::string const what = "a proposal for " + attempt_id;
+    FLORIN_CO_TRY_VOID(co_await ledger_.commit(std::move(change.command), what));
     log_step("resolution.proposed", attempt_id, made);
     co_return made;
 }
@@ -242,9 +241,8 @@ asio::awaitable<Result<Resolution>> Resolutions::withdraw(
     Resolution const withdrawn = *resolution;
     Change change{owner};
     change.put(attempt_id, all);
-    FLORIN_CO_TRY_VOID(
-        co_await ledger_.commit(std::move(change.command), "withdrawing " + resolution_id)
-    );
+    std::string const what = "withdrawing " + resolution_id;
+    FLORIN_CO_TRY_VOID(co_await ledger_.commit(std::move(change.command), what));
     log_step("resolution.withdrawn", attempt_id, withdrawn);
     co_return withdrawn;
 }

@@ -79,9 +79,8 @@ asio::awaitable<Result<Route>> Routing::set(std::string connector, Wish wish, Pe
     setting.value.changed = parts_.ids.now_s();
     Change change{owner};
     change.put(connector, setting);
-    FLORIN_CO_TRY_VOID(
-        co_await parts_.ledger.commit(std::move(change.command), "the setting of " + connector)
-    );
+    std::string const what = "the setting of " + connector;
+    FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), what));
     FLORIN_CO_TRY_VOID(apply());
     log::warn(
         "route.changed",

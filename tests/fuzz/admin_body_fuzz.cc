@@ -7,9 +7,10 @@
 #include "daemon/api/redact.h"
 #include "ledger/base/check.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 
 namespace florin::admin {
