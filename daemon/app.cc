@@ -4,6 +4,7 @@
 #include "connectors/sandbox/connector.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/keys.h"
+#include "daemon/api/openapi.h"
 #include "daemon/api/service.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
@@ -117,6 +118,7 @@ public:
         auto recovered =
             asio::co_spawn(background_->executor(), payments_->recover(), asio::use_future);
         FLORIN_TRY_VOID(recovered.get());
+        resolutions_ = std::make_unique<flow::Resolutions>(*client_, *payments_, ids_);
         FLORIN_TRY_VOID(make_modes());
         retention_ = std::make_unique<retention::Retention>(*ledger_, clock_, plan_.retention);
         retention_->start();
@@ -144,14 +146,22 @@ public:
         std::map<std::string, admin::ModeParts, std::less<>> modes;
         for (auto& [mode, parts] : modes_) {
             modes.emplace(
-                model::mode_name(mode), admin::ModeParts{*parts.settlement, *parts.reconciliation}
+                model::mode_name(mode),
+                admin::ModeParts{mode, *parts.settlement, *parts.reconciliation, *parts.routing}
             );
         }
-        admin_ = std::make_unique<admin::Service>(admin::Service::Parts{
+        admin_ = std::make_unique<admin::Service>(admin::Services{
             .ledger = *client_,
+            .vault = *vault_,
+            .resolutions = *resolutions_,
+            .ids = ids_,
             .key_pepper = key_pepper_,
             .background = background_->executor(),
             .modes = std::move(modes),
+            .data_dir = plan_.data_dir,
+            .version = FLORIN_VERSION,
+            .started_s = ids_.now_s(),
+            .attempts_driving = [this] { return payments_->driving(); },
         });
         bool const shares_port = !plan_.admin_listen;
         handler_ = [this, shares_port](http::Request request) {
@@ -272,8 +282,10 @@ public:
         return {};
     }
 
-    Result<std::string> new_key(std::string const& kind, std::string const& merchant) override {
-        auto made = api::make_key(ids_, key_pepper_, kind, merchant, Mode::test, "dev");
+    Result<std::string> new_key(
+        std::string const& kind, std::string const& merchant, std::string const& name
+    ) override {
+        auto made = api::make_key(ids_, key_pepper_, kind, merchant, Mode::test, name);
         flow::Change change{api::kKeyOwner};
         change.put(made.document.id, made.document, 0);
         FLORIN_TRY_VOID(seed(std::move(change.command)));
@@ -324,6 +336,9 @@ private:
             if (each.priority >= 0) {
                 routes.by_priority.push_back(connectors_.back().get());
             }
+            priorities_[each.mode == "live" ? Mode::live : Mode::test].emplace_back(
+                connectors_.back().get(), each.priority
+            );
         }
         return {};
     }
@@ -357,6 +372,14 @@ private:
                 }
             }
             ModeObjects& made = modes_[mode];
+            made.routing = std::make_unique<flow::Routing>(flow::Routing::Parts{
+                .ledger = *client_,
+                .payments = *payments_,
+                .ids = ids_,
+                .mode = mode,
+                .connectors = priorities_[mode],
+            });
+            FLORIN_TRY_VOID(made.routing->load());
             made.settlement =
                 std::make_unique<settlement::Settlement>(settlement::Settlement::Parts{
                     .ledger = *client_,
@@ -436,6 +459,11 @@ private:
         if (admin && is_admin) {
             co_return co_await admin_->handle(std::move(request));
         }
+        if (api && request.method == http::Method::get && request.path == "/v1/openapi.json") {
+            http::Response response;
+            response.body = api::openapi_text();
+            co_return response;
+        }
         if (api) {
             co_return co_await service_->handle(std::move(request));
         }
@@ -490,11 +518,14 @@ private:
     std::unique_ptr<IoThread> background_;
     std::vector<std::unique_ptr<connectors::Connector>> connectors_;
     std::map<Mode, flow::Payments::ModeRoutes> routes_;
+    std::map<Mode, std::vector<std::pair<connectors::Connector*, std::int64_t>>> priorities_;
     std::unique_ptr<flow::Payments> payments_;
     std::unique_ptr<retention::Retention> retention_;
+    std::unique_ptr<flow::Resolutions> resolutions_;
     struct ModeObjects {
         std::unique_ptr<settlement::Settlement> settlement;
         std::unique_ptr<recon::Reconciliation> reconciliation;
+        std::unique_ptr<flow::Routing> routing;
     };
     std::map<Mode, ModeObjects> modes_;
     std::future<void> timers_;

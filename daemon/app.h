@@ -68,7 +68,9 @@ public:
     // The merchants of the plan, in both modes; those that are there already stay as they are.
     virtual Result<void> seed_merchants() = 0;
     // A new key of test mode, stored as its hash; the text is not to be had again.
-    virtual Result<std::string> new_key(std::string const& kind, std::string const& merchant) = 0;
+    virtual Result<std::string> new_key(
+        std::string const& kind, std::string const& merchant, std::string const& name
+    ) = 0;
 
     virtual std::string url() const = 0;
     virtual std::uint16_t port() const = 0;

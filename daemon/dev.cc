@@ -118,6 +118,7 @@ Result<std::optional<DevState>> load_dev_state(fs::path const& data_dir) {
         state.secret_key = json.at("secret_key");
         state.publishable_key = json.at("publishable_key");
         state.admin_key = json.at("admin_key");
+        state.second_admin_key = json.value("second_admin_key", "");
         state.port = json.at("port");
         state.iso8583 = json.at("iso8583");
         return state;
@@ -132,6 +133,7 @@ Result<void> save_dev_state(fs::path const& data_dir, DevState const& state) {
         {"secret_key", state.secret_key},
         {"publishable_key", state.publishable_key},
         {"admin_key", state.admin_key},
+        {"second_admin_key", state.second_admin_key},
         {"port", state.port},
         {"iso8583", state.iso8583},
     };

@@ -31,6 +31,7 @@ Result<crypto::KeyRing> ensure_key_file(std::filesystem::path const& file, crypt
 // D/dev.json.
 struct DevState {
     std::string merchant, secret_key, publishable_key, admin_key;
+    std::string second_admin_key;  // another person's
     std::uint16_t port = 0;
     std::string iso8583;
 };

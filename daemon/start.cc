@@ -94,9 +94,13 @@ Result<void> start_dev(App& app, DevOptions const& options) {
     FLORIN_TRY_VOID(app.seed_merchants());
     state.merchant = "acct_dev";
     if (!known) {
-        FLORIN_TRY(state.secret_key, app.new_key("secret", state.merchant));
-        FLORIN_TRY(state.publishable_key, app.new_key("publishable", state.merchant));
-        FLORIN_TRY(state.admin_key, app.new_key("admin", ""));
+        FLORIN_TRY(state.secret_key, app.new_key("secret", state.merchant, "dev"));
+        FLORIN_TRY(state.publishable_key, app.new_key("publishable", state.merchant, "dev"));
+        FLORIN_TRY(state.admin_key, app.new_key("admin", "", "dev"));
+    }
+    if (state.second_admin_key.empty()) {
+        // What takes two persons can be tried too.
+        FLORIN_TRY(state.second_admin_key, app.new_key("admin", "", "second"));
     }
     auto served = app.serve();
     if (!served && options.listen.port == 0 && wished != 0) {

@@ -1,47 +1,112 @@
-// The operators' API under /admin/v1: JSON in, JSON out, for whoever has an admin key.
+// The operators' API under /admin/v1: JSON in, JSON out, for whoever has an admin key with the
+// right.
 //
-//   GET  /admin/v1                               what there is: {"modes":["test"]}
-//   POST /admin/v1/:mode/settlement/runs         starts one: {"job":"settlement-1"}
-//   GET  /admin/v1/:mode/settlement/batches      newest first
-//   GET  /admin/v1/:mode/settlement/batches/:id  with its payouts
-//   POST /admin/v1/:mode/recon/imports           begins or goes on with a statement
-//   POST /admin/v1/:mode/recon/lines             {"statement":{…},"lines":[…]}
-//   POST /admin/v1/:mode/recon/completions       {"statement":{…}}
-//   POST /admin/v1/:mode/recon/runs              starts one
-//   GET  /admin/v1/:mode/recon/breaks            open ones; /recon/breaks/all with the resolved
-//   GET  /admin/v1/jobs/:id                      {"state":"running"|"done"|"failed", …}
+// This is the frame: authentication, rights, routing, errors. The endpoints are in one file for
+// each resource, which adds its rows to the table:
+//   settlement.cc  payouts               recon.cc    statements, runs, breaks
+//   ledger.cc      accounts, transfers   attempts.cc what was tried at banks, and what became of it
+//   routes.cc      which bank is tried   journal.cc  position and health
+// Each row names its resource and how far a key's right must go (api/rights.h). What the API looks
+// like from outside is in openapi/*.json, one for each of these files; tests/admin compares the
+// rows with it.
 //
-// An error is {"error":{"code":…,"message":…}} with the code of ledger/base/result.h.
-// Thread rule: handle() on any io thread; the work is done on the background executor.
+// An error is {"error":{"code":…,"message":…}}; codes are those of ledger/base/result.h, and
+// unauthenticated (401: no sound admin key), forbidden (403: the key has no right to this).
+// Thread rule: handle() on any io thread; endpoints run on the background executor.
 #pragma once
 
 #include "daemon/admin/jobs.h"
+#include "daemon/api/rights.h"
+#include "daemon/flow/resolution.h"
+#include "daemon/flow/routing.h"
 #include "daemon/http/router.h"
 #include "daemon/recon/reconciliation.h"
 #include "daemon/settlement/settlement.h"
 #include "ledger/base/secret.h"
 
+#include <nlohmann/json_fwd.hpp>
+
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace florin::admin {
 
 // What one mode has.
 struct ModeParts {
+    model::Mode mode;
     settlement::Settlement& settlement;
     recon::Reconciliation& reconciliation;
+    flow::Routing& routing;
 };
+
+// What endpoints work with. Everything outlives the service.
+struct Services {
+    LedgerClient& ledger;
+    vault::Vault& vault;
+    flow::Resolutions& resolutions;
+    model::IdMaker& ids;
+    KeyBytes const& key_pepper;
+    boost::asio::any_io_executor background;
+    std::map<std::string, ModeParts, std::less<>> modes;  // "test", "live"
+    std::filesystem::path data_dir;
+    std::string version;
+    std::int64_t started_s = 0;  // seconds since 1970
+    std::function<std::size_t()> attempts_driving;
+};
+
+struct Reply {
+    std::string body;
+    int status = 200;
+};
+// As text, with line breaks.
+Reply reply(nlohmann::ordered_json const& body, int status = 200);
+// {"error":{"code":…,"message":…}}
+Reply error_reply(std::string_view code, std::string_view message, int status);
+
+// One authenticated request. `mode` is set where the path has :mode.
+struct Call {
+    Services& services;
+    Jobs& jobs;
+    http::Request const& request;
+    http::PathParameters const& path;
+    model::ApiKey const& key;
+    ModeParts* mode = nullptr;
+
+    std::string const& id(std::string_view name = "id") const { return path.find(name)->second; }
+    flow::Person person() const { return {.name = key.name, .key_id = key.id}; }
+    ledger::DocumentReader const& documents() const { return services.ledger.documents(); }
+};
+
+// An Error becomes the status that its code has. The call lives until the answer is there.
+using Answer = boost::asio::awaitable<Result<Reply>>;
+using Endpoint = std::function<Answer(Call& call)>;
+// For what answers JSON text.
+Answer as_reply(boost::asio::awaitable<Result<std::string>> work);
+
+struct Row {
+    http::Method method;
+    std::string path;      // "/admin/v1/:mode/attempts/:id"
+    std::string resource;  // what the key needs a right to; empty: any admin key
+    api::Access access;
+    Endpoint endpoint;
+};
+using Rows = std::vector<Row>;
+
+void add_attempts(Rows& rows);
+void add_journal(Rows& rows);
+void add_ledger(Rows& rows);
+void add_recon(Rows& rows);
+void add_routes(Rows& rows);
+void add_settlement(Rows& rows);
+// Every row there is, in the order in which paths are looked up.
+Rows all_rows();
 
 class Service {
 public:
-    struct Parts {
-        LedgerClient& ledger;
-        KeyBytes const& key_pepper;
-        boost::asio::any_io_executor background;
-        std::map<std::string, ModeParts, std::less<>> modes;  // "test", "live"
-    };
-    explicit Service(Parts parts);
+    explicit Service(Services services);
 
     // Everything under /admin/v1.
     boost::asio::awaitable<http::Response> handle(http::Request request);
@@ -49,31 +114,13 @@ public:
     void wait() { jobs_.wait(); }
 
 private:
-    // One authenticated request.
-    struct Call {
-        http::Request const& request;
-        http::PathParameters const& path;
-        ModeParts* mode = nullptr;
-    };
-    using Answer = boost::asio::awaitable<Result<std::string>>;
-    using Endpoint = Answer (Service::*)(Call call);
+    Result<model::ApiKey> authenticate(http::Request const& request) const;
+    boost::asio::awaitable<Result<Reply>> run(Row const& row, Call call);
 
-    Result<void> authenticate(http::Request const& request) const;
-    Answer overview(Call call);
-    Answer job(Call call);
-    Answer start_settlement(Call call);
-    Answer batches(Call call);
-    Answer batch(Call call);
-    Answer begin_import(Call call);
-    Answer add_lines(Call call);
-    Answer complete_import(Call call);
-    Answer start_reconciliation(Call call);
-    Answer open_breaks(Call call);
-    Answer all_breaks(Call call);
-
-    Parts parts_;
+    Services services_;
     Jobs jobs_;
-    http::Router<Endpoint> routes_;
+    Rows rows_;
+    http::Router<Row const*> routes_;
 };
 
 }  // namespace florin::admin

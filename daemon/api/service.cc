@@ -99,13 +99,17 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
 
 }  // namespace
 
-Service::Service(Services services) : services_{std::move(services)} {
-    add_payment_intents(routes_);
-    add_payment_methods(routes_);
-    add_charges(routes_);
-    add_refunds(routes_);
-    add_balance(routes_);
+Routes all_routes() {
+    Routes routes;
+    add_payment_intents(routes);
+    add_payment_methods(routes);
+    add_charges(routes);
+    add_refunds(routes);
+    add_balance(routes);
+    return routes;
 }
+
+Service::Service(Services services) : services_{std::move(services)}, routes_{all_routes()} {}
 
 ApiResult<flow::Caller> Service::authenticate(http::Request const& request) const {
     auto const header = request.header("Authorization");

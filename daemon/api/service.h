@@ -46,6 +46,8 @@ void add_payment_methods(Routes& routes);
 void add_charges(Routes& routes);
 void add_refunds(Routes& routes);
 void add_balance(Routes& routes);
+// All of them.
+Routes all_routes();
 
 class Service {
 public:

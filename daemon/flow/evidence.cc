@@ -128,6 +128,10 @@ void refresh_evidence(Attempt& attempt, Evidence const& evidence) {
     }
 }
 
+bool is_decided_by_operators(Attempt const& attempt) {
+    return said_by(attempt, "operator") != Verdict::open;
+}
+
 bool needs_another_reversal(Attempt const& attempt) {
     auto const reversals =
         std::ranges::count(attempt.evidence, "reversal_intent", &Evidence::source);

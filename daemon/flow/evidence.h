@@ -32,6 +32,9 @@ bool add_evidence(model::Attempt& attempt, model::Evidence const& evidence);
 // days does not grow the document.
 void refresh_evidence(model::Attempt& attempt, model::Evidence const& evidence);
 
+// Operators have decided what became of it.
+bool is_decided_by_operators(model::Attempt const& attempt);
+
 // An approval is known that came after the reversal's intent, and the only reversal there was is
 // not acknowledged as found and reversed: the bank may hold the payer's money. For an attempt whose
 // reversal is over.

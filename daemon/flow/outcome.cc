@@ -73,6 +73,21 @@ std::int64_t available_from(model::Merchant const& merchant, std::int64_t now_s)
                                            : (now_s / kDay + merchant.availability_days) * kDay;
 }
 
+// Operators decided one thing and the bank says another: somebody has to look at it.
+void warn_of_contradiction(Attempt const& attempt, Reply const& reply) {
+    bool const denies = attempt.state == "approved" && reply.outcome == Outcome::declined;
+    bool const affirms = attempt.state == "declined" && reply.outcome == Outcome::approved;
+    if (is_decided_by_operators(attempt) && (denies || affirms)) {
+        log::error(
+            "attempt.contradicts_operators",
+            {{"attempt", attempt.id},
+             {"decided", attempt.state},
+             {"bank", connectors::outcome_name(reply.outcome)},
+             {"code", reply.response_code}}
+        );
+    }
+}
+
 std::uint64_t retry_ms(FlowOptions const& options, std::int64_t sends) {
     std::uint64_t delay = options.retry_first_ms;
     for (std::int64_t i = 1; i < sends && delay < options.retry_most_ms; ++i) {
@@ -119,7 +134,8 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
     model::Evidence evidence,
     Reply reply,
     Waiter* waiter,
-    connectors::Connector* other
+    connectors::Connector* other,
+    Also const* also
 ) {
     bool is_timer_missing = false;
     for (int tries = 0; tries < kTriesMax; ++tries) {
@@ -135,6 +151,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         attempt.stan = stan_of(attempt);
         Next next;
         Change change{owner};
+        if (also != nullptr) {
+            FLORIN_CO_TRY_VOID((*also)(attempt, change));
+        }
         bool const is_reply = evidence.source == "reply";
         bool const is_repeatable =
             attempt.operation != "authorise" && is_reply &&
@@ -160,14 +179,19 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             if (attempt.operation == "authorise") {
                 outcome_of_authorisation(payment, verdict, reply, change, next);
             } else if (attempt.operation == "capture") {
-                outcome_of_capture(payment, verdict, reply, change);
+                outcome_of_capture(payment, verdict, change, next);
             } else if (attempt.operation == "refund") {
                 outcome_of_refund(payment, verdict, reply, change);
             } else {
-                outcome_of_void(payment, reply, change, next);
+                outcome_of_void(payment, verdict, reply, change, next);
             }
-        } else if (attempt.state == "reversed" && needs_another_reversal(attempt)) {
-            start_reversal(payment, "late_approval", change, next);
+        } else {
+            warn_of_contradiction(attempt, reply);
+            // Declined after a reversal was sent: so operators decided.
+            bool const is_given_up = attempt.state == "reversed" || attempt.state == "declined";
+            if (is_given_up && needs_another_reversal(attempt)) {
+                start_reversal(payment, "late_approval", change, next);
+            }
         }
         // The waiting request gets the first outcome; what follows at once has its own.
         bool const is_followed = !next.capture_attempt.empty() || !next.authorise_attempt.empty();
@@ -190,7 +214,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (payment.refund) {
             change.put(payment.refund->value.id, *payment.refund);
         }
-        if (payment.original && attempt.operation == "void") {
+        if (payment.changes_original) {
             change.put(payment.original->value.id, *payment.original);
         }
         if (is_timer_missing) {
@@ -243,10 +267,18 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
 }
 
 asio::awaitable<Result<void>> Payments::take_evidence(
-    std::string owner, std::string attempt_id, model::Evidence evidence
+    std::string owner, std::string attempt_id, model::Evidence evidence, Also also
 ) {
     FLORIN_CO_TRY(Case const payment, load_case(owner, attempt_id));
     Attempt const& attempt = payment.attempt.value;
+    bool const needs_reversal = attempt.operation == "capture" && evidence.outcome == "declined";
+    if (needs_reversal && connector_named(attempt.connector) == nullptr) {
+        co_return fail(
+            Errc::conflict,
+            "connector " + attempt.connector +
+                " is not configured: what it authorised cannot be given back"
+        );
+    }
     Reply reply{
         .outcome = evidence.outcome == "approved"   ? Outcome::approved
                    : evidence.outcome == "declined" ? Outcome::declined
@@ -259,7 +291,13 @@ asio::awaitable<Result<void>> Payments::take_evidence(
     FLORIN_CO_TRY(
         Next const next,
         co_await note(
-            std::move(owner), std::move(attempt_id), std::move(evidence), std::move(reply), nullptr
+            std::move(owner),
+            std::move(attempt_id),
+            std::move(evidence),
+            std::move(reply),
+            nullptr,
+            nullptr,
+            also ? &also : nullptr
         )
     );
     drive_in_background(payment.owner, next);
@@ -320,7 +358,10 @@ void Payments::outcome_of_authorisation(
         case Verdict::approved: authorised(payment, reply, change, next); break;
         case Verdict::declined:
         case Verdict::not_sent: not_authorised(payment, verdict, reply, change); break;
-        case Verdict::reversed: given_back(payment, change); break;
+        case Verdict::reversed:
+            given_back(payment, change);
+            close_attempt(payment.attempt, "reversed", change);
+            break;
         case Verdict::open:
         case Verdict::pending: payment.attempt.value.state = "pending"; break;
         case Verdict::unknown:
@@ -508,11 +549,23 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
     announce(payment, "payment_intent.succeeded", change);
 }
 
-void Payments::outcome_of_capture(
-    Case& payment, Verdict verdict, Reply const& reply, Change& change
-) {
+// The bank will not book this capture: operators say so, and nobody else can. What it authorised is
+// given back, and the payment fails when the bank has acknowledged that.
+void Payments::not_captured(Case& payment, Change& change, Next& next) {
+    FLORIN_CHECK(payment.original.has_value(), "a capture has its authorisation");
+    close_attempt(payment.attempt, "declined", change);
+    std::swap(payment.attempt, *payment.original);
+    start_reversal(payment, "capture_declined", change, next);
+    std::swap(payment.attempt, *payment.original);
+    payment.changes_original = true;
+}
+
+void Payments::outcome_of_capture(Case& payment, Verdict verdict, Change& change, Next& next) {
     Attempt& attempt = payment.attempt.value;
-    static_cast<void>(reply);
+    if (verdict == Verdict::declined && is_decided_by_operators(attempt)) {
+        not_captured(payment, change, next);
+        return;
+    }
     if (verdict != Verdict::approved) {
         // An advice is repeated until it is answered, whatever the bank says meanwhile.
         attempt.state = "unknown";
@@ -567,12 +620,20 @@ void Payments::outcome_of_refund(
 }
 
 // What a bank said to a reversal goes into the authorisation's evidence: that decides.
-void Payments::outcome_of_void(Case& payment, Reply const& reply, Change& change, Next& next) {
+// What operators decided about the reversal goes there too.
+void Payments::outcome_of_void(
+    Case& payment, Verdict verdict, Reply const& reply, Change& change, Next& next
+) {
     Attempt& attempt = payment.attempt.value;
     FLORIN_CHECK(payment.original.has_value(), "a reversal has its original");
+    payment.changes_original = true;
     Attempt& original = payment.original->value;
     bool const is_not_found = reply.response_code == connectors::iso8583::kOriginalNotFound;
-    if (reply.outcome == Outcome::approved || is_not_found) {
+    // No bank says "reversed" of a reversal itself.
+    bool const is_decided = verdict == Verdict::reversed;
+    if (is_decided) {
+        add_evidence(original, attempt.evidence.back());
+    } else if (reply.outcome == Outcome::approved || is_not_found) {
         add_evidence(
             original,
             {.source = "reversal_ack",
@@ -584,18 +645,19 @@ void Payments::outcome_of_void(Case& payment, Reply const& reply, Change& change
         );
     }
     // A reversal for a late approval stands for itself: that the one before it found nothing proves
-    // nothing about what came after.
-    bool const is_over = attempt.reason == "late_approval"
-                             ? is_reversal_over(original, attempt.id)
-                             : verdict_of(original) == Verdict::reversed;
+    // nothing about what came after. Operators may have decided on the authorisation meanwhile.
+    bool const is_over =
+        attempt.reason == "late_approval"
+            ? is_decided || is_reversal_over(original, attempt.id)
+            : verdict_of(original) == Verdict::reversed || is_decided_by_operators(original);
     if (!is_over) {
         attempt.state = "unknown";
         set_retry(attempt, change);
         return;
     }
     close_attempt(payment.attempt, "approved", change);
-    if (original.state == "reversed") {
-        return;  // given back before; this was for a late approval
+    if (original.state == "reversed" || original.state == "declined") {
+        return;  // given back before: this was for a late approval, or operators were faster
     }
     // The authorisation's own case, with this change.
     bool const is_open = original.closed == 0;

@@ -344,19 +344,30 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     );
 }
 
+void Payments::set_routes(model::Mode mode, ModeRoutes routes) {
+    std::lock_guard const lock{routes_mutex_};
+    parts_.routes.insert_or_assign(mode, std::move(routes));
+}
+
 // By priority, or the one that the payment names.
 ApiResult<Payments::Routes> Payments::routes_for(
     model::PaymentIntent const& intent, model::Mode mode
 ) const {
-    auto const found = parts_.routes.find(mode);
-    ModeRoutes const routes = found == parts_.routes.end() ? ModeRoutes{} : found->second;
+    ModeRoutes routes;
+    {
+        std::lock_guard const lock{routes_mutex_};
+        auto const found = parts_.routes.find(mode);
+        routes = found == parts_.routes.end() ? ModeRoutes{} : found->second;
+    }
     auto const named = intent.metadata.find("florin_route");
     if (named == intent.metadata.end()) {
         if (routes.by_priority.empty()) {
-            return std::unexpected{api::internal_error(
-                "no route: no connector of mode " + std::string{model::mode_name(mode)} +
-                " is configured"
-            )};
+            log::error("route.none", {{"mode", model::mode_name(mode)}});
+            ApiError error;
+            error.http_status = 503;
+            error.type = api::ErrorType::api_error;
+            error.message = "No connector takes payments at the moment; try again.";
+            return std::unexpected{error};
         }
         return routes.by_priority;
     }

@@ -140,6 +140,9 @@ public:
         Caller caller, model::PaymentMethod method, Done done
     );
 
+    // From the next payment on; routing.h decides on them.
+    void set_routes(model::Mode mode, ModeRoutes routes);
+
     // Takes up what a crash left open: call once, before serving.
     boost::asio::awaitable<Result<void>> recover();
     // Fires timers until stop(); one coroutine.
@@ -150,11 +153,20 @@ public:
 
     void late_reply(connectors::LateReply reply) override;
 
-    // What somebody else than the connector says about an attempt: a line of a report. Does what
-    // follows from it before it returns. Nothing changes where it is known already.
+    // Looks at the attempt as it is when its evidence is about to be stored, may refuse, and adds
+    // to the same command. Called again where the command has to be made anew.
+    using Also = std::function<Result<void>(model::Attempt const& attempt, Change& change)>;
+    // What somebody else than the connector says about an attempt: a line of a report, operators.
+    // Does what follows from it before it returns. Nothing changes where it is known already, or
+    // where `also` refuses: its error is the answer.
+    boost::asio::awaitable<Result<void>> take_evidence(
+        std::string owner, std::string attempt_id, model::Evidence evidence, Also also
+    );
     boost::asio::awaitable<Result<void>> take_evidence(
         std::string owner, std::string attempt_id, model::Evidence evidence
-    );
+    ) {
+        return take_evidence(std::move(owner), std::move(attempt_id), std::move(evidence), Also{});
+    }
 
     // Attempts whose outcome is not final, for health and metrics.
     std::size_t driving() const;
@@ -169,6 +181,7 @@ private:
         Stored<model::Charge> charge;
         std::optional<Stored<model::Refund>> refund;
         std::optional<Stored<model::Attempt>> original;  // of a capture, void or refund
+        bool changes_original = false;                   // it is to be stored too
         model::Merchant merchant;
         model::PaymentMethod method;
 
@@ -257,7 +270,8 @@ private:
         model::Evidence evidence,
         connectors::Reply reply,
         Waiter* waiter,
-        connectors::Connector* other = nullptr
+        connectors::Connector* other = nullptr,
+        Also const* also = nullptr
     );
     void outcome_of_authorisation(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
@@ -275,15 +289,16 @@ private:
         Next& next
     );
     model::PaymentError fail_charge(Case& payment, Verdict verdict, connectors::Reply const& reply);
-    void outcome_of_capture(
-        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
-    );
+    void outcome_of_capture(Case& payment, Verdict verdict, Change& change, Next& next);
     void outcome_of_refund(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
-    void outcome_of_void(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
+    void outcome_of_void(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
+    );
     void given_back(Case& payment, Change& change);
     void captured(Case& payment, std::int64_t amount, Change& change);
+    void not_captured(Case& payment, Change& change, Next& next);
     void start_reversal(Case& payment, std::string reason, Change& change, Next& next);
     void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
     void set_retry(model::Attempt& attempt, Change& change) const;
@@ -325,6 +340,7 @@ private:
     void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
 
     Parts parts_;
+    mutable std::mutex routes_mutex_;  // guards parts_.routes
     std::atomic<bool> stopping_ = false;
     mutable std::mutex driving_mutex_;
     std::set<std::string> driving_;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace florin::http {
@@ -19,7 +20,16 @@ class Router {
 public:
     // "/v1/payment_intents/:id/confirm"
     void add(Method method, std::string_view pattern, Target target) {
-        routes_.push_back({method, split(pattern), std::move(target)});
+        routes_.push_back({method, std::string{pattern}, split(pattern), std::move(target)});
+    }
+
+    // What was added, in order.
+    std::vector<std::pair<Method, std::string>> patterns() const {
+        std::vector<std::pair<Method, std::string>> all;
+        for (Route const& route : routes_) {
+            all.emplace_back(route.method, route.pattern);
+        }
+        return all;
     }
 
     struct Match {
@@ -42,6 +52,7 @@ public:
 private:
     struct Route {
         Method method;
+        std::string pattern;
         std::vector<std::string> parts;
         Target target;
     };

@@ -44,6 +44,7 @@ enum class Kind : std::uint16_t {
     unmatched_line = 30,        // one for each statement line that nothing explains yet
     payout_reference = 31,      // what an acquirer says it pays together
     reported_transaction = 32,  // one for each attempt that an acquirer has reported
+    attempt_resolutions = 50,   // what operators decided about an attempt
 };
 
 // Test and live are separate worlds: part of every key.

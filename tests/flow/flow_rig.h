@@ -176,6 +176,11 @@ public:
     }
 
     Payments& payments() { return *payments_; }
+    LedgerClient& client() { return *client_; }
+    model::IdMaker& ids() { return ids_; }
+    vault::Vault& vault() { return *vault_; }
+    asio::any_io_executor executor() { return context_.get_executor(); }
+    std::filesystem::path data_dir() const { return folder_.path() / "data"; }
     ledger::DocumentReader const& documents() const { return ledger_->documents(); }
     Caller caller(std::string key = {}) const {
         return {

@@ -3,15 +3,15 @@
 // What is asserted: what the fast reader takes, the careful one takes too, and both read the same;
 // an error is one line of JSON without control characters.
 #include "ledger/base/check.h"
-#include "tools/florin/ledger_json.h"
-#include "tools/florin/ledger_json_fast.h"
+#include "ledger/json/fast_requests.h"
+#include "ledger/json/requests.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-namespace florin::tools {
+namespace florin::ledger {
 namespace {
 
 struct Same {
@@ -53,9 +53,9 @@ void read(std::string_view line) {
 }
 
 }  // namespace
-}  // namespace florin::tools
+}  // namespace florin::ledger
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-    florin::tools::read({reinterpret_cast<char const*>(data), size});
+    florin::ledger::read({reinterpret_cast<char const*>(data), size});
     return 0;
 }

@@ -18,6 +18,13 @@ bool is_open(json const& attempt) {
     return attempt.value("closed", std::int64_t{0}) == 0;
 }
 
+Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& data_dir) {
+    if (data_dir.empty()) {
+        return fail(Errc::malformed, "say what to read: --data-dir D, or --url URL of a daemon");
+    }
+    return ledger::LedgerReader::open(data_dir);
+}
+
 Result<json> parse(ledger::Document const& document) {
     json attempt = json::parse(document.body.value_or(""), nullptr, false);
     if (attempt.is_discarded() || !attempt.is_object()) {
@@ -29,7 +36,7 @@ Result<json> parse(ledger::Document const& document) {
 }  // namespace
 
 int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Format format) {
-    auto reader = ledger::LedgerReader::open(data_dir);
+    auto reader = open(data_dir);
     if (!reader) {
         return report_error(reader.error());
     }
@@ -76,7 +83,7 @@ int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Form
 int attempts_show(
     std::filesystem::path const& data_dir, std::string const& attempt_id, Format format
 ) {
-    auto reader = ledger::LedgerReader::open(data_dir);
+    auto reader = open(data_dir);
     if (!reader) {
         return report_error(reader.error());
     }

@@ -1,7 +1,11 @@
-// `florin attempts …`: what was tried at banks, by which identity, and what is known of it.
+// `florin attempts …`: what was tried at banks, by which identity, and what is known of it; and
+// what two persons decide where no bank can tell.
+//
+// attempts.cc reads a data directory by itself, attempts_daemon.cc asks a running daemon.
 // Thread rule: one thread.
 #pragma once
 
+#include "tools/florin/admin_client.h"
 #include "tools/florin/output.h"
 
 #include <filesystem>
@@ -13,6 +17,27 @@ namespace florin::tools {
 int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Format format);
 int attempts_show(
     std::filesystem::path const& data_dir, std::string const& attempt_id, Format format
+);
+
+// The same from a daemon.
+int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format);
+int attempts_show(DaemonOptions const& daemon, std::string const& attempt_id, Format format);
+
+// Proposes an outcome, or confirms what another person has proposed: whose the admin key is.
+int attempts_resolve(
+    DaemonOptions const& daemon,
+    std::string const& attempt_id,
+    std::string const& outcome,
+    std::string const& reason,
+    Format format
+);
+// "confirm" or "withdraw".
+int attempts_decide(
+    DaemonOptions const& daemon,
+    std::string const& attempt_id,
+    std::string const& resolution,
+    std::string const& verb,
+    Format format
 );
 
 }  // namespace florin::tools

@@ -1,8 +1,8 @@
 #include "tools/florin/export_books.h"
 
 #include "ledger/base/calendar.h"
+#include "ledger/json/flags.h"
 #include "tools/florin/export_names.h"
-#include "tools/florin/ledger_flags.h"
 
 #include <span>
 #include <unordered_map>
@@ -22,7 +22,7 @@ constexpr std::string_view kParts[] = {kPosted, kPendingDebits, kPendingCredits}
 
 using Tags = std::vector<std::pair<std::string_view, std::string>>;
 
-std::string names_of(std::uint16_t flags, FlagNames names) {
+std::string names_of(std::uint16_t flags, ledger::FlagNames names) {
     std::string text;
     for (std::size_t i = 0; i < names.size(); ++i) {
         if ((flags & (1U << i)) != 0) {
@@ -275,7 +275,7 @@ public:
         tags.emplace_back("ledger", std::to_string(account.ledger));
         tags.emplace_back("code", std::to_string(account.code));
         if (account.flags != 0) {
-            tags.emplace_back("flags", names_of(account.flags, kAccountFlags));
+            tags.emplace_back("flags", names_of(account.flags, ledger::kAccountFlags));
         }
         add_user_data(tags, account);
         std::string name = account_name(kind_, account);
@@ -298,7 +298,7 @@ public:
         };
         entry.tags.emplace_back("code", std::to_string(transfer.code));
         if (transfer.flags != 0) {
-            entry.tags.emplace_back("flags", names_of(transfer.flags, kTransferFlags));
+            entry.tags.emplace_back("flags", names_of(transfer.flags, ledger::kTransferFlags));
         }
         if (transfer.pending_id != 0) {
             entry.tags.emplace_back("pending_id", to_string(transfer.pending_id));
@@ -333,7 +333,9 @@ public:
             .tags = place_tags(place, expired.timestamp),
         };
         if (expired.pending_flags != 0) {
-            entry.tags.emplace_back("flags", names_of(expired.pending_flags, kTransferFlags));
+            entry.tags.emplace_back(
+                "flags", names_of(expired.pending_flags, ledger::kTransferFlags)
+            );
         }
         std::vector<Posting> postings;
         release(*debit, *credit, expired.amount, postings);

@@ -1,6 +1,6 @@
 #include "tools/florin/export_jsonl.h"
 
-#include "tools/florin/ledger_json_write.h"
+#include "ledger/json/answers.h"
 
 namespace florin::tools {
 namespace {
@@ -21,7 +21,7 @@ public:
         ByteOutput& output, std::array<unsigned char, 16> const& ledger_id, ledger::LedgerKind kind
     )
         : output_{output} {
-        ObjectWriter object{output_.buffer()};
+        ledger::ObjectWriter object{output_.buffer()};
         object.text("type", "ledger");
         object.number("format", 1);
         object.text("ledger_id", to_hex(view(ledger_id)));
@@ -31,7 +31,7 @@ public:
     }
 
     Result<void> account(ItemPlace place, ledger::Account const& account) override {
-        ObjectWriter object = begin("account", place);
+        ledger::ObjectWriter object = begin("account", place);
         write_fields(object, account);
         return close(object);
     }
@@ -39,35 +39,35 @@ public:
     Result<void> transfer(
         ItemPlace place, ledger::Transfer const& transfer, ledger::PendingResolved const* resolved
     ) override {
-        ObjectWriter object = begin("transfer", place);
+        ledger::ObjectWriter object = begin("transfer", place);
         write_fields(object, transfer);
         if (resolved != nullptr) {
-            ObjectWriter inner{object.value("resolves")};
+            ledger::ObjectWriter inner{object.value("resolves")};
             inner.text("state", state_name(resolved->state));
             inner.decimal("amount", resolved->pending_amount);
             inner.decimal("timestamp", resolved->pending_timestamp);
             inner.decimal("expires_at", resolved->expires_at);
-            inner.flags("flags", resolved->pending_flags, kTransferFlags);
+            inner.flags("flags", resolved->pending_flags, ledger::kTransferFlags);
             inner.end();
         }
         return close(object);
     }
 
     Result<void> expiry(ItemPlace place, ledger::PendingExpired const& expired) override {
-        ObjectWriter object = begin("expiry", place);
+        ledger::ObjectWriter object = begin("expiry", place);
         object.decimal("pending_id", expired.pending_id);
         object.decimal("debit_account_id", expired.debit_account_id);
         object.decimal("credit_account_id", expired.credit_account_id);
         object.decimal("amount", expired.amount);
         object.decimal("pending_timestamp", expired.pending_timestamp);
         object.decimal("expires_at", expired.expires_at);
-        object.flags("flags", expired.pending_flags, kTransferFlags);
+        object.flags("flags", expired.pending_flags, ledger::kTransferFlags);
         object.decimal("timestamp", expired.timestamp);
         return close(object);
     }
 
     Result<void> end(ExportEnd const& end) override {
-        ObjectWriter object{output_.buffer()};
+        ledger::ObjectWriter object{output_.buffer()};
         object.text("type", "end");
         object.decimal("sequence", end.last.sequence);
         object.text("hash", crypto::hex(end.last.hash));
@@ -79,14 +79,14 @@ public:
     }
 
 private:
-    ObjectWriter begin(std::string_view type, ItemPlace place) {
-        ObjectWriter object{output_.buffer()};
+    ledger::ObjectWriter begin(std::string_view type, ItemPlace place) {
+        ledger::ObjectWriter object{output_.buffer()};
         object.text("type", type);
         object.decimal("sequence", place.sequence);
         object.number("index", place.index);
         return object;
     }
-    Result<void> close(ObjectWriter& object) {
+    Result<void> close(ledger::ObjectWriter& object) {
         object.end();
         output_.buffer() += '\n';
         return output_.write_full();

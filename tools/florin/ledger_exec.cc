@@ -4,12 +4,12 @@
 // ledger thread decides and makes durable, and a thread of its own ("florin-answers") writes what
 // is ready. What is under way is bounded (kWeightMax); nothing waits for more input before an
 // answer that is ready is written.
+#include "ledger/json/answers.h"
+#include "ledger/json/fast_requests.h"
+#include "ledger/json/requests.h"
 #include "ledger/ledger.h"
 #include "tools/florin/byte_output.h"
 #include "tools/florin/ledger_commands.h"
-#include "tools/florin/ledger_json.h"
-#include "tools/florin/ledger_json_fast.h"
-#include "tools/florin/ledger_json_write.h"
 #include "tools/florin/line_reader.h"
 
 #include <condition_variable>
@@ -50,7 +50,7 @@ void append_refusal(std::string& out, Error const& error, std::uint64_t line) {
     char const* const code = is_value     ? "bad_value"
                              : is_request ? "unknown_request"
                                           : "ledger_failed";
-    out += render_error(code, error.context, line);
+    out += ledger::render_error(code, error.context, line);
 }
 
 // The answers on their way out, in the order of their lines.
@@ -60,7 +60,8 @@ public:
     struct Place {
         std::uint64_t line = 0;
         std::size_t weight = 0;
-        std::optional<std::variant<JsonError, Result<ledger::Answer>>> answer;  // once it is there
+        std::optional<std::variant<ledger::JsonError, Result<ledger::Answer>>>
+            answer;  // once it is there
     };
 
     // `on_failure` is called once, on the writing thread, when nothing can be written any more.
@@ -82,7 +83,7 @@ public:
         places_.push_back({.line = line, .weight = weight, .answer = {}});
         return places_.back();
     }
-    void set(Place& place, std::variant<JsonError, Result<ledger::Answer>> answer) {
+    void set(Place& place, std::variant<ledger::JsonError, Result<ledger::Answer>> answer) {
         std::lock_guard const lock{mutex_};
         place.answer = std::move(answer);
         if (&place == &places_.front()) {
@@ -131,8 +132,8 @@ private:
         if (failure_) {
             return;
         }
-        if (auto const* error = std::get_if<JsonError>(&*place.answer)) {
-            out += render_error(error->code, error->message, place.line);
+        if (auto const* error = std::get_if<ledger::JsonError>(&*place.answer)) {
+            out += ledger::render_error(error->code, error->message, place.line);
         } else if (auto const& answer = std::get<1>(*place.answer); !answer) {
             append_refusal(out, answer.error(), place.line);
         } else {
@@ -178,7 +179,7 @@ private:
 };
 
 Result<void> execute_lines(ledger::Ledger& ledger, LineReader& lines, Answers& answers) {
-    FastRequestReader fast;
+    ledger::FastRequestReader fast;
     for (;;) {
         FLORIN_TRY(auto const line, lines.next());
         if (!line) {
@@ -186,17 +187,17 @@ Result<void> execute_lines(ledger::Ledger& ledger, LineReader& lines, Answers& a
         }
         if (line->is_too_long) {
             Answers::Place& place = answers.add(line->number, kWeightMin);
-            answers.set(place, JsonError{"malformed_json", "a line of more than 64 MiB"});
+            answers.set(place, ledger::JsonError{"malformed_json", "a line of more than 64 MiB"});
             continue;
         }
         if (line->text.empty()) {
             continue;
         }
-        std::expected<ledger::Request, JsonError> request;
+        std::expected<ledger::Request, ledger::JsonError> request;
         if (auto quick = fast.read(line->text)) {
             request = std::move(*quick);
         } else {
-            request = parse_request(line->text);
+            request = ledger::parse_request(line->text);
         }
         if (!request) {
             Answers::Place& place = answers.add(line->number, kWeightMin);
@@ -228,7 +229,7 @@ int ledger_exec(std::filesystem::path const& data_dir, bool manual_clock) {
                                  "it created itself"}
         );
     }
-    LineReader lines{STDIN_FILENO, kRequestBytesMax};
+    LineReader lines{STDIN_FILENO, ledger::kRequestTextBytesMax};
     Answers answers{ByteOutput::standard(), [&] { lines.stop(); }};
     auto const read = execute_lines(ledger, lines, answers);
     // Decides and answers what is under way; only then is everything written.

@@ -6,6 +6,7 @@
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/ledger_export.h"
 #include "tools/florin/recon.h"
+#include "tools/florin/route.h"
 #include "tools/florin/settle.h"
 
 #include <CLI/CLI.hpp>
@@ -23,6 +24,10 @@ struct Run {
     std::string data_dir;
     std::string id;
     std::string file;
+    std::string resolution;
+    std::string outcome;
+    std::string reason;
+    tools::RouteChange route;
     tools::DaemonOptions daemon;
     std::string at;
     tools::StatementOptions statement;
@@ -174,26 +179,94 @@ void add_ledger(CLI::App& app, Run& run) {
     });
 }
 
+void add_attempt_decisions(CLI::App* attempts, Run& run) {
+    CLI::App* const resolve = attempts->add_subcommand(
+        "resolve",
+        "Propose what became of an attempt, or confirm another person's proposal; then posts"
+    );
+    add_daemon(resolve, run);
+    add_format(resolve, run);
+    resolve->add_option("attempt", run.id, "The attempt's id, at_…")->required();
+    resolve->add_option("--outcome", run.outcome, "approved, declined or reversed")->required();
+    resolve->add_option("--reason", run.reason, "How it is known")->required();
+    resolve->callback([&] {
+        run.exit_code =
+            tools::attempts_resolve(run.daemon, run.id, run.outcome, run.reason, run.format);
+    });
+    static constexpr std::pair<char const*, char const*> kVerbs[] = {
+        {"confirm", "Confirm another person's proposal; posts what follows"},
+        {"withdraw", "Withdraw a proposal that nobody has confirmed"},
+    };
+    for (auto const& [name, help] : kVerbs) {
+        CLI::App* const decide = attempts->add_subcommand(name, help);
+        add_daemon(decide, run);
+        add_format(decide, run);
+        decide->add_option("attempt", run.id, "The attempt's id, at_…")->required();
+        decide->add_option("resolution", run.resolution, "The proposal's id, rs_…")->required();
+        decide->callback([&run, verb = std::string{name}] {
+            run.exit_code =
+                tools::attempts_decide(run.daemon, run.id, run.resolution, verb, run.format);
+        });
+    }
+}
+
+void add_route(CLI::App& app, Run& run) {
+    CLI::App* const route =
+        app.add_subcommand("route", "Which connectors new payments go through, in which order");
+    route->require_subcommand(1);
+
+    CLI::App* const list =
+        route->add_subcommand("list", "Connectors as they are tried; changes nothing");
+    add_daemon(list, run);
+    add_format(list, run);
+    list->callback([&] { run.exit_code = tools::route_list(run.daemon, run.format); });
+
+    CLI::App* const set = route->add_subcommand(
+        "set", "Enable or disable a connector for new payments, or give it another priority"
+    );
+    add_daemon(set, run);
+    add_format(set, run);
+    set->add_option("connector", run.route.connector, "The connector's name")->required();
+    auto* const enable = set->add_flag("--enable", run.route.enable, "New payments may use it");
+    set->add_flag("--disable", run.route.disable, "New payments go past it")->excludes(enable);
+    set->add_option(
+        "--priority", run.route.priority, "Lower is tried first; -1: only where a payment names it"
+    );
+    set->add_option("--reason", run.route.reason, "Why")->required();
+    set->callback([&] { run.exit_code = tools::route_set(run.daemon, run.route, run.format); });
+}
+
 void add_attempts(CLI::App& app, Run& run) {
     CLI::App* const attempts =
         app.add_subcommand("attempts", "What was tried at banks, and what is known of it");
     attempts->require_subcommand(1);
 
-    CLI::App* const list = attempts->add_subcommand("list", "Every attempt; changes nothing");
-    add_data_dir(list, run);
+    CLI::App* const list = attempts->add_subcommand(
+        "list", "Every attempt; reads --data-dir by itself, or asks --url; changes nothing"
+    );
+    add_daemon(list, run);
     add_format(list, run);
     list->add_flag("--unknown", run.unknown_only, "Only those whose outcome is not final");
     list->callback([&] {
-        run.exit_code = tools::attempts_list(run.data_dir, run.unknown_only, run.format);
+        run.exit_code =
+            run.daemon.url.empty()
+                ? tools::attempts_list(run.daemon.data_dir, run.unknown_only, run.format)
+                : tools::attempts_list(run.daemon, run.unknown_only, run.format);
     });
 
     CLI::App* const show = attempts->add_subcommand(
-        "show", "One attempt with its identity and evidence; changes nothing"
+        "show",
+        "One attempt with its identity and evidence; from where list has it; changes nothing"
     );
-    add_data_dir(show, run);
+    add_daemon(show, run);
     add_format(show, run);
     show->add_option("attempt", run.id, "The attempt's id, at_…")->required();
-    show->callback([&] { run.exit_code = tools::attempts_show(run.data_dir, run.id, run.format); });
+    show->callback([&] {
+        run.exit_code = run.daemon.url.empty()
+                            ? tools::attempts_show(run.daemon.data_dir, run.id, run.format)
+                            : tools::attempts_show(run.daemon, run.id, run.format);
+    });
+    add_attempt_decisions(attempts, run);
 }
 
 void add_settle(CLI::App& app, Run& run) {
@@ -309,6 +382,7 @@ int main(int argc, char** argv) {
     Run run;
     add_ledger(app, run);
     add_attempts(app, run);
+    add_route(app, run);
     add_settle(app, run);
     add_recon(app, run);
     add_bench(app, run);

@@ -3,12 +3,12 @@
 #pragma once
 
 #include "ledger/command.h"
-#include "tools/florin/ledger_flags.h"
+#include "ledger/json/flags.h"
 
 #include <string>
 #include <string_view>
 
-namespace florin::tools {
+namespace florin::ledger {
 
 // The members of one object. What is not closed by end() is not JSON.
 class ObjectWriter {
@@ -29,10 +29,10 @@ private:
 };
 
 // All fields but the braces, in the order of the lookups' answers.
-void write_fields(ObjectWriter& object, ledger::Account const& account);
-void write_fields(ObjectWriter& object, ledger::Transfer const& transfer);
+void write_fields(ObjectWriter& object, Account const& account);
+void write_fields(ObjectWriter& object, Transfer const& transfer);
 
 // One line without its end, e.g. {"results":[…]}.
-void append_answer(std::string& out, ledger::Answer const& answer);
+void append_answer(std::string& out, Answer const& answer);
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

@@ -1,6 +1,6 @@
-#include "tools/florin/ledger_json.h"
+#include "ledger/json/requests.h"
 
-#include "tools/florin/ledger_flags.h"
+#include "ledger/json/flags.h"
 
 #include <nlohmann/json.hpp>
 
@@ -8,11 +8,9 @@
 #include <limits>
 #include <optional>
 
-namespace florin::tools {
+namespace florin::ledger {
 namespace {
 
-using ledger::Account;
-using ledger::Transfer;
 using nlohmann::json;
 
 // Thrown inside this file only; parse_request turns it into a JsonError.
@@ -176,18 +174,18 @@ json const& read_list(json const& value, std::string const& name) {
     if (!value.is_array()) {
         refuse("bad_value", name + ": expected a list, got " + shown(value));
     }
-    if (value.size() > ledger::kBatchEventsMax) {
+    if (value.size() > kBatchEventsMax) {
         refuse(
             "too_many_events",
             name + ": " + std::to_string(value.size()) + " events, at most " +
-                std::to_string(ledger::kBatchEventsMax)
+                std::to_string(kBatchEventsMax)
         );
     }
     return value;
 }
 
 template <class Wanted, class Read>
-ledger::Request read_events(json const& value, std::string const& name, Read const& read) {
+Request read_events(json const& value, std::string const& name, Read const& read) {
     Wanted request;
     std::size_t index = 0;
     for (json const& each : read_list(value, name)) {
@@ -197,7 +195,7 @@ ledger::Request read_events(json const& value, std::string const& name, Read con
 }
 
 template <class Wanted>
-ledger::Request read_ids(json const& value, std::string const& name) {
+Request read_ids(json const& value, std::string const& name) {
     Wanted request;
     std::size_t index = 0;
     for (json const& each : read_list(value, name)) {
@@ -209,7 +207,7 @@ ledger::Request read_ids(json const& value, std::string const& name) {
 }
 
 template <class Wanted>
-ledger::Request read_account_filter(json const& value, std::string const& name) {
+Request read_account_filter(json const& value, std::string const& name) {
     Wanted request;
     Fields fields{value, name};
     fields.number("account_id", request.filter.account_id);
@@ -226,7 +224,7 @@ ledger::Request read_account_filter(json const& value, std::string const& name) 
 }
 
 template <class Wanted>
-ledger::Request read_query_filter(json const& value, std::string const& name) {
+Request read_query_filter(json const& value, std::string const& name) {
     Wanted request;
     Fields fields{value, name};
     fields.number("user_data_128", request.filter.user_data_128);
@@ -242,33 +240,33 @@ ledger::Request read_query_filter(json const& value, std::string const& name) {
     return request;
 }
 
-ledger::Request read_request(std::string const& name, json const& value) {
+Request read_request(std::string const& name, json const& value) {
     if (name == "create_accounts") {
-        return read_events<ledger::CreateAccounts>(value, name, read_account);
+        return read_events<CreateAccounts>(value, name, read_account);
     }
     if (name == "create_transfers") {
-        return read_events<ledger::CreateTransfers>(value, name, read_transfer);
+        return read_events<CreateTransfers>(value, name, read_transfer);
     }
     if (name == "lookup_accounts") {
-        return read_ids<ledger::LookupAccounts>(value, name);
+        return read_ids<LookupAccounts>(value, name);
     }
     if (name == "lookup_transfers") {
-        return read_ids<ledger::LookupTransfers>(value, name);
+        return read_ids<LookupTransfers>(value, name);
     }
     if (name == "get_account_transfers") {
-        return read_account_filter<ledger::GetAccountTransfers>(value, name);
+        return read_account_filter<GetAccountTransfers>(value, name);
     }
     if (name == "get_account_balances") {
-        return read_account_filter<ledger::GetAccountBalances>(value, name);
+        return read_account_filter<GetAccountBalances>(value, name);
     }
     if (name == "query_accounts") {
-        return read_query_filter<ledger::QueryAccounts>(value, name);
+        return read_query_filter<QueryAccounts>(value, name);
     }
     if (name == "query_transfers") {
-        return read_query_filter<ledger::QueryTransfers>(value, name);
+        return read_query_filter<QueryTransfers>(value, name);
     }
     if (name == "advance_clock") {
-        ledger::AdvanceClock request;
+        AdvanceClock request;
         Fields fields{value, name};
         fields.number("ns", request.ns);
         fields.finish();
@@ -279,7 +277,7 @@ ledger::Request read_request(std::string const& name, json const& value) {
 
 }  // namespace
 
-std::expected<ledger::Request, JsonError> parse_request(std::string_view line) {
+std::expected<Request, JsonError> parse_request(std::string_view line) {
     try {
         json const request = json::parse(line);
         if (!request.is_object() || request.size() != 1) {
@@ -300,4 +298,4 @@ std::string render_error(std::string_view code, std::string_view message, std::u
     return error.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

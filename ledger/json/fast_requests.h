@@ -1,6 +1,6 @@
 // Reads the requests that come in large numbers, with simdjson.
 //
-// It answers only where it is certain that parse_request (ledger_json.h) would read the same: known
+// It answers only where it is certain that parse_request (requests.h) would read the same: known
 // fields, each once, values in range. Whatever is in the least unusual is left to parse_request,
 // which also words the errors; so there is one place that says what a request may look like, and
 // this one is merely quick. tests/fuzz/ledger_json_fuzz.cc compares the two.
@@ -13,7 +13,7 @@
 #include <optional>
 #include <string_view>
 
-namespace florin::tools {
+namespace florin::ledger {
 
 class FastRequestReader {
 public:
@@ -23,11 +23,11 @@ public:
     ~FastRequestReader();
 
     // nullopt: ask parse_request.
-    std::optional<ledger::Request> read(std::string_view line);
+    std::optional<Request> read(std::string_view line);
 
 private:
     struct Parser;
     std::unique_ptr<Parser> parser_;
 };
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

@@ -12,11 +12,11 @@
 #include <string>
 #include <string_view>
 
-namespace florin::tools {
+namespace florin::ledger {
 
 // A longer line is refused unread. A batch of the most events, each with every field written out,
 // stays far below this.
-inline constexpr std::size_t kRequestBytesMax = 64U << 20U;
+inline constexpr std::size_t kRequestTextBytesMax = 64U << 20U;
 
 // Why a request was not understood.
 struct JsonError {
@@ -25,10 +25,10 @@ struct JsonError {
 };
 
 // One request, e.g. {"create_transfers":[{…}]}. The one that decides what a request is; large
-// numbers of them are read by FastRequestReader (ledger_json_fast.h) first.
-std::expected<ledger::Request, JsonError> parse_request(std::string_view line);
+// numbers of them are read by FastRequestReader (fast_requests.h) first.
+std::expected<Request, JsonError> parse_request(std::string_view line);
 
-// One line without its end. Answers are written by ledger_json_write.h.
+// One line without its end. Answers are written by answers.h.
 std::string render_error(std::string_view code, std::string_view message, std::uint64_t line);
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

@@ -1,14 +1,10 @@
-#include "tools/florin/ledger_json_write.h"
+#include "ledger/json/answers.h"
 
 #include <charconv>
 #include <limits>
 
-namespace florin::tools {
+namespace florin::ledger {
 namespace {
-
-using ledger::Account;
-using ledger::AccountBalance;
-using ledger::Transfer;
 
 void append_object(std::string& out, Account const& account) {
     ObjectWriter object{out};
@@ -33,9 +29,9 @@ void append_object(std::string& out, AccountBalance const& balance) {
 }
 
 template <class Status>
-void append_object(std::string& out, ledger::EventResult<Status> const& result) {
+void append_object(std::string& out, EventResult<Status> const& result) {
     ObjectWriter object{out};
-    object.text("status", ledger::status_name(result.status));
+    object.text("status", status_name(result.status));
     object.decimal("timestamp", result.timestamp);
     object.end();
 }
@@ -58,26 +54,26 @@ void append_list(std::string& out, std::string_view name, Objects const& objects
 
 struct AnswerWriter {
     std::string& out;
-    void operator()(ledger::CreateAccountsAnswer const& answer) const {
+    void operator()(CreateAccountsAnswer const& answer) const {
         append_list(out, "results", answer.results);
     }
-    void operator()(ledger::CreateTransfersAnswer const& answer) const {
+    void operator()(CreateTransfersAnswer const& answer) const {
         append_list(out, "results", answer.results);
     }
-    void operator()(ledger::AdvanceClockAnswer const&) const { out += "{}"; }
-    void operator()(ledger::Receipt const& receipt) const {
+    void operator()(AdvanceClockAnswer const&) const { out += "{}"; }
+    void operator()(Receipt const& receipt) const {
         ObjectWriter object{out};
-        object.text("status", ledger::status_name(receipt.status));
+        object.text("status", status_name(receipt.status));
         object.decimal("sequence", receipt.sequence);
         object.end();
     }
-    void operator()(ledger::AccountsAnswer const& answer) const {
+    void operator()(AccountsAnswer const& answer) const {
         append_list(out, "accounts", answer.accounts);
     }
-    void operator()(ledger::TransfersAnswer const& answer) const {
+    void operator()(TransfersAnswer const& answer) const {
         append_list(out, "transfers", answer.transfers);
     }
-    void operator()(ledger::BalancesAnswer const& answer) const {
+    void operator()(BalancesAnswer const& answer) const {
         append_list(out, "balances", answer.balances);
     }
 };
@@ -158,8 +154,8 @@ void write_fields(ObjectWriter& object, Transfer const& transfer) {
     object.decimal("timestamp", transfer.timestamp);
 }
 
-void append_answer(std::string& out, ledger::Answer const& answer) {
+void append_answer(std::string& out, Answer const& answer) {
     std::visit(AnswerWriter{out}, answer);
 }
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

@@ -1,7 +1,6 @@
-#include "tools/florin/ledger_json.h"
-
-#include "tools/florin/ledger_json_fast.h"
-#include "tools/florin/ledger_json_write.h"
+#include "ledger/json/answers.h"
+#include "ledger/json/fast_requests.h"
+#include "ledger/json/requests.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -9,7 +8,7 @@
 #include <random>
 
 using namespace florin;
-using namespace florin::tools;
+using namespace florin::ledger;
 using nlohmann::ordered_json;
 
 namespace {

@@ -7,7 +7,7 @@
 #include <span>
 #include <string_view>
 
-namespace florin::tools {
+namespace florin::ledger {
 
 using FlagNames = std::span<std::string_view const>;
 
@@ -38,4 +38,4 @@ inline constexpr std::array<std::string_view, 1> kQueryFlags{"reversed"};
 // Anything that stands for a flag which does not exist.
 inline constexpr std::uint64_t kUnknownFlag = 1U << 15U;
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

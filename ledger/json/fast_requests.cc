@@ -1,17 +1,15 @@
-#include "tools/florin/ledger_json_fast.h"
+#include "ledger/json/fast_requests.h"
 
-#include "tools/florin/ledger_flags.h"
+#include "ledger/json/flags.h"
 
 #include <algorithm>
 #include <limits>
 #include <simdjson.h>
 #include <type_traits>
 
-namespace florin::tools {
+namespace florin::ledger {
 namespace {
 
-using ledger::Account;
-using ledger::Transfer;
 namespace dom = simdjson::dom;
 
 // Twice what the largest batch needs, and a bound to what the parser keeps.
@@ -176,7 +174,7 @@ bool read_event(dom::element value, Event& event) {
 }
 
 template <class Wanted>
-std::optional<ledger::Request> read_events(dom::array list) {
+std::optional<Request> read_events(dom::array list) {
     Wanted request;
     request.events.resize(list.size());
     auto event = request.events.begin();
@@ -189,7 +187,7 @@ std::optional<ledger::Request> read_events(dom::array list) {
 }
 
 template <class Wanted>
-std::optional<ledger::Request> read_ids(dom::array list) {
+std::optional<Request> read_ids(dom::array list) {
     Wanted request;
     request.ids.resize(list.size());
     auto id = request.ids.begin();
@@ -201,27 +199,27 @@ std::optional<ledger::Request> read_ids(dom::array list) {
     return request;
 }
 
-std::optional<ledger::Request> read_request(dom::element document) {
+std::optional<Request> read_request(dom::element document) {
     dom::object request;
     if (document.get_object().get(request) != simdjson::SUCCESS || request.size() != 1) {
         return std::nullopt;
     }
     auto const [name, value] = *request.begin();
     dom::array list;
-    if (value.get_array().get(list) != simdjson::SUCCESS || list.size() > ledger::kBatchEventsMax) {
+    if (value.get_array().get(list) != simdjson::SUCCESS || list.size() > kBatchEventsMax) {
         return std::nullopt;
     }
     if (name == "create_transfers") {
-        return read_events<ledger::CreateTransfers>(list);
+        return read_events<CreateTransfers>(list);
     }
     if (name == "create_accounts") {
-        return read_events<ledger::CreateAccounts>(list);
+        return read_events<CreateAccounts>(list);
     }
     if (name == "lookup_transfers") {
-        return read_ids<ledger::LookupTransfers>(list);
+        return read_ids<LookupTransfers>(list);
     }
     if (name == "lookup_accounts") {
-        return read_ids<ledger::LookupAccounts>(list);
+        return read_ids<LookupAccounts>(list);
     }
     return std::nullopt;
 }
@@ -235,7 +233,7 @@ struct FastRequestReader::Parser {
 FastRequestReader::FastRequestReader() : parser_{std::make_unique<Parser>()} {}
 FastRequestReader::~FastRequestReader() = default;
 
-std::optional<ledger::Request> FastRequestReader::read(std::string_view line) {
+std::optional<Request> FastRequestReader::read(std::string_view line) {
     if (line.size() > kFastBytesMax) {
         return std::nullopt;
     }
@@ -250,4 +248,4 @@ std::optional<ledger::Request> FastRequestReader::read(std::string_view line) {
     return read_request(document);
 }
 
-}  // namespace florin::tools
+}  // namespace florin::ledger

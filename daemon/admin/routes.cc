@@ -1,0 +1,78 @@
+// Connectors for operators: which are tried, in which order, and whether they answer.
+#include "daemon/admin/body.h"
+#include "daemon/admin/service.h"
+
+#include <nlohmann/json.hpp>
+
+namespace florin::admin {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::size_t kReasonMax = 500;
+constexpr std::int64_t kPriorityMost = 1'000'000;
+
+ordered_json route_json(flow::Route const& route) {
+    auto const health = route.connector->health();
+    ordered_json body = {
+        {"connector", route.connector->id().text()},
+        {"rail", route.connector->name()},
+        {"enabled", route.is_enabled},
+        {"priority", route.priority},
+        {"configured_priority", route.configured_priority},
+        {"ready", health.ready},
+        {"detail", health.detail},
+        {"changed", nullptr},
+    };
+    if (route.setting) {
+        body["changed"] = {
+            {"by", route.setting->changed_by},
+            {"key", route.setting->changed_key},
+            {"at", route.setting->changed},
+            {"reason", route.setting->reason},
+        };
+    }
+    return body;
+}
+
+Answer list(Call& call) {
+    FLORIN_CO_TRY(auto const routes, call.mode->routing.routes());
+    ordered_json found = ordered_json::array();
+    for (flow::Route const& route : routes) {
+        found.push_back(route_json(route));
+    }
+    ordered_json const body = {{"routes", found}};
+    co_return reply(body);
+}
+
+Answer change(Call& call) {
+    FLORIN_CO_TRY(Body body, Body::parse(call.request));
+    flow::Routing::Wish wish{
+        .enabled = body.take_boolean("enabled"),
+        .priority = body.take_integer("priority", -1, kPriorityMost),
+        .reason = body.require_text("reason", kReasonMax),
+    };
+    FLORIN_CO_TRY_VOID(body.finish());
+    if (!wish.enabled && !wish.priority) {
+        co_return fail(Errc::malformed, "enabled, priority: expected one of them, or both");
+    }
+    FLORIN_CO_TRY_VOID(flow::check_named(call.person()));
+    flow::Person person = call.person();
+    FLORIN_CO_TRY(
+        auto const route,
+        co_await call.mode->routing.set(call.id("connector"), std::move(wish), std::move(person))
+    );
+    co_return reply(route_json(route));
+}
+
+}  // namespace
+
+void add_routes(Rows& rows) {
+    using api::Access;
+    using http::Method;
+    std::string const base = "/admin/v1/:mode/routes";
+    rows.push_back({Method::get, base, "routes", Access::read, list});
+    rows.push_back({Method::post, base + "/:connector", "routes", Access::write, change});
+}
+
+}  // namespace florin::admin

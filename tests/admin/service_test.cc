@@ -1,0 +1,330 @@
+#include "daemon/admin/service.h"
+
+#include "daemon/api/keys.h"
+#include "tests/flow/flow_rig.h"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+using namespace florin;
+using namespace florin::admin;
+using flow::test::Rig;
+using flow::test::ScriptedBank;
+using nlohmann::json;
+
+namespace {
+
+using Rights = std::map<std::string, std::string>;
+
+// The service over a real ledger, with settlement and reconciliation of test mode.
+struct Office {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}, {}, false};
+    KeyBytes pepper{std::string(32, 'p')};
+    flow::Resolutions resolutions{rig.client(), rig.payments(), rig.ids()};
+    settlement::Settlement settlement{{
+        .ledger = rig.client(),
+        .ids = rig.ids(),
+        .mode = model::Mode::test,
+        .bank_accounts = {},
+        .outbox = {rig.data_dir() / "outbox", "boot"},
+    }};
+    recon::Reconciliation reconciliation{{
+        .ledger = rig.client(),
+        .take_evidence = {},
+        .ids = rig.ids(),
+        .mode = model::Mode::test,
+        .acquirers = {},
+        .bank_accounts = {},
+    }};
+    flow::Routing routing{{
+        .ledger = rig.client(),
+        .payments = rig.payments(),
+        .ids = rig.ids(),
+        .mode = model::Mode::test,
+        .connectors = {{&bank, 10}},
+    }};
+    Service service{{
+        .ledger = rig.client(),
+        .vault = rig.vault(),
+        .resolutions = resolutions,
+        .ids = rig.ids(),
+        .key_pepper = pepper,
+        .background = rig.executor(),
+        .modes = {{"test", {model::Mode::test, settlement, reconciliation, routing}}},
+        .data_dir = rig.data_dir(),
+        .version = "1.2.3",
+        .started_s = rig.ids().now_s(),
+        .attempts_driving = [] { return std::size_t{0}; },
+    }};
+
+    std::string key(std::string const& name, Rights rights, std::string const& kind = "admin") {
+        auto made = api::make_key(rig.ids(), pepper, kind, "", model::Mode::test, name);
+        made.document.rights = std::move(rights);
+        flow::Change change{api::kKeyOwner};
+        change.put(made.document.id, made.document, 0);
+        REQUIRE(rig.apply(std::move(change.command)) == ledger::CommandStatus::committed);
+        return std::string{made.key.reveal()};
+    }
+    http::Response ask(
+        http::Method method,
+        std::string const& path,
+        std::string const& with,
+        std::string const& body = "{}"
+    ) {
+        http::Request request;
+        request.method = method;
+        auto const cut = path.find('?');
+        request.path = path.substr(0, cut);
+        request.query = cut == std::string::npos ? "" : path.substr(cut + 1);
+        request.body = body;
+        if (!with.empty()) {
+            request.headers.emplace_back("Authorization", "Bearer " + with);
+        }
+        return rig.wait(service.handle(std::move(request)));
+    }
+    json get(std::string const& path, std::string const& with) {
+        auto const response = ask(http::Method::get, path, with);
+        REQUIRE_MESSAGE(response.status == 200, response.body);
+        return json::parse(response.body);
+    }
+};
+
+std::string code_of(http::Response const& response) {
+    json const body = json::parse(response.body);
+    REQUIRE(body.size() == 1);
+    REQUIRE(body.at("error").size() == 2);
+    CHECK_FALSE(body.at("error").at("message").get<std::string>().empty());
+    return body.at("error").at("code");
+}
+
+// A path that names nothing there is.
+std::string example(std::string path) {
+    for (auto const& [name, value] :
+         {std::pair{":mode", "test"}, {":id", "none"}, {":resolution", "rs_1"}, {":connector", "x"}
+         }) {
+        if (auto const at = path.find(name); at != std::string::npos) {
+            path.replace(at, std::string_view{name}.size(), value);
+        }
+    }
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("every operation wants an admin key with the right that its row names") {
+    Office office;
+    std::string const nobody = office.key("Nobody", {{"nothing", "read"}});
+    std::string const secret = office.key("", {}, "secret");
+    for (Row const& row : all_rows()) {
+        CAPTURE(row.path);
+        std::string const path = example(row.path);
+        auto const without = office.ask(row.method, path, "");
+        CHECK(without.status == 401);
+        CHECK(code_of(without) == "unauthenticated");
+        CHECK(office.ask(row.method, path, secret).status == 401);
+        if (row.resource.empty()) {
+            continue;
+        }
+        auto const refused = office.ask(row.method, path, nobody);
+        CHECK(refused.status == 403);
+        CHECK(code_of(refused) == "forbidden");
+        bool const is_write = row.access == api::Access::write;
+        std::string const reader = office.key("R", {{row.resource, "read"}, {"*", "write"}});
+        CHECK((office.ask(row.method, path, reader).status == 403) == is_write);
+        std::string const writer = office.key("W", {{row.resource, "write"}});
+        CHECK(office.ask(row.method, path, writer).status != 403);
+    }
+    office.service.wait();
+}
+
+TEST_CASE("a job is shown to whoever may read what it is about") {
+    Office office;
+    std::string const finance = office.key("F", {{"recon", "write"}});
+    auto const started = office.ask(http::Method::post, "/admin/v1/test/recon/runs", finance);
+    REQUIRE(started.status == 200);
+    std::string const job = json::parse(started.body).at("job");
+    CHECK(office.get("/admin/v1/jobs/" + job, finance).contains("state"));
+    std::string const other = office.key("O", {{"settlement", "write"}});
+    CHECK(office.ask(http::Method::get, "/admin/v1/jobs/" + job, other).status == 403);
+    office.service.wait();
+}
+
+TEST_CASE("attempts are listed over all merchants, page by page, newest first") {
+    Office office;
+    std::string const key = office.key("Anna", {});
+    for (int i = 0; i < 5; ++i) {
+        if (i == 2) {
+            office.bank.script("capture", flow::test::says(connectors::Outcome::unknown));
+        }
+        REQUIRE(office.rig.pay(1000 + i).has_value());
+    }
+    // Ten: five authorisations and five captures.
+    std::vector<std::string> ids;
+    std::string cursor;
+    for (bool more = true; more;) {
+        json const page = office.get("/admin/v1/test/attempts?limit=3" + cursor, key);
+        for (json const& each : page.at("attempts")) {
+            ids.push_back(each.at("attempt"));
+            CHECK(each.at("merchant") == "acct_1");
+        }
+        more = page.at("has_more");
+        CHECK(page.at("next").is_string() == more);
+        cursor = more ? "&starting_after=" + page.at("next").get<std::string>() : "";
+    }
+    CHECK(ids.size() == 10);
+    CHECK(std::ranges::is_sorted(ids, std::greater{}));
+    for (char const* const state : {"open", "unknown"}) {
+        json const found =
+            office.get(std::string{"/admin/v1/test/attempts?state="} + state, key).at("attempts");
+        REQUIRE(found.size() == 1);
+        CHECK(found[0].at("amount_minor") == 1002);
+        CHECK(found[0].at("stan").get<std::string>().size() == 6);
+    }
+    for (char const* const wrong :
+         {"limit=0", "limit=101", "state=closed", "merchant=acct_none", "more=1"}) {
+        CAPTURE(wrong);
+        auto const refused =
+            office.ask(http::Method::get, std::string{"/admin/v1/test/attempts?"} + wrong, key);
+        CHECK(refused.status == 400);
+        CHECK(code_of(refused) == "malformed");
+    }
+    CHECK(office.ask(http::Method::get, "/admin/v1/test/attempts/at_none", key).status == 404);
+    CHECK(office.ask(http::Method::get, "/admin/v1/live/attempts", key).status == 404);
+}
+
+TEST_CASE("two persons decide over the API, one cannot") {
+    Office office;
+    std::string const anna = office.key("Anna", {});
+    std::string const anna_again = office.key(" ANNA", {});
+    std::string const ben = office.key("Ben", {});
+    std::string const unnamed = office.key("", {});
+    office.bank.script("capture", flow::test::says(connectors::Outcome::unknown));
+    REQUIRE(office.rig.pay(1000).has_value());
+    std::string const base = "/admin/v1/test/attempts/" + office.rig.attempts("capture")[0].id;
+    json const before = office.get(base, anna);
+    CHECK(before.at("may_become") == json({"approved", "declined"}));
+    auto const post = [&](std::string const& path, std::string const& with, std::string body) {
+        return office.ask(http::Method::post, base + path, with, body);
+    };
+    std::string const wish = R"({"outcome":"approved","reason":"the bank's desk, by phone"})";
+    CHECK(post("/resolutions", anna, R"({"outcome":"approved"})").status == 400);
+    CHECK(post("/resolutions", anna, R"({"outcome":"reversed","reason":"x"})").status == 409);
+    CHECK(post("/resolutions", unnamed, wish).status == 403);
+    auto const made = post("/resolutions", anna, wish);
+    REQUIRE(made.status == 200);
+    CHECK(json::parse(made.body).at("attempt_open") == true);
+    std::string const confirm =
+        "/resolutions/" + json::parse(made.body).at("resolution").get<std::string>() + "/confirm";
+    for (std::string const& person : {anna, anna_again}) {
+        auto const refused = post(confirm, person, "");
+        CHECK(refused.status == 403);
+        CHECK(code_of(refused) == "refused");
+        CHECK(refused.body.find("another person") != std::string::npos);
+    }
+    auto const done = post(confirm, ben, "");
+    REQUIRE_MESSAGE(done.status == 200, done.body);
+    CHECK(json::parse(done.body).at("attempt_state") == "approved");
+    CHECK(post(confirm, ben, "").status == 409);
+    json const after = office.get(base, anna);
+    CHECK(after.at("resolutions")[0].at("decided_by") == "Ben");
+    CHECK(after.at("evidence").back().at("source") == "operator");
+    CHECK(office.rig.intent(office.rig.last_intent).status == "succeeded");
+}
+
+TEST_CASE("a connector that operators disable takes no new payments, also after a restart") {
+    Office office;
+    std::string const key = office.key("Anna", {});
+    std::string const path = "/admin/v1/test/routes/bank";
+    auto const set = [&](std::string const& body) {
+        return office.ask(http::Method::post, path, key, body);
+    };
+    CHECK(set(R"({"enabled":false})").status == 400);
+    CHECK(set(R"({"reason":"x"})").status == 400);
+    CHECK(
+        office
+            .ask(
+                http::Method::post,
+                "/admin/v1/test/routes/none",
+                key,
+                R"({"enabled":true,"reason":"x"})"
+            )
+            .status == 404
+    );
+    auto const held = office.rig.pay(500, "manual");
+    REQUIRE(held.has_value());
+    std::string const held_id = office.rig.last_intent;
+    REQUIRE(set(R"({"enabled":false,"reason":"maintenance"})").status == 200);
+    CHECK(office.rig.pay(600).error().http_status == 503);
+    CHECK(office.rig.pay(600, "automatic", "", "bank").error().http_status == 400);
+    // What it authorised it captures.
+    auto const captured = office.rig.wait(office.rig.payments().capture(
+        office.rig.caller(), held_id, std::nullopt, {}, office.rig.render()
+    ));
+    CHECK(captured.has_value());
+    // The configuration comes back with a restart, and the setting after it.
+    office.rig.payments().set_routes(model::Mode::test, {{&office.bank}, {&office.bank}});
+    REQUIRE(office.routing.load().has_value());
+    CHECK(office.rig.pay(600).error().http_status == 503);
+    // With a priority below zero it takes what names it, and nothing else.
+    REQUIRE(set(R"({"enabled":true,"priority":-1,"reason":"by name only"})").status == 200);
+    CHECK(office.rig.pay(600).error().http_status == 503);
+    CHECK(office.rig.pay(600, "automatic", "", "bank").has_value());
+    json const route = office.get("/admin/v1/test/routes", key).at("routes")[0];
+    CHECK(route.at("priority") == -1);
+    CHECK(route.at("configured_priority") == 10);
+    CHECK(route.at("changed").at("by") == "Anna");
+}
+
+TEST_CASE("health is 503 where a mode has no connector that is ready") {
+    Office office;
+    std::string const key = office.key("Anna", {});
+    json const well = office.get("/admin/v1/health", key);
+    CHECK(well.at("status") == "ok");
+    CHECK(well.at("version") == "1.2.3");
+    office.bank.ready = false;
+    auto const ill = office.ask(http::Method::get, "/admin/v1/health", key);
+    CHECK(ill.status == 503);
+    CHECK(json::parse(ill.body).at("connectors")[0].at("ready") == false);
+}
+
+TEST_CASE("the ledger's requests are answered in the form of florin ledger exec") {
+    Office office;
+    std::string const key = office.key("Anna", {});
+    auto const ask = [&](std::string const& name, std::string const& body) {
+        return office.ask(http::Method::post, "/admin/v1/ledger/" + name, key, body);
+    };
+    auto const made = ask(
+        "create_accounts",
+        R"({"create_accounts":[{"id":"1","ledger":700,"code":1},{"id":"2","ledger":700,"code":1}]})"
+    );
+    REQUIRE_MESSAGE(made.status == 200, made.body);
+    CHECK(json::parse(made.body).at("results").size() == 2);
+    auto const moved = ask(
+        "create_transfers",
+        R"({"create_transfers":[{"id":"9","debit_account_id":"1","credit_account_id":"2","amount":"5","ledger":700,"code":1}]})"
+    );
+    CHECK(json::parse(moved.body).at("results")[0].at("status") == "created");
+    auto const seen = ask("lookup_accounts", R"({"lookup_accounts":["1","2","3"]})");
+    CHECK(json::parse(seen.body).at("accounts")[1].at("credits_posted") == "5");
+    struct Wrong {
+        std::string name, body, code;
+    };
+    std::vector<Wrong> const wrongs{
+        {"lookup_accounts", "[", "malformed"},
+        {"lookup_accounts", "{}", "unknown_request"},
+        {"lookup_accounts", R"({"lookup_transfers":["1"]})", "unknown_request"},
+        {"lookup_accounts",
+         R"({"lookup_accounts":["1"],"lookup_transfers":["1"]})",
+         "unknown_request"},
+        {"lookup_accounts", R"({"lookup_accounts":["x"]})", "bad_value"},
+        {"create_accounts", R"({"create_accounts":[{"name":"x"}]})", "unknown_field"},
+    };
+    for (Wrong const& wrong : wrongs) {
+        CAPTURE(wrong.body);
+        auto const refused = ask(wrong.name, wrong.body);
+        CHECK(refused.status == 400);
+        CHECK(code_of(refused) == wrong.code);
+    }
+    CHECK(ask("advance_clock", R"({"advance_clock":{"ns":"5"}})").status == 404);
+}

@@ -1,0 +1,179 @@
+#include "ledger/base/calendar.h"
+#include "tools/florin/attempts.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace florin::tools {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+std::string time_of(json const& object, char const* name) {
+    std::int64_t const at = object.value(name, std::int64_t{0});
+    return at == 0 ? "" : utc_time(at);
+}
+
+int print_resolution(json const& made, Format format) {
+    if (format == Format::json) {
+        fmt::print("{}\n", made.dump(2));
+        return kDone;
+    }
+    Table table{
+        {"resolution", "attempt", "outcome", "state", "proposed_by", "decided_by", "attempt_state"}
+    };
+    table.add(
+        {text_of(made, "resolution"),
+         text_of(made, "attempt"),
+         text_of(made, "outcome"),
+         text_of(made, "state"),
+         text_of(made, "proposed_by"),
+         text_of(made, "decided_by"),
+         text_of(made, "attempt_state")}
+    );
+    table.print(format);
+    return kDone;
+}
+
+int ask(DaemonOptions const& daemon, std::string const& path, json const& body, Format format) {
+    auto client = AdminClient::connect(daemon);
+    if (!client) {
+        return report_error(client.error());
+    }
+    auto const made = (*client)->post(path, body);
+    return made ? print_resolution(*made, format) : report_error(made.error());
+}
+
+void print_parts(json const& attempt, Format format) {
+    Table evidence{{"source", "outcome", "code", ">amount_minor", "time", "reference"}};
+    for (json const& each : attempt.value("evidence", json::array())) {
+        evidence.add(
+            {text_of(each, "source"),
+             text_of(each, "outcome"),
+             text_of(each, "code"),
+             text_of(each, "amount_minor"),
+             utc_time(each.value("time_ms", std::int64_t{0}) / 1000),
+             text_of(each, "reference")}
+        );
+    }
+    fmt::print("\nevidence\n");
+    evidence.print(format);
+    Table resolutions{
+        {"resolution", "outcome", "state", "proposed_by", "proposed", "decided_by", "reason"}
+    };
+    for (json const& each : attempt.value("resolutions", json::array())) {
+        resolutions.add(
+            {text_of(each, "resolution"),
+             text_of(each, "outcome"),
+             text_of(each, "state"),
+             text_of(each, "proposed_by"),
+             time_of(each, "proposed"),
+             text_of(each, "decided_by"),
+             text_of(each, "reason")}
+        );
+    }
+    fmt::print("\nresolutions\n");
+    resolutions.print(format);
+}
+
+}  // namespace
+
+int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format) {
+    auto client = AdminClient::connect(daemon);
+    if (!client) {
+        return report_error(client.error());
+    }
+    Table table{
+        {"attempt",
+         "merchant",
+         "operation",
+         "state",
+         ">amount",
+         "currency",
+         "connector",
+         "stan",
+         "code",
+         "created",
+         ">sends",
+         "payment"}
+    };
+    std::string const filter = unknown_only ? "&state=open" : "";
+    std::string after;
+    for (bool more = true; more;) {
+        std::string const from = after.empty() ? "" : "&starting_after=" + after;
+        auto const page = (*client)->get("/attempts?limit=100" + filter + from);
+        if (!page) {
+            return report_error(page.error());
+        }
+        for (json const& attempt : page->value("attempts", json::array())) {
+            table.add(
+                {text_of(attempt, "attempt"),
+                 text_of(attempt, "merchant"),
+                 text_of(attempt, "operation"),
+                 text_of(attempt, "state"),
+                 text_of(attempt, "amount_minor"),
+                 text_of(attempt, "currency"),
+                 text_of(attempt, "connector"),
+                 text_of(attempt, "stan"),
+                 text_of(attempt, "response_code"),
+                 time_of(attempt, "created"),
+                 text_of(attempt, "sends"),
+                 text_of(attempt, "payment_intent")}
+            );
+        }
+        more = page->value("has_more", false);
+        after = more ? text_of(*page, "next") : "";
+    }
+    table.print(format);
+    return unknown_only && !table.empty() ? kFoundSomething : kDone;
+}
+
+int attempts_show(DaemonOptions const& daemon, std::string const& attempt_id, Format format) {
+    auto client = AdminClient::connect(daemon);
+    if (!client) {
+        return report_error(client.error());
+    }
+    auto const attempt = (*client)->get("/attempts/" + attempt_id);
+    if (!attempt) {
+        return report_error(attempt.error());
+    }
+    if (format == Format::json) {
+        fmt::print("{}\n", attempt->dump(2));
+        return kDone;
+    }
+    Table fields{{"field", "value"}};
+    for (auto const& [name, value] : attempt->items()) {
+        if (name == "may_become") {
+            fields.add({name, value.dump()});
+        } else if (!value.is_structured()) {
+            fields.add({name, text_of(*attempt, name.c_str())});
+        }
+    }
+    fields.print(format);
+    print_parts(*attempt, format);
+    return kDone;
+}
+
+int attempts_resolve(
+    DaemonOptions const& daemon,
+    std::string const& attempt_id,
+    std::string const& outcome,
+    std::string const& reason,
+    Format format
+) {
+    json const body = {{"outcome", outcome}, {"reason", reason}};
+    return ask(daemon, "/attempts/" + attempt_id + "/resolutions", body, format);
+}
+
+int attempts_decide(
+    DaemonOptions const& daemon,
+    std::string const& attempt_id,
+    std::string const& resolution,
+    std::string const& verb,
+    Format format
+) {
+    std::string const path = "/attempts/" + attempt_id + "/resolutions/" + resolution + "/" + verb;
+    return ask(daemon, path, json::object(), format);
+}
+
+}  // namespace florin::tools
