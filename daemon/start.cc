@@ -25,6 +25,7 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     plan.vault_key_file = plan.data_dir / "vault.key";
     plan.flow.retry_first_ms = 1'000;
     plan.flow.retry_most_ms = 30'000;
+    plan.webhooks.allow_private = true;
     std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
     config::Connector sandbox;
     sandbox.name = "sandbox";
@@ -126,6 +127,7 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
     plan.settlement = config.settlement;
+    plan.webhooks = config.webhooks;
     plan.bank_accounts = config.bank_accounts;
     FLORIN_TRY(auto certificate, read_whole(config.server.tls_certificate));
     FLORIN_TRY(auto key, read_whole(config.server.tls_key));

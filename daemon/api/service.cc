@@ -40,25 +40,6 @@ ApiError unknown_url(http::Request const& request) {
     return error;
 }
 
-// "2026-10-28" or "2026-10-28.endive"
-bool is_api_version(std::string_view text) {
-    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (text.size() < 10 || text.size() > 40) {
-        return false;
-    }
-    for (std::size_t i = 0; i < 10; ++i) {
-        bool const is_dash = i == 4 || i == 7;
-        if (is_dash ? text[i] != '-' : !is_digit(text[i])) {
-            return false;
-        }
-    }
-    std::string_view const name = text.substr(10);
-    return name.empty() ||
-           (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
-                return (c >= 'a' && c <= 'z') || c == '_';
-            }));
-}
-
 // "application/x-www-form-urlencoded", in any case, with or without parameters.
 bool is_form_type(std::string_view type) {
     std::string lower;
@@ -99,12 +80,32 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
 
 }  // namespace
 
+bool is_api_version(std::string_view text) {
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (text.size() < 10 || text.size() > 40) {
+        return false;
+    }
+    for (std::size_t i = 0; i < 10; ++i) {
+        bool const is_dash = i == 4 || i == 7;
+        if (is_dash ? text[i] != '-' : !is_digit(text[i])) {
+            return false;
+        }
+    }
+    std::string_view const name = text.substr(10);
+    return name.empty() ||
+           (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
+                return (c >= 'a' && c <= 'z') || c == '_';
+            }));
+}
+
 Service::Service(Services services) : services_{std::move(services)} {
     add_payment_intents(routes_);
     add_payment_methods(routes_);
     add_charges(routes_);
     add_refunds(routes_);
     add_balance(routes_);
+    add_events(routes_);
+    add_webhook_endpoints(routes_);
 }
 
 ApiResult<flow::Caller> Service::authenticate(http::Request const& request) const {
@@ -150,6 +151,22 @@ ApiResult<flow::Caller> Service::authenticate(http::Request const& request) cons
         .idempotency_key = {},
         .fingerprint = {},
     };
+}
+
+// What was answered, decrypted where it holds a secret.
+ApiResult<Done> Service::replayed_answer(
+    model::IdempotencyKey const& stored, flow::Caller const& caller
+) const {
+    int const status = static_cast<int>(stored.status);
+    if (!stored.sealed) {
+        return Done{status, stored.body};
+    }
+    auto body =
+        services_.webhooks.secrets.open_answer(stored.body, caller.owner, caller.idempotency_key);
+    if (!body) {
+        return std::unexpected{internal_error(body.error().context)};
+    }
+    return Done{status, std::move(*body)};
 }
 
 asio::awaitable<http::Response> Service::handle(http::Request request) {
@@ -268,7 +285,7 @@ asio::awaitable<ApiResult<Done>> Service::run(
             if (*stored && (*stored)->value.done) {
                 replayed = true;
                 original_request = (*stored)->value.request_id;
-                co_return Done{static_cast<int>((*stored)->value.status), (*stored)->value.body};
+                co_return replayed_answer((*stored)->value, caller);
             }
             if (*stored && std::chrono::steady_clock::now() > give_up) {
                 ApiError error;

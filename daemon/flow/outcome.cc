@@ -134,7 +134,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         Attempt& attempt = payment.attempt.value;
         attempt.stan = stan_of(attempt);
         Next next;
-        Change change{owner};
+        Change change{owner, waiter != nullptr ? waiter->caller.cause() : model::Cause{}};
         bool const is_reply = evidence.source == "reply";
         bool const is_repeatable =
             attempt.operation != "authorise" && is_reply &&
