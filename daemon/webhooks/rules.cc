@@ -1,17 +1,15 @@
 #include "daemon/webhooks/rules.h"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/src.hpp>
-#include <boost/url/url_view.hpp>
+#include "ledger/base/bytes.h"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace florin::webhooks {
 namespace {
 
 namespace ip = boost::asio::ip;
-namespace urls = boost::urls;
 
 constexpr std::string_view kEventNames[] = {
     "balance.available",
@@ -119,81 +117,115 @@ bool is_host_name(std::string_view host) {
 std::unexpected<Error> bad_url(std::string what) {
     return fail(Errc::malformed, std::move(what));
 }
-
-Result<std::string> host_of(urls::url_view const& parsed) {
-    switch (parsed.host_type()) {
-        case urls::host_type::ipv4: return std::string{parsed.encoded_host()};
-        case urls::host_type::ipv6: {
-            std::string const text{parsed.encoded_host_address()};
-            boost::system::error_code error;
-            ip::make_address_v6(text, error);
-            if (error || text.find('%') != std::string::npos) {
-                return bad_url("its host is not an IPv6 address");
-            }
-            return text;
-        }
-        case urls::host_type::name: {
-            std::string const name{parsed.encoded_host()};
-            if (!is_host_name(name)) {
-                return bad_url(
-                    "its host is not a name of letters, digits, dashes and dots (an international "
-                    "name has to be in its xn-- form)"
-                );
-            }
-            return name;
-        }
-        case urls::host_type::none:
-        case urls::host_type::ipvfuture: break;
-    }
-    return bad_url("it names no host");
+std::unexpected<Error> not_a_url() {
+    return bad_url("it is not an absolute URL such as https://example.com/hooks");
 }
 
-}  // namespace
+bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
 
-Result<Target> parse_url(std::string_view url) {
-    if (url.size() > kUrlBytesMax) {
-        return bad_url("it is longer than " + std::to_string(kUrlBytesMax) + " characters");
+// RFC 3986 appendix A: unreserved, reserved, and percent-escapes.
+bool has_url_characters(std::string_view text) {
+    constexpr std::string_view kOthers = "-._~:/?#[]@!$&'()*+,;=";
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%') {
+            if (!from_hex(text.substr(i + 1, 2)) || i + 2 >= text.size()) {
+                return false;
+            }
+            i += 2;
+        } else if (!is_letter_or_digit(text[i]) && kOthers.find(text[i]) == kOthers.npos) {
+            return false;
+        }
     }
-    auto const result = urls::parse_uri(url);
-    if (!result) {
-        return bad_url("it is not an absolute URL such as https://example.com/hooks");
+    return true;
+}
+
+std::string lower(std::string_view text) {
+    std::string out{text};
+    for (char& c : out) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     }
-    urls::url_view const parsed = *result;
-    Target target;
-    if (parsed.scheme_id() != urls::scheme::https && parsed.scheme_id() != urls::scheme::http) {
-        return bad_url("its scheme is neither https nor http");
-    }
-    target.is_tls = parsed.scheme_id() == urls::scheme::https;
-    if (!parsed.has_authority()) {
-        return bad_url("it names no host");
-    }
-    if (parsed.has_userinfo()) {
+    return out;
+}
+
+// authority := host (":" port)?; host := "[" IPv6 "]" | name or IPv4
+Result<void> parse_authority(std::string_view authority, Target& target) {
+    if (authority.find('@') != authority.npos) {
         return bad_url("it has a user name or password");
     }
-    if (parsed.has_fragment()) {
-        return bad_url("it has a fragment");
+    bool const is_v6 = authority.starts_with('[');
+    std::size_t end = authority.find(':');
+    if (is_v6) {
+        std::size_t const bracket = authority.find(']');
+        if (bracket == authority.npos) {
+            return not_a_url();
+        }
+        target.host = authority.substr(1, bracket - 1);
+        boost::system::error_code error;
+        ip::make_address_v6(target.host, error);
+        // A zone ("%eth0") is a matter of one machine.
+        if (error || target.host.find('%') != std::string::npos) {
+            return bad_url("its host is not an IPv6 address");
+        }
+        end = bracket + 1;
+    } else {
+        target.host = authority.substr(0, end);
+        if (!is_host_name(target.host)) {
+            return bad_url(
+                "its host is not a name of letters, digits, dashes and dots (an international "
+                "name has to be in its xn-- form)"
+            );
+        }
     }
-    FLORIN_TRY(target.host, host_of(parsed));
     std::uint16_t const usual = target.is_tls ? 443 : 80;
     target.port = usual;
-    if (parsed.has_port()) {
-        // "host:" is a port too, an empty one.
-        if (parsed.port_number() == 0) {
+    if (end < authority.size()) {
+        std::string_view const port = authority.substr(end);
+        char const* const last = port.data() + port.size();
+        auto const read = std::from_chars(port.data() + 1, last, target.port);
+        if (port.front() != ':' || read.ec != std::errc{} || read.ptr != last || target.port == 0) {
             return bad_url("its port is not a number from 1 to 65535");
         }
-        target.port = parsed.port_number();
     }
-    bool const is_v6 = target.host.find(':') != std::string::npos;
     target.host_header = is_v6 ? "[" + target.host + "]" : target.host;
     if (target.port != usual) {
         target.host_header += ":" + std::to_string(target.port);
     }
-    target.path = std::string{parsed.encoded_path()};
-    if (target.path.empty()) {
-        target.path = "/";
+    return {};
+}
+
+}  // namespace
+
+// url := ("https" | "http") "://" authority path? ("?" query)?
+Result<Target> parse_url(std::string_view url) {
+    if (url.size() > kUrlBytesMax) {
+        return bad_url("it is longer than " + std::to_string(kUrlBytesMax) + " characters");
     }
-    if (parsed.has_query()) {
-        target.path += "?" + std::string{parsed.encoded_query()};
+    std::size_t const colon = url.find(':');
+    if (colon == url.npos || !has_url_characters(url) ||
+        !std::ranges::all_of(url.substr(0, colon), is_letter_or_digit)) {
+        return not_a_url();
+    }
+    Target target;
+    std::string const scheme = lower(url.substr(0, colon));
+    if (scheme != "https" && scheme != "http") {
+        return bad_url("its scheme is neither https nor http");
+    }
+    target.is_tls = scheme == "https";
+    if (url.find('#') != url.npos) {
+        return bad_url("it has a fragment");
+    }
+    if (!url.substr(colon).starts_with("://")) {
+        return bad_url("it names no host");
+    }
+    std::string_view const rest = url.substr(colon + 3);
+    std::size_t const end = std::min(rest.find_first_of("/?"), rest.size());
+    FLORIN_TRY_VOID(parse_authority(rest.substr(0, end), target));
+    // What a request line holds.
+    target.path = rest.substr(end);
+    if (!target.path.starts_with('/')) {
+        target.path.insert(0, "/");
     }
     return target;
 }
