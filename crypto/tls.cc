@@ -60,4 +60,26 @@ Result<std::shared_ptr<ssl::context>> make_client_context(std::string const& ca_
     return context;
 }
 
+Result<std::shared_ptr<ssl::context>> make_public_client_context(std::string const& extra_ca_pem) {
+    auto context = make(ssl::context::tls_client);
+    boost::system::error_code error;
+    context->set_default_verify_paths(error);
+    if (error) {
+        return fail(Errc::io, "TLS: the system's certificates: " + error.message());
+    }
+    if (!extra_ca_pem.empty()) {
+        context->add_certificate_authority(buffer(extra_ca_pem), error);
+        if (error) {
+            return fail(Errc::malformed, "TLS CA: " + error.message());
+        }
+    }
+    context->set_verify_mode(ssl::verify_peer, error);
+    return context;
+}
+
+void ask_for_host(ssl_st* connection, std::string const& host) {
+    std::string name = host;
+    SSL_ctrl(connection, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+}
+
 }  // namespace florin::crypto

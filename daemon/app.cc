@@ -12,8 +12,11 @@
 #include "daemon/ledger_options.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/process.h"
 #include "daemon/recon/reconciliation.h"
 #include "daemon/settlement/settlement.h"
+#include "daemon/webhook_metrics.h"
+#include "daemon/webhooks/dispatcher.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -35,8 +38,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using model::Mode;
 using nlohmann::ordered_json;
-
-constexpr char const* kApiVersion = "2026-10-28.endive";
 
 // A thread with an io_context of its own, for connectors, timers and what nobody waits for.
 class IoThread {
@@ -92,6 +93,7 @@ public:
     // After open: what needs files that may be made now.
     Result<void> connect(crypto::KeyRing keys) override {
         key_pepper_ = keys.derive("api keys");
+        secrets_ = std::make_unique<webhooks::Secrets>(keys, random_);
         FLORIN_TRY(
             vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
         );
@@ -124,7 +126,7 @@ public:
         retention_->start();
         timers_ =
             asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
-        return {};
+        return start_webhooks();
     }
 
     void use_tls(std::shared_ptr<asio::ssl::context> tls, fs::path const& ca) override {
@@ -141,7 +143,13 @@ public:
             .ids = ids_,
             .renderer = *renderer_,
             .key_pepper = key_pepper_,
-            .default_api_version = kApiVersion,
+            .default_api_version = model::kApiVersion,
+            .webhooks =
+                {.secrets = *secrets_,
+                 .allow_private = plan_.webhooks.allow_private,
+                 .changed = [this](
+                                std::string owner, std::string endpoint
+                            ) { dispatcher_->changed(std::move(owner), std::move(endpoint)); }},
         });
         std::map<std::string, admin::ModeParts, std::less<>> modes;
         for (auto& [mode, parts] : modes_) {
@@ -206,6 +214,9 @@ public:
         if (admin_stopped.valid()) {
             admin_stopped.wait();
         }
+        if (dispatcher_) {
+            dispatcher_->stop();
+        }
         if (payments_) {
             payments_->stop();
         }
@@ -236,6 +247,7 @@ public:
         if (background_) {
             background_->stop();
         }
+        close_webhooks();
     }
 
     // Puts documents that are not there yet; what is there stays as it is.
@@ -410,6 +422,53 @@ private:
         return {};
     }
 
+    // What is under way refers to dispatcher and sender, and goes with its thread's context; the
+    // threads that resolve names post to that context.
+    void close_webhooks() {
+        if (sender_) {
+            sender_->close();
+        }
+        if (hooks_) {
+            hooks_->stop();
+        }
+        dispatcher_.reset();
+        hooks_.reset();
+        sender_.reset();
+    }
+
+    Result<void> start_webhooks() {
+        config::Webhooks const& wanted = plan_.webhooks;
+        hooks_ = std::make_unique<IoThread>("florin-hooks");
+        std::string extra_ca;
+        if (!wanted.extra_ca_file.empty()) {
+            FLORIN_TRY(extra_ca, read_whole(wanted.extra_ca_file));
+        }
+        FLORIN_TRY(
+            sender_,
+            webhooks::make_sender(
+                hooks_->executor(),
+                {.timeout = std::chrono::milliseconds{wanted.timeout_ms},
+                 .allow_private = wanted.allow_private,
+                 .extra_ca_pem = extra_ca}
+            )
+        );
+        webhooks::DispatcherOptions options;
+        options.lane.pace.scale_ppm = static_cast<std::uint64_t>(wanted.retry_scale_ppm);
+        options.lane.concurrency = static_cast<std::size_t>(wanted.endpoint_concurrency);
+        options.concurrency = static_cast<std::size_t>(wanted.concurrency);
+        options.user_agent = std::string{"Florin/"} + FLORIN_VERSION;
+        dispatcher_ = std::make_unique<webhooks::Dispatcher>(webhooks::Dispatcher::Parts{
+            .ledger = *client_,
+            .secrets = *secrets_,
+            .sender = *sender_,
+            .clock = clock_,
+            .executor = hooks_->executor(),
+            .options = options,
+        });
+        dispatcher_->start();
+        return {};
+    }
+
     std::vector<connectors::Connector*> connector_pointers() const {
         std::vector<connectors::Connector*> pointers;
         for (auto const& connector : connectors_) {
@@ -441,6 +500,7 @@ private:
             "Attempts being sent or repeated now.",
             [this] { return static_cast<double>(payments_->driving()); }
         );
+        add_webhook_metrics(metrics_, *dispatcher_);
     }
 
     asio::awaitable<http::Response> answer(http::Request request, bool api, bool admin) {
@@ -528,6 +588,10 @@ private:
         std::unique_ptr<flow::Routing> routing;
     };
     std::map<Mode, ModeObjects> modes_;
+    std::unique_ptr<webhooks::Secrets> secrets_;
+    std::unique_ptr<IoThread> hooks_;
+    std::unique_ptr<webhooks::Sender> sender_;
+    std::unique_ptr<webhooks::Dispatcher> dispatcher_;
     std::future<void> timers_;
     std::unique_ptr<admin::Service> admin_;
     std::unique_ptr<api::Service> service_;

@@ -38,6 +38,7 @@ struct Plan {
     std::vector<config::Connector> connectors;
     std::vector<config::Merchant> merchants;
     config::Settlement settlement;
+    config::Webhooks webhooks;
     std::vector<config::BankAccount> bank_accounts;
     std::filesystem::path vault_key_file;
     std::optional<config::Listen> admin_listen;  // absent: on the API's port

@@ -37,6 +37,7 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
             .replaced_s = options.keep_s, .events_s = options.keep_s, .interval_ms = kOftenMs
         };
     }
+    plan.webhooks.allow_private = true;
     std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
     config::Connector sandbox;
     sandbox.name = "sandbox";
@@ -184,6 +185,7 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.retention.replaced_s = static_cast<std::uint64_t>(config.retention.replaced_hours) * 3600;
     plan.retention.events_s = static_cast<std::uint64_t>(config.retention.events_days) * 86'400;
     plan.settlement = config.settlement;
+    plan.webhooks = config.webhooks;
     plan.bank_accounts = config.bank_accounts;
     FLORIN_TRY(auto certificate, read_whole(config.server.tls_certificate));
     FLORIN_TRY(auto key, read_whole(config.server.tls_key));

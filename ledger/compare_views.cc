@@ -56,6 +56,19 @@ private:
     bool is_last_piece_ = false;
 };
 
+// Every entry of an event says in which record it is, but for the one by id.
+std::string event_name(ByteView key) {
+    constexpr std::size_t kPlaceBytes = 8 + 4;
+    bool const has_place =
+        (key.starts_with('s') || key.starts_with('o')) && key.size() > kPlaceBytes;
+    if (has_place) {
+        return "event of record " +
+               std::to_string(u64_from_key(key.substr(key.size() - kPlaceBytes)));
+    }
+    auto const zero = key.find('\0');
+    return "event " + (zero == ByteView::npos ? "?" : std::string{key.substr(zero + 1)});
+}
+
 // The key as people write it.
 std::string name_of_key(Table table, ByteView key) {
     auto const number = [&](std::size_t at) {
@@ -75,7 +88,7 @@ std::string name_of_key(Table table, ByteView key) {
         case Table::record_time: return "record that begins at " + number(0) + hex;
         case Table::pending: return "pending transfer of " + number(0) + hex;
         case Table::expiry: return "expiry at " + number(0) + hex;
-        case Table::event: return "event of record " + number(0) + hex;
+        case Table::event: return event_name(key) + hex;
         case Table::timer: return "timer due at " + number(0) + hex;
         case Table::meta:
         case Table::document:

@@ -3,6 +3,8 @@
 #include "ledger/base/check.h"
 #include "ledger/body_codec.h"
 
+#include <algorithm>
+
 namespace florin::ledger {
 namespace {
 
@@ -27,6 +29,56 @@ std::string after_prefix(std::string prefix) {
         prefix.pop_back();
     }
     return prefix;
+}
+
+std::string owner_event_prefix(std::string_view owner) {
+    FLORIN_CHECK(owner.find('\0') == std::string_view::npos, "an owner has no zero byte");
+    return "o" + std::string{owner} + '\0';
+}
+
+std::string event_id_prefix(std::string_view owner) {
+    FLORIN_CHECK(owner.find('\0') == std::string_view::npos, "an owner has no zero byte");
+    return "i" + std::string{owner} + '\0';
+}
+
+Result<Event> decode_event(ByteView key, ByteView value) {
+    Event event;
+    ByteReader keys{key, "state: key of an event"};
+    FLORIN_TRY_VOID(keys.take(1));
+    FLORIN_TRY(event.sequence, keys.big<std::uint64_t>());
+    FLORIN_TRY(event.index, keys.big<std::uint32_t>());
+    ByteReader in{value, "state: event"};
+    FLORIN_TRY(event.owner, in.sized());
+    FLORIN_TRY(event.id, in.sized());
+    FLORIN_TRY(event.type, in.sized());
+    FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+    return event;
+}
+
+// `position`: the key behind the owner.
+Result<Event> decode_owner_event(std::string const& owner, ByteView position, ByteView value) {
+    Event event;
+    event.owner = owner;
+    ByteReader keys{position, "state: key of an owner's event"};
+    FLORIN_TRY(event.sequence, keys.big<std::uint64_t>());
+    FLORIN_TRY(event.index, keys.big<std::uint32_t>());
+    ByteReader in{value, "state: event of an owner"};
+    FLORIN_TRY(event.id, in.sized());
+    FLORIN_TRY(event.type, in.sized());
+    FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+    return event;
+}
+
+Result<Event> decode_event_id(std::string const& owner, ByteView id, ByteView value) {
+    Event event;
+    event.owner = owner;
+    event.id = id;
+    ByteReader in{value, "state: event by its id"};
+    FLORIN_TRY(event.sequence, in.little<std::uint64_t>());
+    FLORIN_TRY(event.index, in.little<std::uint32_t>());
+    FLORIN_TRY(event.type, in.sized());
+    FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+    return event;
 }
 
 Result<Document> decode_document(ByteView key, ByteView value) {
@@ -69,11 +121,25 @@ std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::strin
 }
 
 std::string event_store_key(std::uint64_t sequence, std::uint32_t index) {
-    std::string key;
+    std::string key{"s"};
     ByteWriter out{key};
     out.big(sequence);
     out.big(index);
     return key;
+}
+
+std::string owner_event_store_key(
+    std::string_view owner, std::uint64_t sequence, std::uint32_t index
+) {
+    std::string key = owner_event_prefix(owner);
+    ByteWriter out{key};
+    out.big(sequence);
+    out.big(index);
+    return key;
+}
+
+std::string event_id_store_key(std::string_view owner, std::string_view id) {
+    return event_id_prefix(owner) + std::string{id};
 }
 
 std::string counter_last_store_key(std::string_view counter) {
@@ -171,20 +237,74 @@ Result<std::vector<Event>> DocumentReader::events(
         if (events.size() >= limit) {
             return false;
         }
-        Event event;
-        ByteReader keys{key, "state: key of an event"};
-        FLORIN_TRY(event.sequence, keys.big<std::uint64_t>());
-        FLORIN_TRY(event.index, keys.big<std::uint32_t>());
-        ByteReader in{value, "state: event"};
-        FLORIN_TRY(event.owner, in.sized());
-        FLORIN_TRY(event.id, in.sized());
-        FLORIN_TRY(event.type, in.sized());
-        FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+        FLORIN_TRY(Event event, decode_event(key, value));
         events.push_back(std::move(event));
         return true;
     };
     FLORIN_TRY_VOID(store_.scan(
-        {.table = Table::event, .from = event_store_key(sequence, index), .to = {}}, collect
+        {.table = Table::event, .from = event_store_key(sequence, index), .to = after_prefix("s")},
+        collect
+    ));
+    return events;
+}
+
+Result<std::vector<Event>> DocumentReader::events_of(
+    std::string const& owner, std::uint64_t sequence, std::uint32_t index, std::size_t limit
+) const {
+    std::string const prefix = owner_event_prefix(owner);
+    std::vector<Event> events;
+    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
+        if (events.size() >= limit) {
+            return false;
+        }
+        FLORIN_TRY(Event event, decode_owner_event(owner, key.substr(prefix.size()), value));
+        events.push_back(std::move(event));
+        return true;
+    };
+    FLORIN_TRY_VOID(store_.scan(
+        {.table = Table::event,
+         .from = owner_event_store_key(owner, sequence, index),
+         .to = after_prefix(prefix)},
+        collect
+    ));
+    return events;
+}
+
+Result<std::optional<Event>> DocumentReader::event(std::string const& owner, std::string const& id)
+    const {
+    FLORIN_TRY(auto const value, store_.get(Table::event, event_id_store_key(owner, id)));
+    if (!value) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(Event event, decode_event_id(owner, id, *value));
+    return event;
+}
+
+Result<std::vector<Event>> DocumentReader::list_events(EventList const& list) const {
+    std::string const prefix = event_id_prefix(list.owner);
+    std::string from = prefix + list.least;
+    std::string to = after_prefix(prefix);
+    if (!list.after.empty()) {
+        if (list.newest_first) {
+            to = prefix + list.after;
+        } else {
+            from = std::max(from, prefix + list.after + '\0');
+        }
+    }
+    std::vector<Event> events;
+    if (from >= to) {
+        return events;
+    }
+    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
+        if (events.size() >= list.limit) {
+            return false;
+        }
+        FLORIN_TRY(Event event, decode_event_id(list.owner, key.substr(prefix.size()), value));
+        events.push_back(std::move(event));
+        return true;
+    };
+    FLORIN_TRY_VOID(store_.scan(
+        {.table = Table::event, .from = from, .to = to, .reverse = list.newest_first}, collect
     ));
     return events;
 }

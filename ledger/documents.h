@@ -7,8 +7,11 @@
 //   key of table document   := kind u16 big-endian, owner, 0x00, id
 //   value                   := version u64, sequence u64, payload index u32, body present u8, body
 //   key of table timer      := due_ns u64 big-endian, kind u16 big-endian, key
-//   key of table event      := sequence u64 big-endian, index u32 big-endian
-//   value of table event    := owner, id, type, payload index u32; texts as u32 length and bytes
+//   table event             := an entry for each of three ways to find one; numbers in keys
+//                              big-endian, texts in values as u32 length and bytes:
+//     's' sequence u64, index u32               -> owner, id, type, payload index u32
+//     'o' owner, 0x00, sequence u64, index u32  -> id, type, payload index u32
+//     'i' owner, 0x00, id                       -> sequence u64, index u32, type, payload index u32
 //   key of table counter    := 'l' counter (value: last u64 given) or
 //                              'h' counter 0x00 value u64 big-endian (value: holder)
 #pragma once
@@ -26,6 +29,10 @@ namespace florin::ledger {
 std::string document_store_key(DocumentKey const& key);
 std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::string_view key);
 std::string event_store_key(std::uint64_t sequence, std::uint32_t index);
+std::string owner_event_store_key(
+    std::string_view owner, std::uint64_t sequence, std::uint32_t index
+);
+std::string event_id_store_key(std::string_view owner, std::string_view id);
 std::string counter_last_store_key(std::string_view counter);
 std::string counter_held_store_key(std::string_view counter, std::uint64_t value);
 
@@ -72,10 +79,25 @@ public:
     // The earliest timer's due time; nullopt: there is none.
     Result<std::optional<std::uint64_t>> next_timer() const;
 
-    // Events from (sequence, index) on, in order.
+    // Events from (sequence, index) on, in the order of the journal.
     Result<std::vector<Event>> events(
         std::uint64_t sequence, std::uint32_t index, std::size_t limit
     ) const;
+    // The same of one owner, without looking at anybody else's.
+    Result<std::vector<Event>> events_of(
+        std::string const& owner, std::uint64_t sequence, std::uint32_t index, std::size_t limit
+    ) const;
+    // nullopt: this owner has no event of that id.
+    Result<std::optional<Event>> event(std::string const& owner, std::string const& id) const;
+    // One owner's events in the order of their ids.
+    struct EventList {
+        std::string owner;
+        std::string after;  // ids strictly after this one in the direction of travel; empty: all
+        std::string least;  // no ids before this one; empty: all
+        bool newest_first = true;
+        std::size_t limit = 100;
+    };
+    Result<std::vector<Event>> list_events(EventList const& list) const;
 
     // Who holds which numbers of a counter.
     struct Held {

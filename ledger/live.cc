@@ -30,6 +30,34 @@ std::string document_value(
     return value;
 }
 
+// One entry for each way of finding it (documents.h).
+void add_event(
+    EventRecorded const& event, Sequence sequence, std::uint32_t index, std::vector<Change>& changes
+) {
+    std::string by_place;
+    ByteWriter place{by_place};
+    place.sized(event.owner);
+    place.sized(event.id);
+    place.sized(event.type);
+    place.little(event.body.index);
+    changes.push_back({Table::event, event_store_key(sequence, index), std::move(by_place)});
+    std::string by_owner;
+    ByteWriter owner{by_owner};
+    owner.sized(event.id);
+    owner.sized(event.type);
+    owner.little(event.body.index);
+    changes.push_back(
+        {Table::event, owner_event_store_key(event.owner, sequence, index), std::move(by_owner)}
+    );
+    std::string by_id;
+    ByteWriter id{by_id};
+    id.little(sequence);
+    id.little(index);
+    id.sized(event.type);
+    id.little(event.body.index);
+    changes.push_back({Table::event, event_id_store_key(event.owner, event.id), std::move(by_id)});
+}
+
 }  // namespace
 
 std::vector<Change> live_changes(
@@ -53,13 +81,7 @@ std::vector<Change> live_changes(
             {Table::timer, timer_store_key(cleared->due_ns, cleared->kind, cleared->key), {}}
         );
     } else if (auto const* event = std::get_if<EventRecorded>(&effect)) {
-        std::string value;
-        ByteWriter out{value};
-        out.sized(event->owner);
-        out.sized(event->id);
-        out.sized(event->type);
-        out.little(event->body.index);
-        changes.push_back({Table::event, event_store_key(sequence, event_index), std::move(value)});
+        add_event(*event, sequence, event_index, changes);
     } else if (auto const* taken = std::get_if<CounterTaken>(&effect)) {
         std::string last;
         ByteWriter{last}.little(taken->value);

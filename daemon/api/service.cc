@@ -40,25 +40,6 @@ ApiError unknown_url(http::Request const& request) {
     return error;
 }
 
-// "2026-10-28" or "2026-10-28.endive"
-bool is_api_version(std::string_view text) {
-    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (text.size() < 10 || text.size() > 40) {
-        return false;
-    }
-    for (std::size_t i = 0; i < 10; ++i) {
-        bool const is_dash = i == 4 || i == 7;
-        if (is_dash ? text[i] != '-' : !is_digit(text[i])) {
-            return false;
-        }
-    }
-    std::string_view const name = text.substr(10);
-    return name.empty() ||
-           (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
-                return (c >= 'a' && c <= 'z') || c == '_';
-            }));
-}
-
 // "application/x-www-form-urlencoded", in any case, with or without parameters.
 bool is_form_type(std::string_view type) {
     std::string lower;
@@ -99,6 +80,24 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
 
 }  // namespace
 
+bool is_api_version(std::string_view text) {
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (text.size() < 10 || text.size() > 40) {
+        return false;
+    }
+    for (std::size_t i = 0; i < 10; ++i) {
+        bool const is_dash = i == 4 || i == 7;
+        if (is_dash ? text[i] != '-' : !is_digit(text[i])) {
+            return false;
+        }
+    }
+    std::string_view const name = text.substr(10);
+    return name.empty() ||
+           (name.size() > 1 && name[0] == '.' && std::ranges::all_of(name.substr(1), [](char c) {
+                return (c >= 'a' && c <= 'z') || c == '_';
+            }));
+}
+
 Routes all_routes() {
     Routes routes;
     add_payment_intents(routes);
@@ -106,6 +105,8 @@ Routes all_routes() {
     add_charges(routes);
     add_refunds(routes);
     add_balance(routes);
+    add_events(routes);
+    add_webhook_endpoints(routes);
     return routes;
 }
 
@@ -154,6 +155,22 @@ ApiResult<flow::Caller> Service::authenticate(http::Request const& request) cons
         .idempotency_key = {},
         .fingerprint = {},
     };
+}
+
+// What was answered, decrypted where it holds a secret.
+ApiResult<Done> Service::replayed_answer(
+    model::IdempotencyKey const& stored, flow::Caller const& caller
+) const {
+    int const status = static_cast<int>(stored.status);
+    if (!stored.sealed) {
+        return Done{status, stored.body};
+    }
+    auto body =
+        services_.webhooks.secrets.open_answer(stored.body, caller.owner, caller.idempotency_key);
+    if (!body) {
+        return std::unexpected{internal_error(body.error().context)};
+    }
+    return Done{status, std::move(*body)};
 }
 
 asio::awaitable<http::Response> Service::handle(http::Request request) {
@@ -272,7 +289,7 @@ asio::awaitable<ApiResult<Done>> Service::run(
             if (*stored && (*stored)->value.done) {
                 replayed = true;
                 original_request = (*stored)->value.request_id;
-                co_return Done{static_cast<int>((*stored)->value.status), (*stored)->value.body};
+                co_return replayed_answer((*stored)->value, caller);
             }
             if (*stored && std::chrono::steady_clock::now() > give_up) {
                 ApiError error;

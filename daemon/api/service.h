@@ -8,11 +8,20 @@
 #include "daemon/api/render.h"
 #include "daemon/flow/payments.h"
 #include "daemon/http/router.h"
+#include "daemon/webhooks/secrets.h"
 
 #include <functional>
 #include <memory>
 
 namespace florin::api {
+
+// What the resources about webhooks work with.
+struct WebhookServices {
+    webhooks::Secrets const& secrets;
+    bool allow_private = false;
+    // An endpoint was made, changed or removed.
+    std::function<void(std::string owner, std::string endpoint)> changed;
+};
 
 // What endpoints work with. Everything outlives the service.
 struct Services {
@@ -23,6 +32,7 @@ struct Services {
     ObjectRenderer const& renderer;
     KeyBytes const& key_pepper;
     std::string default_api_version;
+    WebhookServices webhooks;
 };
 
 // One authenticated request.
@@ -46,6 +56,8 @@ void add_payment_methods(Routes& routes);
 void add_charges(Routes& routes);
 void add_refunds(Routes& routes);
 void add_balance(Routes& routes);
+void add_events(Routes& routes);
+void add_webhook_endpoints(Routes& routes);
 // All of them.
 Routes all_routes();
 
@@ -57,6 +69,9 @@ public:
 
 private:
     ApiResult<flow::Caller> authenticate(http::Request const& request) const;
+    ApiResult<flow::Done> replayed_answer(
+        model::IdempotencyKey const& stored, flow::Caller const& caller
+    ) const;
     boost::asio::awaitable<ApiResult<flow::Done>> run(
         Endpoint const& endpoint,
         http::Request const& request,
@@ -68,6 +83,9 @@ private:
     Services services_;
     Routes routes_;
 };
+
+// "2026-10-28" or "2026-10-28.endive"
+bool is_api_version(std::string_view text);
 
 // A page of a list: the cursor parameters, and which ids they select.
 struct Page {

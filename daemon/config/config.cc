@@ -36,6 +36,18 @@ Setting integer(char const* name, std::int64_t& into, std::int64_t least, std::i
     return {name, set};
 }
 
+Setting boolean(char const* name, bool& into) {
+    auto const set = [&into](toml::node const& node) -> std::string {
+        auto const value = node.value_exact<bool>();
+        if (!value) {
+            return "expected true or false";
+        }
+        into = *value;
+        return {};
+    };
+    return {name, set};
+}
+
 Setting text(char const* name, std::string& into, bool required = false) {
     auto const set = [&into](toml::node const& node) -> std::string {
         auto const value = node.value_exact<std::string>();
@@ -243,6 +255,16 @@ std::vector<Setting> settings(Connector& s) {
 std::vector<Setting> settings(Settlement& s) {
     return {text("outbox", s.outbox)};
 }
+std::vector<Setting> settings(Webhooks& s) {
+    return {
+        boolean("allow_private", s.allow_private),
+        integer("concurrency", s.concurrency, 1, 1'000),
+        integer("endpoint_concurrency", s.endpoint_concurrency, 1, 100),
+        integer("timeout_ms", s.timeout_ms, 10, 60'000),
+        integer("retry_scale_ppm", s.retry_scale_ppm, 1, 1'000'000),
+        text("extra_ca_file", s.extra_ca_file),
+    };
+}
 std::vector<Setting> settings(BankAccount& s) {
     return {
         text("name", s.name, true),
@@ -409,6 +431,7 @@ std::vector<std::string> sections_of(Mode mode) {
         "flow",
         "retention",
         "settlement",
+        "webhooks",
         "connector",
         "merchant",
         "bank_account",
@@ -451,6 +474,7 @@ std::vector<Setting> section_settings(Config& config, std::string const& name) {
            : name == "log"           ? settings(config.log)
            : name == "settlement"    ? settings(config.settlement)
            : name == "retention"     ? settings(config.retention)
+           : name == "webhooks"      ? settings(config.webhooks)
                                      : settings(config.flow);
 }
 

@@ -96,6 +96,15 @@ struct Settlement {
     std::string outbox;  // folder for payout files; empty: "outbox" in the data directory
 };
 
+struct Webhooks {
+    bool allow_private = false;                // endpoints on loopback and private addresses
+    std::int64_t concurrency = 64;             // deliveries under way, all together
+    std::int64_t endpoint_concurrency = 4;     // of one endpoint
+    std::int64_t timeout_ms = 10'000;          // of one delivery
+    std::int64_t retry_scale_ppm = 1'000'000;  // pauses between tries: millionths of the real ones
+    std::string extra_ca_file;                 // PEM; trusted beside the system's certificates
+};
+
 // The payment switch, or a ledger for other programs: never both in one directory.
 enum class Mode { payment_switch, ledger };
 
@@ -113,6 +122,7 @@ struct Config {
     std::vector<Connector> connectors;
     std::vector<Merchant> merchants;
     Settlement settlement;
+    Webhooks webhooks;
     std::vector<BankAccount> bank_accounts;
 };
 

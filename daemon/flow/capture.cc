@@ -61,7 +61,7 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
                 api::internal_error("connector " + original->value.connector + " is not configured")
             };
         }
-        Change change{caller.owner};
+        Change change{caller.owner, caller.cause()};
         claim(change, caller);
         model::Attempt attempt = new_attempt("capture", *connector, intent.value, wanted);
         attempt.original = original->value.id;
@@ -112,7 +112,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
                 "requires_payment_method, requires_capture, requires_confirmation, requires_action"
             )};
         }
-        Change change{caller.owner};
+        Change change{caller.owner, caller.cause()};
         intent.value.cancellation_reason = reason.empty() ? "requested_by_customer" : reason;
         if (is_unsent) {
             intent.value.status = "canceled";
@@ -240,7 +240,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         attempt.refund = refund.id;
         intent.value.amount_refunding += wanted;
 
-        Change change{caller.owner};
+        Change change{caller.owner, caller.cause()};
         claim(change, caller);
         change.put(intent.value.id, intent);
         change.put(refund.id, refund, 0);

@@ -150,7 +150,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         Attempt& attempt = payment.attempt.value;
         attempt.stan = stan_of(attempt);
         Next next;
-        Change change{owner};
+        Change change{owner, waiter != nullptr ? waiter->caller.cause() : model::Cause{}};
         if (also != nullptr) {
             FLORIN_CO_TRY_VOID((*also)(attempt, change));
         }

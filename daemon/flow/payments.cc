@@ -115,6 +115,7 @@ void Payments::complete(
         .done = true,
         .status = done.status,
         .body = done.body,
+        .sealed = done.sealed,
         .created = parts_.ids.now_s(),
         .attempt = attempt_id,
     };
@@ -261,7 +262,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
         .owner = caller.owner, .intent = intent, .charge = {}, .method = {}, .refund = {}
     };
     Done done = render(objects);
-    Change change{caller.owner};
+    Change change{caller.owner, caller.cause()};
     change.put(intent.id, intent, 0);
     change.event(parts_.ids, "payment_intent.created", parts_.renderer.intent(objects));
     complete(change, caller, done, {});
@@ -443,7 +444,7 @@ asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
     Case payment, connectors::Connector* connector, Caller caller
 ) {
     model::PaymentIntent const& intent = payment.intent.value;
-    Change change{payment.owner};
+    Change change{payment.owner, caller.cause()};
     claim(change, caller);
     std::string attempt_id =
         begin_authorisation(payment, *connector, caller.idempotency_key, change);

@@ -43,6 +43,8 @@ struct Caller {
     std::string request_id;
     std::string idempotency_key;
     std::string fingerprint;
+
+    model::Cause cause() const { return {request_id, idempotency_key}; }
 };
 
 // What an answer can be made of, as it stands after the operation.
@@ -59,6 +61,7 @@ struct Objects {
 struct Done {
     int status = 200;
     std::string body;
+    bool sealed = false;  // the body holds a secret and is stored encrypted (webhooks/secrets.h)
 };
 using Render = std::function<Done(Objects const&)>;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/model/documents.h"
+#include "daemon/model/events.h"
 #include "daemon/model/ids.h"
 #include "ledger/command.h"
 #include "ledger/documents.h"
@@ -80,10 +81,11 @@ Result<void> each_of(
     return {};
 }
 
-// A command in the making, for one owner.
+// A command in the making, for one owner, and because of what.
 class Change {
 public:
-    explicit Change(std::string owner) : owner_{std::move(owner)} {}
+    explicit Change(std::string owner, model::Cause cause = {})
+        : owner_{std::move(owner)}, cause_{std::move(cause)} {}
 
     template <class T>
     void put(std::string id, T const& value, std::uint64_t expected_version) {
@@ -110,12 +112,23 @@ public:
     void remove_for(std::string owner, model::Kind kind, std::string id, std::uint64_t version) {
         command.removes.push_back({model::key_of(kind, std::move(owner), std::move(id)), version});
     }
-    void event(model::IdMaker& ids, std::string type, std::string body) {
+    // `object` and `previous_attributes` (of an *.updated event) as JSON, as they are now.
+    void event(
+        model::IdMaker& ids,
+        std::string type,
+        std::string object,
+        std::string previous_attributes = {}
+    ) {
+        std::string id = ids.make("evt");
+        auto const made_ns = model::id_time_ns(id).value_or(0);
+        std::string body = model::event_body(
+            {.created = static_cast<std::int64_t>(made_ns / 1'000'000'000),
+             .object = std::move(object),
+             .previous_attributes = std::move(previous_attributes),
+             .cause = cause_}
+        );
         command.events.push_back(
-            {.owner = owner_,
-             .id = ids.make("evt"),
-             .type = std::move(type),
-             .body = std::move(body)}
+            {.owner = owner_, .id = std::move(id), .type = std::move(type), .body = std::move(body)}
         );
     }
     void post(std::vector<ledger::Transfer> const& transfers) {
@@ -127,6 +140,7 @@ public:
 
 private:
     std::string owner_;
+    model::Cause cause_;
 };
 
 }  // namespace florin::flow

@@ -182,7 +182,7 @@ FLORIN_FIELDS(
     timer_ns
 )
 FLORIN_FIELDS(OpenAttempt, attempt)
-FLORIN_FIELDS(IdempotencyKey, fingerprint, request_id, done, status, body, created, attempt)
+FLORIN_FIELDS(IdempotencyKey, fingerprint, request_id, done, status, body, sealed, created, attempt)
 FLORIN_FIELDS(GivenUp, owner, attempt)
 FLORIN_FIELDS(MerchantCurrency, currency)
 FLORIN_FIELDS(LedgerCurrency, currency, digits)

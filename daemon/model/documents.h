@@ -44,7 +44,12 @@ enum class Kind : std::uint16_t {
     unmatched_line = 30,        // one for each statement line that nothing explains yet
     payout_reference = 31,      // what an acquirer says it pays together
     reported_transaction = 32,  // one for each attempt that an acquirer has reported
-    attempt_resolutions = 50,   // what operators decided about an attempt
+    webhook_endpoint = 40,
+    webhook_queue = 41,        // what an endpoint has been told so far
+    webhook_delivery = 42,     // id "<queue>/<event>": one for each that failed
+    webhook_due = 43,          // id "<queue>/<time>/<event>": when it is tried again
+    webhook_gap = 44,          // id "<queue>/<sequence>/<index>": events nobody was told in time
+    attempt_resolutions = 50,  // what operators decided about an attempt
 };
 
 // Test and live are separate worlds: part of every key.
@@ -211,6 +216,7 @@ struct IdempotencyKey {
     bool done = false;
     std::int64_t status = 0;
     std::string body;
+    bool sealed = false;  // the body holds a secret and is encrypted (webhooks/secrets.h)
     std::int64_t created = 0;
     std::string attempt;  // whose first outcome the answer is; the key is kept while it is open
 };

@@ -1,5 +1,7 @@
 #include "daemon/model/ids.h"
 
+#include "ledger/base/uint128.h"
+
 #include <algorithm>
 
 namespace florin::model {
@@ -10,6 +12,14 @@ constexpr char kDigits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 constexpr std::size_t kTimeDigits = 11;  // 62^11 > 2^63
 constexpr std::size_t kRandomDigits = 13;
 
+std::string time_digits(std::uint64_t time_ns) {
+    std::string digits(kTimeDigits, '0');
+    for (std::size_t i = kTimeDigits; i-- > 0; time_ns /= 62) {
+        digits[i] = kDigits[time_ns % 62];
+    }
+    return digits;
+}
+
 }  // namespace
 
 std::string IdMaker::make(std::string_view prefix) {
@@ -18,11 +28,32 @@ std::string IdMaker::make(std::string_view prefix) {
         std::lock_guard const lock{mutex_};
         time = last_ns_ = std::max(time, last_ns_ + 1);
     }
-    std::string digits(kTimeDigits, '0');
-    for (std::size_t i = kTimeDigits; i-- > 0; time /= 62) {
-        digits[i] = kDigits[time % 62];
+    return id_from(prefix, time) + crypto::random_alphanumeric(random_, kRandomDigits);
+}
+
+std::string id_from(std::string_view prefix, std::uint64_t time_ns) {
+    return std::string{prefix} + "_" + time_digits(time_ns);
+}
+
+std::optional<std::uint64_t> id_time_ns(std::string_view id) {
+    auto const underscore = id.rfind('_');
+    if (underscore == std::string_view::npos ||
+        id.size() != underscore + 1 + kTimeDigits + kRandomDigits) {
+        return std::nullopt;
     }
-    return std::string{prefix} + "_" + digits + crypto::random_alphanumeric(random_, kRandomDigits);
+    std::string_view const digits{kDigits};
+    u128 time = 0;
+    for (char const c : id.substr(underscore + 1, kTimeDigits)) {
+        auto const digit = digits.find(c);
+        if (digit == std::string_view::npos) {
+            return std::nullopt;
+        }
+        time = time * 62 + digit;
+    }
+    if (time > UINT64_MAX) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(time);
 }
 
 }  // namespace florin::model

@@ -10,7 +10,9 @@
 #include "ledger/base/clock.h"
 
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace florin::model {
 
@@ -33,5 +35,11 @@ private:
     std::mutex mutex_;
     std::uint64_t last_ns_ = 0;
 };
+
+// When an id of IdMaker was made; nullopt for any other text.
+std::optional<std::uint64_t> id_time_ns(std::string_view id);
+// The beginning that ids made at this time have: less than every id made then or later, greater
+// than every id made before.
+std::string id_from(std::string_view prefix, std::uint64_t time_ns);
 
 }  // namespace florin::model

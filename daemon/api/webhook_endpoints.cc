@@ -1,0 +1,423 @@
+// /v1/webhook_endpoints: where merchants are told what happened.
+//
+// A secret is answered once, when it is made. The answer that is kept for replays of the request is
+// sealed (webhooks/secrets.h).
+#include "daemon/api/service.h"
+#include "daemon/model/webhooks.h"
+#include "daemon/webhooks/rules.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace florin::api {
+namespace {
+
+namespace asio = boost::asio;
+using flow::Done;
+using flow::Stored;
+using model::Kind;
+using model::WebhookEndpoint;
+using nlohmann::ordered_json;
+
+constexpr std::size_t kEndpointsMax = 16;  // of an account and mode
+constexpr int kTriesMax = 20;              // when somebody else changes the same endpoint
+constexpr std::int64_t kOverlapDefault = 24 * 3600;
+constexpr std::int64_t kOverlapMax = 7 * 24 * 3600;
+
+ordered_json optional_text(std::string const& text) {
+    return text.empty() ? ordered_json{} : ordered_json(text);
+}
+
+ordered_json endpoint_json(Call const& call, WebhookEndpoint const& endpoint) {
+    return {
+        {"id", endpoint.id},
+        {"object", "webhook_endpoint"},
+        {"api_version", optional_text(endpoint.api_version)},
+        {"application", nullptr},
+        {"created", endpoint.created},
+        {"description", optional_text(endpoint.description)},
+        {"enabled_events", endpoint.enabled_events},
+        {"livemode", call.caller.mode == model::Mode::live},
+        {"metadata", ordered_json(endpoint.metadata)},
+        {"status", endpoint.enabled ? "enabled" : "disabled"},
+        {"url", endpoint.url},
+    };
+}
+
+ordered_json with_secret(ordered_json json, webhooks::SigningSecret const& secret) {
+    json["secret"] = secret.reveal();
+    return json;
+}
+
+void refuse_expansion(Parameters& parameters) {
+    auto const none = Expansions::make(ObjectKind::balance, parameters.take_strings("expand"));
+    if (!none) {
+        parameters.refuse(none.error());
+    }
+}
+
+void check_url(Call& call, std::string const& url) {
+    auto const refuse = [&](std::string const& why) {
+        call.parameters.refuse(bad_parameter("url_invalid", "url", "Invalid URL: " + why + "."));
+    };
+    auto const target = webhooks::parse_url(url);
+    if (!target) {
+        refuse(target.error().context);
+        return;
+    }
+    if (call.caller.mode == model::Mode::live && !target->is_tls) {
+        refuse("in live mode it has to begin with https://");
+        return;
+    }
+    // Names are looked up for each delivery; an address can be judged now.
+    boost::system::error_code is_name;
+    auto const address = boost::asio::ip::make_address(target->host, is_name);
+    if (!is_name && !call.services.webhooks.allow_private && !webhooks::is_public(address)) {
+        refuse("its host is a private or reserved address");
+    }
+}
+
+void check_events(Call& call, std::vector<std::string> const& names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] != "*" && !webhooks::is_event_name(names[i])) {
+            call.parameters.refuse(bad_parameter(
+                "",
+                "enabled_events[" + std::to_string(i) + "]",
+                "Invalid enabled_events: the name at " + std::to_string(i) +
+                    " is not an event that this server has."
+            ));
+            return;
+        }
+    }
+}
+
+std::vector<std::string> without_repeats(std::vector<std::string> const& names) {
+    std::vector<std::string> once;
+    for (std::string const& name : names) {
+        if (std::ranges::find(once, name) == once.end()) {
+            once.push_back(name);
+        }
+    }
+    return once;
+}
+
+// Stores the change with an answer that holds a secret, and answers it in the clear.
+asio::awaitable<ApiResult<Done>> store_secret_answer(
+    Call& call, flow::Change change, std::string body
+) {
+    Done sealed{200, {}, true};
+    sealed.body =
+        call.services.webhooks.secrets.seal_answer(body, call.owner(), call.caller.idempotency_key);
+    auto const stored =
+        co_await call.services.payments.store(call.caller, std::move(change), std::move(sealed));
+    if (!stored) {
+        co_return std::unexpected{stored.error()};
+    }
+    co_return Done{200, std::move(body)};
+}
+
+ApiResult<Stored<WebhookEndpoint>> find_endpoint(Call const& call) {
+    auto stored = flow::load<WebhookEndpoint>(call.documents(), call.owner(), call.id());
+    if (!stored) {
+        return std::unexpected{internal_error(stored.error().context)};
+    }
+    if (!*stored) {
+        return std::unexpected{missing_resource("webhook endpoint", call.id())};
+    }
+    return std::move(**stored);
+}
+
+// A new queue: it begins with what is recorded after this change.
+void open_queue(Call& call, WebhookEndpoint& endpoint, flow::Change& change) {
+    endpoint.queue = call.services.ids.make("wq");
+    model::WebhookQueue queue;
+    queue.endpoint = endpoint.id;
+    change.put(endpoint.queue, queue, 0);
+}
+
+// What it holds is removed in the background. An ApiError where the queue cannot be read.
+std::optional<ApiError> drop_queue(Call& call, WebhookEndpoint& endpoint, flow::Change& change) {
+    auto queue = flow::load<model::WebhookQueue>(call.documents(), call.owner(), endpoint.queue);
+    if (!queue) {
+        return internal_error(queue.error().context);
+    }
+    if (*queue) {
+        (*queue)->value.dropped = true;
+        change.put(endpoint.queue, **queue);
+    }
+    endpoint.queue.clear();
+    return std::nullopt;
+}
+
+ApiResult<bool> has_room(Call const& call) {
+    auto const known = call.documents().list(
+        {.kind = static_cast<std::uint16_t>(Kind::webhook_endpoint),
+         .owner = call.owner(),
+         .after = {},
+         .newest_first = false,
+         .limit = kEndpointsMax}
+    );
+    if (!known) {
+        return std::unexpected{internal_error(known.error().context)};
+    }
+    return known->size() < kEndpointsMax;
+}
+
+WebhookEndpoint take_new_endpoint(Call& call) {
+    Parameters& parameters = call.parameters;
+    WebhookEndpoint endpoint;
+    endpoint.url = parameters.require_string("url");
+    if (!endpoint.url.empty()) {
+        check_url(call, endpoint.url);
+    }
+    endpoint.enabled_events = without_repeats(parameters.take_strings("enabled_events"));
+    if (endpoint.enabled_events.empty()) {
+        parameters.refuse_missing("enabled_events");
+    }
+    check_events(call, endpoint.enabled_events);
+    endpoint.description = parameters.take_settable("description").value.value_or("");
+    endpoint.api_version = parameters.take_string("api_version", 40).value_or("");
+    if (!endpoint.api_version.empty() && !is_api_version(endpoint.api_version)) {
+        parameters.refuse(bad_parameter("", "api_version", "Invalid Stripe API version."));
+    }
+    if (parameters.take_boolean("connect").value_or(false)) {
+        parameters.refuse(bad_parameter(
+            "", "connect", "Events of connected accounts are not offered by this server."
+        ));
+    }
+    if (auto const metadata = parameters.take_metadata()) {
+        Metadata const changes = metadata->against({});
+        if (auto error = check_metadata_size({}, changes)) {
+            parameters.refuse(*error);
+        }
+        flow::merge_metadata(endpoint.metadata, changes);
+    }
+    refuse_expansion(parameters);
+    return endpoint;
+}
+
+asio::awaitable<ApiResult<Done>> create(Call& call) {
+    WebhookEndpoint endpoint = take_new_endpoint(call);
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    auto const room = has_room(call);
+    if (!room) {
+        co_return std::unexpected{room.error()};
+    }
+    if (!*room) {
+        co_return std::unexpected{bad_parameter(
+            "",
+            "",
+            "You have reached the maximum of " + std::to_string(kEndpointsMax) +
+                " webhook endpoints."
+        )};
+    }
+    endpoint.id = call.services.ids.make("we");
+    endpoint.created = call.services.ids.now_s();
+    auto const secret = call.services.webhooks.secrets.make();
+    endpoint.secret = call.services.webhooks.secrets.seal(secret, call.owner(), endpoint.id);
+    flow::Change change{call.owner()};
+    open_queue(call, endpoint, change);
+    change.put(endpoint.id, endpoint, 0);
+    std::string body = to_body(with_secret(endpoint_json(call, endpoint), secret));
+    auto done = co_await store_secret_answer(call, std::move(change), std::move(body));
+    if (done) {
+        call.services.webhooks.changed(call.owner(), endpoint.id);
+    }
+    co_return done;
+}
+
+asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+    refuse_expansion(call.parameters);
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    auto const endpoint = find_endpoint(call);
+    if (!endpoint) {
+        co_return std::unexpected{endpoint.error()};
+    }
+    co_return Done{200, to_body(endpoint_json(call, endpoint->value))};
+}
+
+struct Update {
+    std::optional<std::string> url;
+    std::optional<std::vector<std::string>> enabled_events;
+    Settable<std::string> description;
+    std::optional<MetadataChange> metadata;
+    std::optional<bool> disabled;
+};
+
+Update take_update(Call& call) {
+    Parameters& parameters = call.parameters;
+    Update update;
+    update.url = parameters.take_string("url");
+    if (update.url) {
+        check_url(call, *update.url);
+    }
+    if (parameters.has("enabled_events")) {
+        update.enabled_events = without_repeats(parameters.take_strings("enabled_events"));
+        if (update.enabled_events->empty()) {
+            parameters.refuse(bad_parameter(
+                "parameter_invalid_empty",
+                "enabled_events",
+                "You passed an empty value for enabled_events."
+            ));
+        }
+        check_events(call, *update.enabled_events);
+    }
+    update.description = parameters.take_settable("description");
+    update.metadata = parameters.take_metadata();
+    update.disabled = parameters.take_boolean("disabled");
+    refuse_expansion(parameters);
+    return update;
+}
+
+// Into the endpoint, with what follows for its queue.
+std::optional<ApiError> apply(
+    Call& call, Update const& update, WebhookEndpoint& endpoint, flow::Change& change
+) {
+    endpoint.url = update.url.value_or(endpoint.url);
+    endpoint.enabled_events = update.enabled_events.value_or(endpoint.enabled_events);
+    if (update.description.is_given) {
+        endpoint.description = update.description.value.value_or("");
+    }
+    if (update.metadata) {
+        Metadata const changes = update.metadata->against(endpoint.metadata);
+        if (auto error = check_metadata_size(endpoint.metadata, changes)) {
+            return error;
+        }
+        flow::merge_metadata(endpoint.metadata, changes);
+    }
+    if (!update.disabled || *update.disabled == !endpoint.enabled) {
+        return std::nullopt;
+    }
+    endpoint.enabled = !*update.disabled;
+    if (endpoint.enabled) {
+        open_queue(call, endpoint, change);
+        return std::nullopt;
+    }
+    return drop_queue(call, endpoint, change);
+}
+
+// The queue changes whenever something was delivered: a conflict over it is tried again for longer
+// than one over a document that only people change.
+bool should_try_again(ApiError const& error, int tries) {
+    return error.code == "lock_timeout" && tries < kTriesMax;
+}
+
+asio::awaitable<ApiResult<Done>> update(Call& call) {
+    Update const wanted = take_update(call);
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    for (int tries = 0;; ++tries) {
+        auto endpoint = find_endpoint(call);
+        if (!endpoint) {
+            co_return std::unexpected{endpoint.error()};
+        }
+        flow::Change change{call.owner()};
+        if (auto error = apply(call, wanted, endpoint->value, change)) {
+            co_return std::unexpected{*error};
+        }
+        change.put(endpoint->value.id, *endpoint);
+        Done done{200, to_body(endpoint_json(call, endpoint->value))};
+        auto saved =
+            co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
+        if (saved || !should_try_again(saved.error(), tries)) {
+            call.services.webhooks.changed(call.owner(), call.id());
+            co_return saved;
+        }
+    }
+}
+
+asio::awaitable<ApiResult<Done>> roll_secret(Call& call) {
+    auto const overlap =
+        call.parameters.take_integer("expires_in", 0, kOverlapMax).value_or(kOverlapDefault);
+    refuse_expansion(call.parameters);
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    auto const& secrets = call.services.webhooks.secrets;
+    for (int tries = 0;; ++tries) {
+        auto endpoint = find_endpoint(call);
+        if (!endpoint) {
+            co_return std::unexpected{endpoint.error()};
+        }
+        auto const secret = secrets.make();
+        WebhookEndpoint& value = endpoint->value;
+        value.old_secret = overlap > 0 ? value.secret : "";
+        value.old_secret_until = overlap > 0 ? call.services.ids.now_s() + overlap : 0;
+        value.secret = secrets.seal(secret, call.owner(), value.id);
+        flow::Change change{call.owner()};
+        change.put(value.id, *endpoint);
+        std::string body = to_body(with_secret(endpoint_json(call, value), secret));
+        auto saved = co_await store_secret_answer(call, std::move(change), std::move(body));
+        if (saved || !should_try_again(saved.error(), tries)) {
+            call.services.webhooks.changed(call.owner(), call.id());
+            co_return saved;
+        }
+    }
+}
+
+asio::awaitable<ApiResult<Done>> remove(Call& call) {
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    for (int tries = 0;; ++tries) {
+        auto endpoint = find_endpoint(call);
+        if (!endpoint) {
+            co_return std::unexpected{endpoint.error()};
+        }
+        flow::Change change{call.owner()};
+        change.remove(Kind::webhook_endpoint, call.id(), endpoint->version);
+        if (!endpoint->value.queue.empty()) {
+            if (auto error = drop_queue(call, endpoint->value, change)) {
+                co_return std::unexpected{*error};
+            }
+        }
+        ordered_json const json = {
+            {"id", call.id()}, {"object", "webhook_endpoint"}, {"deleted", true}
+        };
+        Done done{200, to_body(json)};
+        auto saved =
+            co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
+        if (saved || !should_try_again(saved.error(), tries)) {
+            call.services.webhooks.changed(call.owner(), call.id());
+            co_return saved;
+        }
+    }
+}
+
+asio::awaitable<ApiResult<Done>> list(Call& call) {
+    Page const page = take_page(call.parameters);
+    auto const paths = call.parameters.take_strings("expand");
+    if (auto error = call.parameters.finish()) {
+        co_return std::unexpected{*error};
+    }
+    if (auto const none = Expansions::make(ObjectKind::balance, paths, "data."); !none) {
+        co_return std::unexpected{none.error()};
+    }
+    auto const render = [&](ledger::Document const& document) -> std::optional<ordered_json> {
+        auto const endpoint = model::from_text<WebhookEndpoint>(document.body.value_or(""));
+        if (!endpoint) {
+            return std::nullopt;
+        }
+        return endpoint_json(call, *endpoint);
+    };
+    co_return list_page(call, Kind::webhook_endpoint, page, "/v1/webhook_endpoints", render);
+}
+
+}  // namespace
+
+void add_webhook_endpoints(Routes& routes) {
+    routes.add(http::Method::post, "/v1/webhook_endpoints", create);
+    routes.add(http::Method::get, "/v1/webhook_endpoints", list);
+    routes.add(http::Method::get, "/v1/webhook_endpoints/:id", retrieve);
+    routes.add(http::Method::post, "/v1/webhook_endpoints/:id", update);
+    routes.add(http::Method::delete_, "/v1/webhook_endpoints/:id", remove);
+    routes.add(http::Method::post, "/v1/webhook_endpoints/:id/roll_secret", roll_secret);
+}
+
+}  // namespace florin::api
