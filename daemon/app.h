@@ -32,6 +32,7 @@ struct Plan {
     http::ServerOptions server;
     config::Ledger ledger;
     config::Flow flow;
+    config::Limits limits;
     std::vector<config::Connector> connectors;
     std::vector<config::Merchant> merchants;
     config::Settlement settlement;

@@ -1,6 +1,6 @@
 #include "daemon/admin/service.h"
 
-#include "daemon/api/keys.h"
+#include "daemon/api/authorization.h"
 #include "daemon/log/log.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -189,7 +189,15 @@ asio::awaitable<Result<std::string>> reconcile(recon::Reconciliation& reconcilia
 
 }  // namespace
 
-Service::Service(Parts parts) : parts_{std::move(parts)} {
+Service::Service(Parts parts)
+    : parts_{std::move(parts)},
+      key_desk_{
+          {.ledger = parts_.ledger,
+           .keys = parts_.keys,
+           .ids = parts_.ids,
+           .merchant_resources = parts_.merchant_resources}
+      },
+      merchant_desk_{{.ledger = parts_.ledger, .ids = parts_.ids}} {
     using http::Method;
     routes_.add(Method::get, "/admin/v1", &Service::overview);
     routes_.add(Method::get, "/admin/v1/jobs/:id", &Service::job);
@@ -202,24 +210,35 @@ Service::Service(Parts parts) : parts_{std::move(parts)} {
     routes_.add(Method::post, "/admin/v1/:mode/recon/runs", &Service::start_reconciliation);
     routes_.add(Method::get, "/admin/v1/:mode/recon/breaks", &Service::open_breaks);
     routes_.add(Method::get, "/admin/v1/:mode/recon/breaks/all", &Service::all_breaks);
+    routes_.add(Method::post, "/admin/v1/keys", &Service::create_key);
+    routes_.add(Method::get, "/admin/v1/keys", &Service::list_keys);
+    routes_.add(Method::get, "/admin/v1/keys/:id", &Service::show_key);
+    routes_.add(Method::post, "/admin/v1/keys/:id/roll", &Service::roll_key);
+    routes_.add(Method::post, "/admin/v1/keys/:id/revoke", &Service::revoke_key);
+    routes_.add(Method::post, "/admin/v1/merchants", &Service::create_merchant);
+    routes_.add(Method::get, "/admin/v1/merchants", &Service::list_merchants);
+    routes_.add(Method::get, "/admin/v1/merchants/:id", &Service::show_merchant);
+    routes_.add(Method::post, "/admin/v1/merchants/:id", &Service::update_merchant);
 }
 
-Result<void> Service::authenticate(http::Request const& request) const {
+Result<std::shared_ptr<api::Keys::Known>> Service::authenticate(http::Request const& request
+) const {
     auto const header = request.header("Authorization");
     auto const key = header ? api::key_from_header(*header) : std::nullopt;
     if (!key) {
         return fail(Errc::refused, "an admin key is needed: Authorization: Bearer ak_…");
     }
-    FLORIN_TRY(auto const found, api::find_key(parts_.ledger.documents(), parts_.key_pepper, *key));
-    if (!found || found->kind != "admin") {
+    FLORIN_TRY(auto found, parts_.keys.find(*key));
+    if (!found || found->document.kind != "admin") {
         return fail(Errc::refused, "this is not an admin key");
     }
-    return {};
+    return found;
 }
 
 asio::awaitable<http::Response> Service::handle(http::Request request) {
     constexpr int kUnauthorised = 401;
-    if (auto const allowed = authenticate(request); !allowed) {
+    auto const allowed = authenticate(request);
+    if (!allowed) {
         bool const is_refusal = allowed.error().code == Errc::refused;
         co_return error_response(
             allowed.error(), is_refusal ? kUnauthorised : status_of(allowed.error().code)
@@ -234,7 +253,9 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
         };
         co_return error_response(unknown, status_of(unknown.code));
     }
-    Call call{.request = request, .path = match->parameters, .mode = nullptr};
+    Call call{
+        .request = request, .path = match->parameters, .key = (*allowed)->document, .mode = nullptr
+    };
     if (auto const mode = match->parameters.find("mode"); mode != match->parameters.end()) {
         auto const found = parts_.modes.find(mode->second);
         if (found == parts_.modes.end()) {
@@ -383,6 +404,34 @@ Service::Answer Service::open_breaks(Call call) {
 Service::Answer Service::all_breaks(Call call) {
     FLORIN_CO_TRY(auto const found, call.mode->reconciliation.breaks(true));
     co_return text(breaks_json(found, now_s()));
+}
+
+Service::Answer Service::create_key(Call call) {
+    return key_desk_.create(call.key, call.request.body);
+}
+Service::Answer Service::list_keys(Call call) {
+    return key_desk_.list(call.key);
+}
+Service::Answer Service::show_key(Call call) {
+    return key_desk_.show(call.key, call.id());
+}
+Service::Answer Service::roll_key(Call call) {
+    return key_desk_.roll(call.key, call.id(), call.request.body);
+}
+Service::Answer Service::revoke_key(Call call) {
+    return key_desk_.revoke(call.key, call.id());
+}
+Service::Answer Service::create_merchant(Call call) {
+    return merchant_desk_.create(call.key, call.request.body);
+}
+Service::Answer Service::list_merchants(Call call) {
+    return merchant_desk_.list(call.key);
+}
+Service::Answer Service::show_merchant(Call call) {
+    return merchant_desk_.show(call.key, call.id());
+}
+Service::Answer Service::update_merchant(Call call) {
+    return merchant_desk_.update(call.key, call.id(), call.request.body);
 }
 
 }  // namespace florin::admin

@@ -10,12 +10,15 @@
 //   POST /admin/v1/:mode/recon/runs              starts one
 //   GET  /admin/v1/:mode/recon/breaks            open ones; /recon/breaks/all with the resolved
 //   GET  /admin/v1/jobs/:id                      {"state":"running"|"done"|"failed", …}
+//   /admin/v1/keys, /admin/v1/merchants          see keys.h and merchants.h
 //
 // An error is {"error":{"code":…,"message":…}} with the code of ledger/base/result.h.
 // Thread rule: handle() on any io thread; the work is done on the background executor.
 #pragma once
 
 #include "daemon/admin/jobs.h"
+#include "daemon/admin/keys.h"
+#include "daemon/admin/merchants.h"
 #include "daemon/http/router.h"
 #include "daemon/recon/reconciliation.h"
 #include "daemon/settlement/settlement.h"
@@ -37,7 +40,9 @@ class Service {
 public:
     struct Parts {
         LedgerClient& ledger;
-        KeyBytes const& key_pepper;
+        api::Keys& keys;
+        model::IdMaker& ids;
+        std::set<std::string> merchant_resources;  // api::Service::resources()
         boost::asio::any_io_executor background;
         std::map<std::string, ModeParts, std::less<>> modes;  // "test", "live"
     };
@@ -53,12 +58,15 @@ private:
     struct Call {
         http::Request const& request;
         http::PathParameters const& path;
+        model::ApiKey const& key;
         ModeParts* mode = nullptr;
+
+        std::string const& id() const { return path.find("id")->second; }
     };
     using Answer = boost::asio::awaitable<Result<std::string>>;
     using Endpoint = Answer (Service::*)(Call call);
 
-    Result<void> authenticate(http::Request const& request) const;
+    Result<std::shared_ptr<api::Keys::Known>> authenticate(http::Request const& request) const;
     Answer overview(Call call);
     Answer job(Call call);
     Answer start_settlement(Call call);
@@ -70,8 +78,19 @@ private:
     Answer start_reconciliation(Call call);
     Answer open_breaks(Call call);
     Answer all_breaks(Call call);
+    Answer create_key(Call call);
+    Answer list_keys(Call call);
+    Answer show_key(Call call);
+    Answer roll_key(Call call);
+    Answer revoke_key(Call call);
+    Answer create_merchant(Call call);
+    Answer list_merchants(Call call);
+    Answer show_merchant(Call call);
+    Answer update_merchant(Call call);
 
     Parts parts_;
+    KeyDesk key_desk_;
+    MerchantDesk merchant_desk_;
     Jobs jobs_;
     http::Router<Endpoint> routes_;
 };

@@ -67,6 +67,16 @@ struct Flow {
     std::int64_t retry_most_ms = 300'000;
     std::int64_t authorisation_days = 7;
 };
+// What one API key may ask for, and the daemon as a whole. 0: no limit.
+struct Limits {
+    std::int64_t test_requests_per_second = 50;
+    std::int64_t test_burst_requests = 100;
+    std::int64_t live_requests_per_second = 100;
+    std::int64_t live_burst_requests = 200;
+    std::int64_t key_in_flight_max = 500;
+    std::int64_t requests_in_flight_max = 4'096;  // of all keys; at least 1
+    std::int64_t queue_delay_ms_max = 100;
+};
 struct Connector {
     std::string name;
     std::string rail;  // sandbox, iso8583
@@ -104,6 +114,7 @@ struct Config {
     VaultSettings vault;
     Log log;
     Flow flow;
+    Limits limits;
     std::vector<Connector> connectors;
     std::vector<Merchant> merchants;
     Settlement settlement;

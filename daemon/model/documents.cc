@@ -29,7 +29,22 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     created
 )
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
-    ApiKey, id, kind, merchant, mode, hash, name, rights, revoked, created, expires
+    ApiKey,
+    id,
+    kind,
+    merchant,
+    mode,
+    hash,
+    name,
+    rights,
+    revoked,
+    created,
+    expires,
+    created_by,
+    revoked_by,
+    requests_per_second,
+    burst_requests,
+    in_flight_max
 )
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(
     PaymentMethod,
