@@ -1,6 +1,5 @@
 #include "crypto/api_key.h"
 
-#include "crypto/hmac.h"
 #include "ledger/base/bytes.h"
 
 #include <algorithm>
@@ -20,7 +19,7 @@ bool is_alphanumeric(char c) {
 
 }  // namespace
 
-MadeApiKey make_api_key(Random& random, KeyBytes const& pepper, std::string_view prefix) {
+MadeApiKey make_api_key(Random& random, HmacSha256 const& pepper, std::string_view prefix) {
     MadeApiKey made;
     made.id = random_alphanumeric(random, kIdLength);
     made.key =
@@ -41,8 +40,8 @@ std::string_view api_key_id(ApiKey const& key) {
     return is_key ? text.substr(kPrefixLength, kIdLength) : std::string_view{};
 }
 
-std::string api_key_hash(KeyBytes const& pepper, ApiKey const& key) {
-    return to_hex(view(hmac_sha256(pepper, key.reveal())));
+std::string api_key_hash(HmacSha256 const& pepper, ApiKey const& key) {
+    return to_hex(view(pepper.of(key.reveal())));
 }
 
 }  // namespace florin::crypto

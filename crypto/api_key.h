@@ -8,6 +8,7 @@
 // Thread rule: pure functions.
 #pragma once
 
+#include "crypto/hmac.h"
 #include "crypto/random.h"
 #include "ledger/base/secret.h"
 
@@ -25,12 +26,12 @@ struct MadeApiKey {
     std::string hash;
 };
 // `prefix`: "sk_test".
-MadeApiKey make_api_key(Random& random, KeyBytes const& pepper, std::string_view prefix);
+MadeApiKey make_api_key(Random& random, HmacSha256 const& pepper, std::string_view prefix);
 
 // The id inside a key's text; empty: not of this form.
 std::string_view api_key_id(ApiKey const& key);
 
 // Hexadecimal HMAC-SHA256 of the whole text.
-std::string api_key_hash(KeyBytes const& pepper, ApiKey const& key);
+std::string api_key_hash(HmacSha256 const& pepper, ApiKey const& key);
 
 }  // namespace florin::crypto

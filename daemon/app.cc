@@ -315,11 +315,11 @@ private:
         api_client_ = std::make_unique<LedgerClient>(*ledger_, clock_, observe);
     }
 
-    void make_keys(KeyBytes pepper) {
+    void make_keys(KeyBytes const& pepper) {
         config::Limits const& limits = plan_.limits;
         keys_ = std::make_unique<api::Keys>(api::Keys::Parts{
             .documents = ledger_->documents(),
-            .pepper = std::move(pepper),
+            .pepper = crypto::HmacSha256{pepper},
             .clock = clock_,
             .test =
                 {.requests_per_second = limits.test_requests_per_second,

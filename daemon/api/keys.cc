@@ -1,7 +1,6 @@
 #include "daemon/api/keys.h"
 
 #include "crypto/api_key.h"
-#include "crypto/hmac.h"
 
 #include <algorithm>
 #include <functional>
@@ -35,7 +34,7 @@ model::Mode mode_of(model::ApiKey const& key) {
 
 }  // namespace
 
-NewKey make_key(model::IdMaker& ids, KeyBytes const& pepper, model::ApiKey wanted) {
+NewKey make_key(model::IdMaker& ids, crypto::HmacSha256 const& pepper, model::ApiKey wanted) {
     std::string const prefix = std::string{letters_of(wanted.kind)} + "_" + wanted.mode;
     auto made = crypto::make_api_key(ids.random(), pepper, prefix);
     wanted.id = std::move(made.id);

@@ -8,6 +8,7 @@
 // Thread rule: any thread.
 #pragma once
 
+#include "crypto/hmac.h"
 #include "daemon/api/limits.h"
 #include "daemon/flow/store.h"
 #include "daemon/model/documents.h"
@@ -31,13 +32,13 @@ struct NewKey {
 };
 // A key like `wanted`, whose kind, mode and everything that is not the key itself are filled in;
 // id, hash and created are not looked at.
-NewKey make_key(model::IdMaker& ids, KeyBytes const& pepper, model::ApiKey wanted);
+NewKey make_key(model::IdMaker& ids, crypto::HmacSha256 const& pepper, model::ApiKey wanted);
 
 class Keys {
 public:
     struct Parts {
         ledger::DocumentReader const& documents;
-        KeyBytes pepper;
+        crypto::HmacSha256 pepper;  // of KeyRing::derive(crypto::kApiKeyPurpose)
         Clock const& clock;
         KeyLimits test, live;            // of keys that have none of their own
         std::size_t known_max = 10'000;  // kept decoded; the least recently used ones go
@@ -59,7 +60,7 @@ public:
     // After a key's document was written, and before anybody is told.
     void changed(std::string const& id);
 
-    KeyBytes const& pepper() const { return parts_.pepper; }
+    crypto::HmacSha256 const& pepper() const { return parts_.pepper; }
 
 private:
     using Entry = std::pair<std::string, std::shared_ptr<Known>>;

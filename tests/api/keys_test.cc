@@ -49,7 +49,6 @@ struct Rig {
     test::ManualClock clock;
     crypto::SystemRandom random;
     model::IdMaker ids{clock, random};
-    KeyBytes pepper{std::string_view{"pepper"}};
     WatchedStore store;
     ledger::DocumentReader reader{store};
     api::Keys keys;
@@ -57,7 +56,7 @@ struct Rig {
     explicit Rig(std::size_t known_max = 10'000)
         : keys{{
               .documents = reader,
-              .pepper = pepper,
+              .pepper = crypto::HmacSha256{KeyBytes{std::string_view{"pepper"}}},
               .clock = clock,
               .test = {.requests_per_second = 10, .burst_requests = 3, .in_flight_max = 2},
               .live = {},
@@ -69,7 +68,7 @@ struct Rig {
         wanted.kind = std::move(kind);
         wanted.merchant = "acct_1";
         wanted.mode = std::move(mode);
-        auto made = api::make_key(ids, pepper, wanted);
+        auto made = api::make_key(ids, keys.pepper(), wanted);
         put(made.document);
         return made;
     }

@@ -20,7 +20,7 @@ std::string id_of(std::string text) {
 
 TEST_CASE("what is kept of a key is the HMAC-SHA256 of its whole text") {
     // printf %s sk_test_… | openssl dgst -sha256 -hmac pepper
-    KeyBytes const pepper{std::string_view{"pepper"}};
+    crypto::HmacSha256 const pepper{KeyBytes{std::string_view{"pepper"}}};
     CHECK(
         crypto::api_key_hash(pepper, ApiKey{std::string_view{kText}}) ==
         "0a513df345369b836566187cfb641aadee6e890652308674044d1ec66ba3c807"
@@ -29,7 +29,7 @@ TEST_CASE("what is kept of a key is the HMAC-SHA256 of its whole text") {
 
 TEST_CASE("a made key has its own id and secret, and is found by its id") {
     crypto::SystemRandom random;
-    KeyBytes const pepper{std::string_view{"pepper"}};
+    crypto::HmacSha256 const pepper{KeyBytes{std::string_view{"pepper"}}};
     std::set<std::string> texts;
     std::set<std::string> ids;
     for (int i = 0; i < 100; ++i) {
@@ -43,6 +43,16 @@ TEST_CASE("a made key has its own id and secret, and is found by its id") {
     }
     CHECK(texts.size() == 100);
     CHECK(ids.size() == 100);
+}
+
+TEST_CASE("a prepared HMAC gives what one by itself gives, for every length") {
+    KeyBytes const key{std::string(100, 'k')};
+    crypto::HmacSha256 const prepared{key};
+    for (std::size_t length = 0; length < 200; ++length) {
+        std::string const message(length, 'm');
+        CHECK(prepared.of(message) == crypto::hmac_sha256(key, message));
+        CHECK(prepared.of(message) == prepared.of(message));
+    }
 }
 
 TEST_CASE("only what has the form of a key has an id") {

@@ -60,7 +60,7 @@ Result<void> store(std::filesystem::path const& data_dir, std::string id, std::s
 Result<ordered_json> make_first_key(FirstKey const& wanted) {
     FLORIN_TRY(auto const ring, crypto::KeyRing::load(wanted.vault_key_file));
     crypto::SystemRandom random;
-    auto const pepper = ring.derive(crypto::kApiKeyPurpose);
+    crypto::HmacSha256 const pepper{ring.derive(crypto::kApiKeyPurpose)};
     auto const made = crypto::make_api_key(random, pepper, "ak_live");
     auto const now_s = static_cast<std::int64_t>(SystemClock{}.wall_ns() / 1'000'000'000);
     ordered_json rights = ordered_json::object();
