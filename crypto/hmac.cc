@@ -2,9 +2,11 @@
 
 #include "ledger/base/check.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 
 namespace florin::crypto {
 
@@ -22,6 +24,57 @@ Digest hmac_sha256(KeyBytes const& key, ByteView message) {
         &length
     );
     FLORIN_CHECK(done != nullptr && length == digest.size(), "HMAC-SHA256 works");
+    return digest;
+}
+
+namespace {
+
+struct FreeMac {
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+    void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
+};
+
+}  // namespace
+
+struct HmacSha256::Prepared {
+    std::unique_ptr<EVP_MAC_CTX, FreeMac> context;  // keyed, nothing added; only ever copied
+};
+
+HmacSha256::HmacSha256(KeyBytes const& key) : prepared_{std::make_unique<Prepared>()} {
+    std::unique_ptr<EVP_MAC, FreeMac> const mac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
+    FLORIN_CHECK(mac != nullptr, "OpenSSL has HMAC");
+    prepared_->context.reset(EVP_MAC_CTX_new(mac.get()));
+    FLORIN_CHECK(prepared_->context != nullptr, "OpenSSL has memory");
+    char digest[] = "SHA256";
+    OSSL_PARAM const parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end()
+    };
+    auto const secret = key.reveal();
+    int const done = EVP_MAC_init(
+        prepared_->context.get(),
+        reinterpret_cast<unsigned char const*>(secret.data()),
+        secret.size(),
+        parameters
+    );
+    FLORIN_CHECK(done == 1, "HMAC-SHA256 takes a key");
+}
+
+HmacSha256::HmacSha256(HmacSha256&& other) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&& other) noexcept = default;
+HmacSha256::~HmacSha256() = default;
+
+Digest HmacSha256::of(ByteView message) const {
+    std::unique_ptr<EVP_MAC_CTX, FreeMac> const copy{EVP_MAC_CTX_dup(prepared_->context.get())};
+    FLORIN_CHECK(copy != nullptr, "OpenSSL has memory");
+    Digest digest{};
+    std::size_t length = 0;
+    bool const done =
+        EVP_MAC_update(
+            copy.get(), reinterpret_cast<unsigned char const*>(message.data()), message.size()
+        ) == 1 &&
+        EVP_MAC_final(copy.get(), digest.data(), &length, digest.size()) == 1;
+    FLORIN_CHECK(done && length == digest.size(), "HMAC-SHA256 works");
     return digest;
 }
 

@@ -2,7 +2,9 @@
 
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
+#include "crypto/api_key.h"
 #include "daemon/admin/service.h"
+#include "daemon/api/admission.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/openapi.h"
 #include "daemon/api/service.h"
@@ -86,13 +88,14 @@ public:
             on_failure_();
         });
         client_ = std::make_unique<LedgerClient>(*ledger_);
+        make_admission();
         renderer_ = std::make_unique<api::ObjectRenderer>(ledger_->documents());
         return {};
     }
 
     // After open: what needs files that may be made now.
     Result<void> connect(crypto::KeyRing keys) override {
-        key_pepper_ = keys.derive("api keys");
+        make_keys(keys.derive(crypto::kApiKeyPurpose));
         secrets_ = std::make_unique<webhooks::Secrets>(keys, random_);
         FLORIN_TRY(
             vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
@@ -100,7 +103,7 @@ public:
         background_ = std::make_unique<IoThread>("florin-work");
         FLORIN_TRY_VOID(make_connectors());
         payments_ = std::make_unique<flow::Payments>(flow::Payments::Parts{
-            .ledger = *client_,
+            .ledger = *api_client_,
             .vault = *vault_,
             .routes = routes_,
             .connectors = connector_pointers(),
@@ -137,12 +140,13 @@ public:
 
     Result<void> serve() override {
         service_ = std::make_unique<api::Service>(api::Services{
-            .ledger = *client_,
+            .ledger = *api_client_,
             .vault = *vault_,
             .payments = *payments_,
             .ids = ids_,
             .renderer = *renderer_,
-            .key_pepper = key_pepper_,
+            .keys = *keys_,
+            .admission = *admission_,
             .default_api_version = model::kApiVersion,
             .webhooks =
                 {.secrets = *secrets_,
@@ -158,12 +162,23 @@ public:
                 admin::ModeParts{mode, *parts.settlement, *parts.reconciliation, *parts.routing}
             );
         }
+        key_desk_ = std::make_unique<admin::KeyDesk>(admin::KeyDesk::Parts{
+            .ledger = *client_,
+            .keys = *keys_,
+            .ids = ids_,
+            .merchant_resources = service_->resources(),
+        });
+        merchant_desk_ = std::make_unique<admin::MerchantDesk>(
+            admin::MerchantDesk::Parts{.ledger = *client_, .ids = ids_}
+        );
         admin_ = std::make_unique<admin::Service>(admin::Services{
             .ledger = *client_,
             .vault = *vault_,
             .resolutions = *resolutions_,
             .ids = ids_,
-            .key_pepper = key_pepper_,
+            .keys = *keys_,
+            .key_desk = *key_desk_,
+            .merchant_desk = *merchant_desk_,
             .background = background_->executor(),
             .modes = std::move(modes),
             .data_dir = plan_.data_dir,
@@ -297,7 +312,13 @@ public:
     Result<std::string> new_key(
         std::string const& kind, std::string const& merchant, std::string const& name
     ) override {
-        auto made = api::make_key(ids_, key_pepper_, kind, merchant, Mode::test, name);
+        model::ApiKey wanted;
+        wanted.kind = kind;
+        wanted.merchant = merchant;
+        wanted.mode = model::mode_name(Mode::test);
+        wanted.name = name;
+        wanted.created_by = "florind --dev";
+        auto made = api::make_key(ids_, keys_->pepper(), std::move(wanted));
         flow::Change change{api::kKeyOwner};
         change.put(made.document.id, made.document, 0);
         FLORIN_TRY_VOID(seed(std::move(change.command)));
@@ -320,6 +341,34 @@ private:
 
     static std::string host(std::string const& address) {
         return address.find(':') == std::string::npos ? address : "[" + address + "]";
+    }
+
+    void make_admission() {
+        auto const count = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+        api::Admission::Options options;
+        options.in_flight_max = count(plan_.limits.requests_in_flight_max);
+        options.delay_ns_max = count(plan_.limits.queue_delay_ms_max) * 1'000'000;
+        admission_ = std::make_unique<api::Admission>(options, clock_);
+        // What merchants wait for is measured; settlement and imports have patience.
+        auto const observe = [this](std::uint64_t delay_ns) { admission_->observe(delay_ns); };
+        api_client_ = std::make_unique<LedgerClient>(*ledger_, clock_, observe);
+    }
+
+    void make_keys(KeyBytes const& pepper) {
+        config::Limits const& limits = plan_.limits;
+        keys_ = std::make_unique<api::Keys>(api::Keys::Parts{
+            .documents = ledger_->documents(),
+            .pepper = crypto::HmacSha256{pepper},
+            .clock = clock_,
+            .test =
+                {.requests_per_second = limits.test_requests_per_second,
+                 .burst_requests = limits.test_burst_requests,
+                 .in_flight_max = limits.key_in_flight_max},
+            .live =
+                {.requests_per_second = limits.live_requests_per_second,
+                 .burst_requests = limits.live_burst_requests,
+                 .in_flight_max = limits.key_in_flight_max},
+        });
     }
 
     Result<void> make_connectors() {
@@ -489,6 +538,7 @@ private:
             "Requests that broke HTTP or its limits.",
             [this] { return static_cast<double>(server_->figures().malformed); }
         );
+        add_limit_metrics();
         add_ledger_metrics(metrics_, *ledger_);
         metrics_.add_counter(
             "florin_bodies_forgotten_total",
@@ -501,6 +551,27 @@ private:
             [this] { return static_cast<double>(payments_->driving()); }
         );
         add_webhook_metrics(metrics_, *dispatcher_);
+    }
+
+    void add_limit_metrics() {
+        metrics_.add_gauge("florin_api_in_flight", "API requests being worked on.", [this] {
+            return static_cast<double>(admission_->figures().in_flight);
+        });
+        metrics_.add_gauge(
+            "florin_api_in_flight_bound",
+            "How many API requests are let in at the same time now.",
+            [this] { return static_cast<double>(admission_->figures().bound); }
+        );
+        metrics_.add_counter(
+            "florin_api_overloaded_total",
+            "API requests refused because more was asked than can be done.",
+            [this] { return static_cast<double>(admission_->figures().refused); }
+        );
+        metrics_.add_counter(
+            "florin_api_rate_limited_total",
+            "API requests over the limits of their key.",
+            [this] { return static_cast<double>(service_->rate_limited()); }
+        );
     }
 
     asio::awaitable<http::Response> answer(http::Request request, bool api, bool admin) {
@@ -568,10 +639,12 @@ private:
     crypto::SystemRandom random_;
     model::IdMaker ids_{clock_, random_};
     Plan plan_;
-    KeyBytes key_pepper_;
     metrics::Metrics metrics_;
     std::unique_ptr<ledger::Ledger> ledger_;
     std::unique_ptr<LedgerClient> client_;
+    std::unique_ptr<api::Admission> admission_;
+    std::unique_ptr<LedgerClient> api_client_;
+    std::unique_ptr<api::Keys> keys_;
     std::unique_ptr<api::ObjectRenderer> renderer_;
     std::unique_ptr<vault::Vault> vault_;
     Sink sink_;
@@ -593,6 +666,8 @@ private:
     std::unique_ptr<webhooks::Sender> sender_;
     std::unique_ptr<webhooks::Dispatcher> dispatcher_;
     std::future<void> timers_;
+    std::unique_ptr<admin::KeyDesk> key_desk_;
+    std::unique_ptr<admin::MerchantDesk> merchant_desk_;
     std::unique_ptr<admin::Service> admin_;
     std::unique_ptr<api::Service> service_;
     http::Handler handler_;

@@ -35,6 +35,7 @@ struct Plan {
     config::Flow flow;
     std::uint64_t idempotency_keep_s = 24ULL * 3600;
     retention::Options retention;
+    config::Limits limits;
     std::vector<config::Connector> connectors;
     std::vector<config::Merchant> merchants;
     config::Settlement settlement;

@@ -30,6 +30,16 @@ private:
 }  // namespace
 
 asio::awaitable<Result<ledger::Answer>> LedgerClient::submit(ledger::Request request) {
+    if (!observer_) {
+        co_return co_await hand_over(std::move(request));
+    }
+    std::uint64_t const begin = clock_->steady_ns();
+    auto answer = co_await hand_over(std::move(request));
+    observer_(clock_->steady_ns() - begin);
+    co_return answer;
+}
+
+asio::awaitable<Result<ledger::Answer>> LedgerClient::hand_over(ledger::Request request) {
     auto initiate = [this, &request](auto handler) {
         asio::any_io_executor const caller = asio::get_associated_executor(handler);
         auto home = asio::prefer(caller, asio::execution::outstanding_work.tracked);

@@ -38,6 +38,11 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
         };
     }
     plan.webhooks.allow_private = true;
+    // Whoever develops or measures is not slowed down by limits that protect others.
+    plan.limits.test_requests_per_second = plan.limits.live_requests_per_second = 0;
+    plan.limits.key_in_flight_max = 0;
+    plan.limits.requests_in_flight_max = 16'384;
+    plan.limits.queue_delay_ms_max = 1'000;
     std::string const bank = options.iso8583.empty() ? state.iso8583 : options.iso8583;
     config::Connector sandbox;
     sandbox.name = "sandbox";
@@ -180,6 +185,7 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.admin_listen = config.server.admin_listen;
     plan.ledger = config.ledger;
     plan.flow = config.flow;
+    plan.limits = config.limits;
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
     plan.retention.replaced_s = static_cast<std::uint64_t>(config.retention.replaced_hours) * 3600;

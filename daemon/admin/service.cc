@@ -1,7 +1,7 @@
 #include "daemon/admin/service.h"
 
 #include "daemon/admin/openapi.h"
-#include "daemon/api/keys.h"
+#include "daemon/api/authorization.h"
 #include "daemon/api/redact.h"
 #include "daemon/log/log.h"
 
@@ -117,6 +117,8 @@ Rows all_rows() {
     add_routes(rows);
     add_settlement(rows);
     add_recon(rows);
+    add_keys(rows);
+    add_merchants(rows);
     return rows;
 }
 
@@ -126,19 +128,18 @@ Service::Service(Services services) : services_{std::move(services)}, rows_{all_
     }
 }
 
-Result<model::ApiKey> Service::authenticate(http::Request const& request) const {
+Result<std::shared_ptr<api::Keys::Known>> Service::authenticate(http::Request const& request
+) const {
     auto const header = request.header("Authorization");
     auto const key = header ? api::key_from_header(*header) : std::nullopt;
     if (!key) {
         return fail(Errc::refused, "an admin key is needed: Authorization: Bearer ak_…");
     }
-    FLORIN_TRY(
-        auto const found, api::find_key(services_.ledger.documents(), services_.key_pepper, *key)
-    );
-    if (!found || found->kind != "admin") {
+    FLORIN_TRY(auto found, services_.keys.find(*key));
+    if (!found || found->document.kind != "admin") {
         return fail(Errc::refused, "this is not an admin key");
     }
-    return *found;
+    return found;
 }
 
 asio::awaitable<Result<Reply>> Service::run(Row const& row, Call call) {
@@ -186,7 +187,7 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
         .jobs = jobs_,
         .request = request,
         .path = match->parameters,
-        .key = *key,
+        .key = (*key)->document,
     };
     auto answer = co_await run(**match->target, std::move(call));
     if (!answer) {

@@ -6,6 +6,7 @@
 //   settlement.cc  payouts               recon.cc    statements, runs, breaks
 //   ledger.cc      accounts, transfers   attempts.cc what was tried at banks, and what became of it
 //   routes.cc      which bank is tried   journal.cc  position and health
+//   keys.cc        API keys              merchants.cc who gets paid
 // Each row names its resource and how far a key's right must go (api/rights.h). What the API looks
 // like from outside is in openapi/*.json, one for each of these files; tests/admin compares the
 // rows with it.
@@ -16,13 +17,14 @@
 #pragma once
 
 #include "daemon/admin/jobs.h"
+#include "daemon/admin/keys.h"
+#include "daemon/admin/merchants.h"
 #include "daemon/api/rights.h"
 #include "daemon/flow/resolution.h"
 #include "daemon/flow/routing.h"
 #include "daemon/http/router.h"
 #include "daemon/recon/reconciliation.h"
 #include "daemon/settlement/settlement.h"
-#include "ledger/base/secret.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -48,7 +50,9 @@ struct Services {
     vault::Vault& vault;
     flow::Resolutions& resolutions;
     model::IdMaker& ids;
-    KeyBytes const& key_pepper;
+    api::Keys& keys;
+    KeyDesk& key_desk;
+    MerchantDesk& merchant_desk;
     boost::asio::any_io_executor background;
     std::map<std::string, ModeParts, std::less<>> modes;  // "test", "live"
     std::filesystem::path data_dir;
@@ -97,7 +101,9 @@ using Rows = std::vector<Row>;
 
 void add_attempts(Rows& rows);
 void add_journal(Rows& rows);
+void add_keys(Rows& rows);
 void add_ledger(Rows& rows);
+void add_merchants(Rows& rows);
 void add_recon(Rows& rows);
 void add_routes(Rows& rows);
 void add_settlement(Rows& rows);
@@ -114,7 +120,7 @@ public:
     void wait() { jobs_.wait(); }
 
 private:
-    Result<model::ApiKey> authenticate(http::Request const& request) const;
+    Result<std::shared_ptr<api::Keys::Known>> authenticate(http::Request const& request) const;
     boost::asio::awaitable<Result<Reply>> run(Row const& row, Call call);
 
     Services services_;

@@ -50,6 +50,12 @@ http::Response ApiError::response() const {
     http::Response response;
     response.status = http_status;
     response.body = json();
+    if (should_retry) {
+        response.headers.emplace_back("Stripe-Should-Retry", *should_retry ? "true" : "false");
+    }
+    if (retry_after_s > 0) {
+        response.headers.emplace_back("Retry-After", std::to_string(retry_after_s));
+    }
     return response;
 }
 

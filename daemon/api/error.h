@@ -4,6 +4,7 @@
 
 #include "daemon/http/message.h"
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct ApiError {
     std::string charge;               // an id
     std::string payment_intent_json;  // the whole object, rendered
     std::string payment_method_json;  // the whole object, rendered
+    // Headers: whether an SDK should try again by itself, and when anybody may. Not set: by status.
+    std::optional<bool> should_retry;
+    std::int64_t retry_after_s = 0;  // 0: not said
 
     // {"error":{…}}; empty members are left out.
     std::string json() const;

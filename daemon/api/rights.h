@@ -9,15 +9,32 @@
 
 #include "daemon/model/documents.h"
 
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace florin::api {
 
 enum class Access { read, write };
+std::string_view access_name(Access access);
+
+using Rights = std::map<std::string, std::string>;
+
+// What operators have rights to.
+inline constexpr std::string_view kOperatorResources[] = {
+    "attempts", "journal", "keys", "ledger", "merchants", "recon", "routes", "settlement"
+};
+
+// "payment_intents" of "/v1/payment_intents/pi_1/confirm"; empty: none.
+std::string_view resource_of(std::string_view path);
 
 // Secret keys may do everything a merchant can. Admin keys without a list of rights may do
 // everything an operator can; with one, and restricted keys always, only what is listed. A
 // publishable key has no rights: what it may do is decided by the endpoint.
 bool may(model::ApiKey const& key, std::string_view resource, Access wanted);
+
+// Whether an operator with this key may give an operator these rights (none: everything): nobody
+// gives what they do not have.
+bool may_give(model::ApiKey const& giver, Rights const& rights);
 
 }  // namespace florin::api

@@ -1,8 +1,9 @@
 #include "daemon/api/service.h"
 
 #include "crypto/hash.h"
-#include "daemon/api/keys.h"
+#include "daemon/api/authorization.h"
 #include "daemon/api/redact.h"
+#include "daemon/api/rights.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -29,6 +30,69 @@ ApiError unauthorised(std::string message) {
     ApiError error;
     error.http_status = 401;
     error.message = std::move(message);
+    return error;
+}
+
+ApiError forbidden(std::string message) {
+    ApiError error;
+    error.http_status = 403;
+    error.code = "account_invalid";
+    error.message = std::move(message);
+    return error;
+}
+
+// Why a key that is known may not do this; nullopt: it may.
+std::optional<ApiError> why_not(
+    model::ApiKey const& known, ApiKey const& key, http::Request const& request
+) {
+    std::string_view const resource = resource_of(request.path);
+    Access const wanted = request.method == http::Method::get ? Access::read : Access::write;
+    bool const is_for_pages = known.kind == "publishable" && request.method == http::Method::post &&
+                              request.path == "/v1/payment_methods";
+    // An operator's key acts for no merchant, whatever its rights.
+    bool const is_merchants = known.kind == "secret" || known.kind == "restricted";
+    if (!is_for_pages && !is_merchants) {
+        return forbidden("This API call cannot be made with this kind of API key.");
+    }
+    if (is_merchants && !may(known, resource, wanted)) {
+        return forbidden(
+            "The provided key '" + masked(key) +
+            "' does not have the required permissions for this endpoint. The right '" +
+            redacted(resource.substr(0, 40)) + "=" + std::string{access_name(wanted)} +
+            "' would allow this request."
+        );
+    }
+    auto const account = request.header("Stripe-Account");
+    if (account && *account != known.merchant) {
+        return forbidden(
+            "The provided key does not have access to account '" +
+            std::string{account->substr(0, 100)} + "'."
+        );
+    }
+    return std::nullopt;
+}
+
+// 429. `wait_ns`: until there is room again, as far as that is known.
+ApiError too_many(std::string message, std::uint64_t wait_ns, bool should_retry) {
+    constexpr std::uint64_t kSecondNs = 1'000'000'000;
+    ApiError error;
+    error.http_status = 429;
+    error.code = "rate_limit";
+    error.message = std::move(message);
+    error.should_retry = should_retry;
+    error.retry_after_s =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>((wait_ns + kSecondNs - 1) / kSecondNs));
+    return error;
+}
+
+// 503, for a request that nothing was done for.
+ApiError too_busy() {
+    ApiError error;
+    error.http_status = 503;
+    error.type = ErrorType::api_error;
+    error.message = "More is asked of Florin than it can do now. Nothing was done; try again.";
+    error.should_retry = true;
+    error.retry_after_s = 1;
     return error;
 }
 
@@ -112,7 +176,17 @@ Routes all_routes() {
 
 Service::Service(Services services) : services_{std::move(services)}, routes_{all_routes()} {}
 
-ApiResult<flow::Caller> Service::authenticate(http::Request const& request) const {
+std::set<std::string> Service::resources() const {
+    std::set<std::string> names;
+    routes_.each([&](http::Method, std::vector<std::string> const& parts) {
+        if (parts.size() > 1 && parts[0] == "v1") {
+            names.insert(parts[1]);
+        }
+    });
+    return names;
+}
+
+ApiResult<std::shared_ptr<Keys::Known>> Service::authenticate(http::Request const& request) const {
     auto const header = request.header("Authorization");
     if (!header) {
         return std::unexpected{unauthorised(
@@ -125,36 +199,81 @@ ApiResult<flow::Caller> Service::authenticate(http::Request const& request) cons
         return std::unexpected{unauthorised("The Authorization header is neither Bearer nor Basic.")
         };
     }
-    auto const found = find_key(services_.ledger.documents(), services_.key_pepper, *key);
+    auto found = services_.keys.find(*key);
     if (!found) {
         return std::unexpected{internal_error(found.error().context)};
     }
     if (!*found) {
         return std::unexpected{unauthorised("Invalid API Key provided: " + masked(*key))};
     }
-    model::ApiKey const& document = **found;
-    bool const may = document.kind == "secret" ||
-                     (document.kind == "publishable" && request.method == http::Method::post &&
-                      request.path == "/v1/payment_methods");
-    auto const account = request.header("Stripe-Account");
-    if (!may || (account && *account != document.merchant)) {
-        ApiError error;
-        error.http_status = 403;
-        error.code = may ? "account_invalid" : "";
-        error.message = may ? "The provided key does not have access to account '" +
-                                  std::string{account->substr(0, 100)} + "'."
-                            : "This API call cannot be made with this kind of API key.";
-        return std::unexpected{error};
+    if (auto refusal = why_not((*found)->document, *key, request)) {
+        return std::unexpected{std::move(*refusal)};
     }
-    model::Mode const mode = document.mode == "live" ? model::Mode::live : model::Mode::test;
-    return flow::Caller{
-        .owner = model::owner_of(document.merchant, mode),
-        .merchant = document.merchant,
-        .mode = mode,
+    return std::move(*found);
+}
+
+// The rate first, so that what is refused for being too much at once has counted too.
+ApiResult<Service::InFlight> Service::limit(std::shared_ptr<Keys::Known> key) {
+    KeyLimiter& limiter = key->limiter;
+    if (std::uint64_t const wait_ns = limiter.take(); wait_ns > 0) {
+        ++rate_limited_;
+        return std::unexpected{too_many(
+            "This API key has made too many requests in a short time. Slow down, or ask for a "
+            "higher limit.",
+            wait_ns,
+            false  // SDKs come back within a second or two: that would only repeat the refusal
+        )};
+    }
+    if (!limiter.enter()) {
+        ++rate_limited_;
+        return std::unexpected{too_many(
+            "Too many requests of this API key are being worked on at the same time. Nothing was "
+            "done; try again when one of them is answered.",
+            0,
+            true
+        )};
+    }
+    return InFlight{std::move(key)};
+}
+
+asio::awaitable<ApiResult<Done>> Service::serve(
+    http::Request const& request, bool& replayed, std::string& original_request
+) {
+    // Before anything else is done for it, so that refusing costs next to nothing.
+    auto const ticket = services_.admission.enter();
+    if (!ticket) {
+        co_return std::unexpected{too_busy()};
+    }
+    auto key = authenticate(request);
+    if (!key) {
+        co_return std::unexpected{key.error()};
+    }
+    auto const in_flight = limit(std::move(*key));
+    if (!in_flight) {
+        co_return std::unexpected{in_flight.error()};
+    }
+    auto const match = routes_.find(request.method, request.path);
+    if (!match) {
+        co_return std::unexpected{unknown_url(request)};
+    }
+    auto const version = request.header("Stripe-Version");
+    if (version && !is_api_version(*version)) {
+        co_return std::unexpected{bad_parameter(
+            "", "", "Invalid Stripe API version: " + std::string{version->substr(0, 40)}
+        )};
+    }
+    Keys::Known const& known = *in_flight->key;
+    flow::Caller caller{
+        .owner = known.owner,
+        .merchant = known.document.merchant,
+        .mode = known.mode,
         .request_id = request.request_id,
         .idempotency_key = {},
         .fingerprint = {},
     };
+    co_return co_await run(
+        *match->target, request, std::move(caller), match->parameters, replayed, original_request
+    );
 }
 
 // What was answered, decrypted where it holds a secret.
@@ -177,36 +296,16 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     http::Response response;
     bool replayed = false;
     std::string original_request;
-    auto const answer = [&](ApiResult<Done> const& result) {
-        if (result) {
-            response.status = result->status;
-            response.body = result->body;
-        } else {
-            response = result.error().response();
-        }
-    };
-    auto const version = request.header("Stripe-Version");
-    auto caller = authenticate(request);
-    auto const match = routes_.find(request.method, request.path);
-    if (!caller) {
-        answer(std::unexpected{caller.error()});
-    } else if (!match) {
-        answer(std::unexpected{unknown_url(request)});
-    } else if (version && !is_api_version(*version)) {
-        answer(std::unexpected{bad_parameter(
-            "", "", "Invalid Stripe API version: " + std::string{version->substr(0, 40)}
-        )});
+    auto const result = co_await serve(request, replayed, original_request);
+    std::optional<bool> should_retry;
+    if (result) {
+        response.status = result->status;
+        response.body = result->body;
     } else {
-        auto const result = co_await run(
-            *match->target,
-            request,
-            std::move(*caller),
-            match->parameters,
-            replayed,
-            original_request
-        );
-        answer(result);
+        response = result.error().response();
+        should_retry = result.error().should_retry;
     }
+    auto const version = request.header("Stripe-Version");
     bool const is_known_version = version && is_api_version(*version);
     response.headers.emplace_back(
         "Stripe-Version", is_known_version ? std::string{*version} : services_.default_api_version
@@ -225,9 +324,9 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
         response.headers.emplace_back("Idempotent-Replayed", "true");
         response.headers.emplace_back("Original-Request", original_request);
     }
-    if (response.status == 409 || response.status == 503) {
+    if (!should_retry && (response.status == 409 || response.status == 503)) {
         response.headers.emplace_back("Stripe-Should-Retry", "true");
-    } else if (response.status == 402) {
+    } else if (!should_retry && response.status == 402) {
         response.headers.emplace_back("Stripe-Should-Retry", "false");
     }
     co_return response;

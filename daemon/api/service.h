@@ -4,14 +4,20 @@
 // Thread rule: handle() on any io thread; everything else at the start.
 #pragma once
 
+#include "daemon/api/admission.h"
+#include "daemon/api/keys.h"
 #include "daemon/api/parameters.h"
 #include "daemon/api/render.h"
 #include "daemon/flow/payments.h"
 #include "daemon/http/router.h"
 #include "daemon/webhooks/secrets.h"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 
 namespace florin::api {
 
@@ -30,7 +36,8 @@ struct Services {
     flow::Payments& payments;
     model::IdMaker& ids;
     ObjectRenderer const& renderer;
-    KeyBytes const& key_pepper;
+    Keys& keys;
+    Admission& admission;
     std::string default_api_version;
     WebhookServices webhooks;
 };
@@ -67,8 +74,31 @@ public:
     // Everything under /v1/.
     boost::asio::awaitable<http::Response> handle(http::Request request);
 
+    // What restricted keys can have rights to: "payment_intents".
+    std::set<std::string> resources() const;
+    // Answered 429 since the start.
+    std::uint64_t rate_limited() const { return rate_limited_; }
+
 private:
-    ApiResult<flow::Caller> authenticate(http::Request const& request) const;
+    // What a request holds of its key's limits until it is answered.
+    struct InFlight {
+        explicit InFlight(std::shared_ptr<Keys::Known> held) : key{std::move(held)} {}
+        InFlight(InFlight const&) = delete;
+        InFlight(InFlight&&) = default;
+        InFlight& operator=(InFlight const&) = delete;
+        InFlight& operator=(InFlight&&) = delete;
+        ~InFlight() {
+            if (key) {
+                key->limiter.leave();
+            }
+        }
+        std::shared_ptr<Keys::Known> key;
+    };
+    ApiResult<std::shared_ptr<Keys::Known>> authenticate(http::Request const& request) const;
+    ApiResult<InFlight> limit(std::shared_ptr<Keys::Known> key);
+    boost::asio::awaitable<ApiResult<flow::Done>> serve(
+        http::Request const& request, bool& replayed, std::string& original_request
+    );
     ApiResult<flow::Done> replayed_answer(
         model::IdempotencyKey const& stored, flow::Caller const& caller
     ) const;
@@ -82,6 +112,7 @@ private:
     );
     Services services_;
     Routes routes_;
+    std::atomic<std::uint64_t> rate_limited_ = 0;
 };
 
 // "2026-10-28" or "2026-10-28.endive"

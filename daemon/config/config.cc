@@ -1,6 +1,7 @@
 #include "daemon/config/config.h"
 
 #include "connectors/iso20022/iban.h"
+#include "daemon/config/fields.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/currency.h"
 
@@ -97,34 +98,11 @@ bool is_ip_address(std::string const& text) {
     return ::inet_pton(AF_INET, text.c_str(), &four) == 1 ||
            ::inet_pton(AF_INET6, text.c_str(), &six) == 1;
 }
-bool is_digits(std::string_view text) {
-    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-}
-bool is_country(std::string_view text) {
-    return text.size() == 2 &&
-           std::ranges::all_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
-}
-bool is_category(std::string_view text) {
-    return text.size() == 4 && is_digits(text);
-}
 bool is_acquirer(std::string_view text) {
     return text.size() <= 11 && is_digits(text);
 }
-bool is_terminal(std::string_view text) {
-    return !text.empty() && text.size() <= 8;
-}
-bool is_acceptor(std::string_view text) {
-    return !text.empty() && text.size() <= 15;
-}
 bool is_sha256(std::string_view text) {
     return text.size() == 64 && from_hex(text).has_value();
-}
-// Part of keys in the journal: "/" and the like would blur whose something is.
-bool is_name(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '-';
-    });
 }
 Setting required(Setting setting) {
     setting.is_required = true;
@@ -237,11 +215,23 @@ std::vector<Setting> settings(Retention& s) {
         integer("events_days", s.events_days, 4, 3'650),
     };
 }
+std::vector<Setting> settings(Limits& s) {
+    constexpr std::int64_t kMost = 1'000'000;
+    return {
+        integer("test_requests_per_second", s.test_requests_per_second, 0, kMost),
+        integer("test_burst_requests", s.test_burst_requests, 1, kMost),
+        integer("live_requests_per_second", s.live_requests_per_second, 0, kMost),
+        integer("live_burst_requests", s.live_burst_requests, 1, kMost),
+        integer("key_in_flight_max", s.key_in_flight_max, 0, kMost),
+        integer("requests_in_flight_max", s.requests_in_flight_max, 1, kMost),
+        integer("queue_delay_ms_max", s.queue_delay_ms_max, 0, kDayMs),
+    };
+}
 std::vector<Setting> settings(Connector& s) {
     Setting rail = choice("rail", s.rail, {"sandbox", "iso8583"});
     rail.is_required = true;
     return {
-        required(pattern("name", s.name, is_name, "letters, digits, - and _, at most 64")),
+        required(pattern("name", s.name, is_name, kNameForm)),
         rail,
         choice("mode", s.mode, {"test", "live"}),
         integer("priority", s.priority, 0, 1'000'000),
@@ -269,33 +259,23 @@ std::vector<Setting> settings(BankAccount& s) {
     return {
         text("name", s.name, true),
         choice("mode", s.mode, {"test", "live"}),
-        required(pattern(
-            "iban",
-            s.iban,
-            connectors::iso20022::is_iban,
-            "an IBAN without blanks, with right check digits"
-        )),
+        required(pattern("iban", s.iban, connectors::iso20022::is_iban, kIbanForm)),
         text("holder", s.holder, true),
     };
 }
 std::vector<Setting> settings(Merchant& s) {
     return {
-        required(pattern("id", s.id, is_name, "letters, digits, - and _, at most 64")),
+        required(pattern("id", s.id, is_name, kNameForm)),
         text("name", s.name, true),
-        pattern("country", s.country, is_country, "two capital letters, for example \"DE\""),
+        pattern("country", s.country, is_country, kCountryForm),
         currency("default_currency", s.default_currency),
-        integer("fee_basis_points", s.fee_basis_points, 0, 10'000),
-        integer("fee_fixed_minor", s.fee_fixed_minor, 0, 1'000'000),
-        integer("availability_days", s.availability_days, 0, 365),
-        pattern("category_code", s.category_code, is_category, "four digits"),
-        pattern("acceptor_id", s.acceptor_id, is_acceptor, "1 to 15 characters"),
-        pattern("terminal_id", s.terminal_id, is_terminal, "1 to 8 characters"),
-        pattern(
-            "iban",
-            s.iban,
-            connectors::iso20022::is_iban,
-            "an IBAN without blanks, with right check digits"
-        ),
+        integer("fee_basis_points", s.fee_basis_points, 0, kFeeBasisPointsMax),
+        integer("fee_fixed_minor", s.fee_fixed_minor, 0, kFeeFixedMinorMax),
+        integer("availability_days", s.availability_days, 0, kAvailabilityDaysMax),
+        pattern("category_code", s.category_code, is_category, kCategoryForm),
+        pattern("acceptor_id", s.acceptor_id, is_acceptor, kAcceptorForm),
+        pattern("terminal_id", s.terminal_id, is_terminal, kTerminalForm),
+        pattern("iban", s.iban, connectors::iso20022::is_iban, kIbanForm),
         text("account_holder", s.account_holder),
     };
 }
@@ -430,6 +410,7 @@ std::vector<std::string> sections_of(Mode mode) {
         "log",
         "flow",
         "retention",
+        "limits",
         "settlement",
         "webhooks",
         "connector",
@@ -472,6 +453,7 @@ std::vector<Setting> section_settings(Config& config, std::string const& name) {
            : name == "ledger_server" ? settings(config.ledger_server)
            : name == "vault"         ? settings(config.vault)
            : name == "log"           ? settings(config.log)
+           : name == "limits"        ? settings(config.limits)
            : name == "settlement"    ? settings(config.settlement)
            : name == "retention"     ? settings(config.retention)
            : name == "webhooks"      ? settings(config.webhooks)

@@ -72,6 +72,16 @@ struct Retention {
     std::int64_t replaced_hours = 26;
     std::int64_t events_days = 30;
 };
+// What one API key may ask for, and the daemon as a whole. 0: no limit.
+struct Limits {
+    std::int64_t test_requests_per_second = 50;
+    std::int64_t test_burst_requests = 100;
+    std::int64_t live_requests_per_second = 100;
+    std::int64_t live_burst_requests = 200;
+    std::int64_t key_in_flight_max = 500;
+    std::int64_t requests_in_flight_max = 4'096;  // of all keys; at least 1
+    std::int64_t queue_delay_ms_max = 100;
+};
 struct Connector {
     std::string name;
     std::string rail;  // sandbox, iso8583
@@ -119,6 +129,7 @@ struct Config {
     Log log;
     Flow flow;
     Retention retention;
+    Limits limits;
     std::vector<Connector> connectors;
     std::vector<Merchant> merchants;
     Settlement settlement;

@@ -32,6 +32,14 @@ public:
         return all;
     }
 
+    // Calls visit(method, parts of the pattern) for each row.
+    template <class Visit>
+    void each(Visit const& visit) const {
+        for (Route const& route : routes_) {
+            visit(route.method, route.parts);
+        }
+    }
+
     struct Match {
         Target const* target;
         PathParameters parameters;

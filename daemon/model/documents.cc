@@ -24,7 +24,24 @@ FLORIN_FIELDS(
     account_holder,
     created
 )
-FLORIN_FIELDS(ApiKey, id, kind, merchant, mode, hash, name, rights, revoked, created, expires)
+FLORIN_FIELDS(
+    ApiKey,
+    id,
+    kind,
+    merchant,
+    mode,
+    hash,
+    name,
+    rights,
+    revoked,
+    created,
+    expires,
+    created_by,
+    revoked_by,
+    requests_per_second,
+    burst_requests,
+    in_flight_max
+)
 FLORIN_FIELDS(
     PaymentMethod,
     id,

@@ -100,7 +100,10 @@ struct ApiKey {
     std::map<std::string, std::string> rights;  // resource to "read" or "write" (api/rights.h)
     bool revoked = false;
     std::int64_t created = 0;
-    std::int64_t expires = 0;  // not accepted from then on; 0: never
+    std::int64_t expires = 0;            // not accepted from then on; 0: never
+    std::string created_by, revoked_by;  // the person with the admin key, or how it came about
+    // 0: what the configuration says for its mode.
+    std::int64_t requests_per_second = 0, burst_requests = 0, in_flight_max = 0;
 };
 
 struct PaymentMethod {

@@ -23,6 +23,7 @@ public:
     std::string make(std::string_view prefix);
     // Without time in it, for secrets: `count` characters.
     std::string secret(std::size_t count) { return crypto::random_alphanumeric(random_, count); }
+    crypto::Random& random() { return random_; }
     std::int64_t now_s() const {
         return static_cast<std::int64_t>(clock_.wall_ns() / 1'000'000'000);
     }

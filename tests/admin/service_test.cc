@@ -20,7 +20,18 @@ using Rights = std::map<std::string, std::string>;
 struct Office {
     ScriptedBank bank{"bank"};
     Rig rig{{&bank}, {}, false};
-    KeyBytes pepper{std::string(32, 'p')};
+    SystemClock clock;
+    api::Keys keys{{
+        .documents = rig.client().documents(),
+        .pepper = crypto::HmacSha256{KeyBytes{std::string(32, 'p')}},
+        .clock = clock,
+        .test = {},
+        .live = {},
+    }};
+    KeyDesk key_desk{
+        {.ledger = rig.client(), .keys = keys, .ids = rig.ids(), .merchant_resources = {"charges"}}
+    };
+    MerchantDesk merchant_desk{{.ledger = rig.client(), .ids = rig.ids()}};
     flow::Resolutions resolutions{rig.client(), rig.payments(), rig.ids()};
     settlement::Settlement settlement{{
         .ledger = rig.client(),
@@ -49,7 +60,9 @@ struct Office {
         .vault = rig.vault(),
         .resolutions = resolutions,
         .ids = rig.ids(),
-        .key_pepper = pepper,
+        .keys = keys,
+        .key_desk = key_desk,
+        .merchant_desk = merchant_desk,
         .background = rig.executor(),
         .modes = {{"test", {model::Mode::test, settlement, reconciliation, routing}}},
         .data_dir = rig.data_dir(),
@@ -59,8 +72,12 @@ struct Office {
     }};
 
     std::string key(std::string const& name, Rights rights, std::string const& kind = "admin") {
-        auto made = api::make_key(rig.ids(), pepper, kind, "", model::Mode::test, name);
-        made.document.rights = std::move(rights);
+        model::ApiKey wanted;
+        wanted.kind = kind;
+        wanted.mode = "test";
+        wanted.name = name;
+        wanted.rights = std::move(rights);
+        auto const made = api::make_key(rig.ids(), keys.pepper(), std::move(wanted));
         flow::Change change{api::kKeyOwner};
         change.put(made.document.id, made.document, 0);
         REQUIRE(rig.apply(std::move(change.command)) == ledger::CommandStatus::committed);

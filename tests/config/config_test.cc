@@ -121,6 +121,8 @@ TEST_CASE("what is absent has its default") {
     CHECK(parsed->server.header_bytes_max == 32'768);
     CHECK(parsed->flow.authorisation_days == 7);
     CHECK(parsed->merchants.empty());
+    CHECK(parsed->limits.live_requests_per_second == 100);
+    CHECK(parsed->limits.requests_in_flight_max == 4'096);
 }
 
 TEST_CASE("what is wrong is named with file, line and what would be right") {
@@ -143,6 +145,12 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
         {good + "[flow]\nretry_first_ms = 500\nretry_most_ms = 400\n",
          "f.toml:9: [flow] retry_most_ms: expected at least"},
         {good + "[flow]\nretry_first_ms = 99999999999999999999\n", "f.toml:10: "},
+        {good + "[limits]\nlive_requests_per_second = 100\ntest_burst_requests = 0\n",
+         "f.toml:11: [limits] test_burst_requests: expected an integer from 1 to 1000000"},
+        {good + "[limits]\nrequests_in_flight_max = 0\n",
+         "f.toml:10: [limits] requests_in_flight_max: expected an integer from 1"},
+        {good + "[limits]\nlive_requests_per_second = -1\n",
+         "f.toml:10: [limits] live_requests_per_second: expected an integer from 0"},
         {good + "log = 3\n", "f.toml:9: [vault] log: unknown setting"},
         {"log = 3\n" + good, "f.toml:1: log: expected a section [log]"},
         {"data_dir = 3\n", "f.toml:1: data_dir: expected the path"},

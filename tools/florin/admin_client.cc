@@ -1,6 +1,7 @@
 #include "tools/florin/admin_client.h"
 
 #include "crypto/tls.h"
+#include "ledger/base/bytes.h"
 #include "tools/florin/output.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -35,6 +36,8 @@ using boost::system::error_code;
 using nlohmann::ordered_json;
 using Stream = beast::ssl_stream<beast::tcp_stream>;
 
+// An argument that is not UTF-8 is for the daemon to refuse.
+constexpr auto kReplace = ordered_json::error_handler_t::replace;
 constexpr auto kTimeout = std::chrono::seconds{60};
 constexpr auto kPoll = std::chrono::milliseconds{50};
 constexpr std::size_t kAnswerMax = 256U << 20U;
@@ -142,15 +145,15 @@ public:
         if (mode.empty() && modes.size() != 1) {
             return fail(Errc::malformed, "say which mode: --mode test or --mode live");
         }
-        mode_ = mode.empty() ? modes[0].get<std::string>() : mode;
+        root_ = "/admin/v1/" + (mode.empty() ? modes[0].get<std::string>() : mode);
         return {};
     }
 
     Result<ordered_json> get(std::string const& path) override {
-        return exchange(http::verb::get, "/admin/v1/" + mode_ + path, {});
+        return exchange(http::verb::get, root_ + path, {});
     }
     Result<ordered_json> post(std::string const& path, ordered_json const& body) override {
-        return exchange(http::verb::post, "/admin/v1/" + mode_ + path, body.dump());
+        return exchange(http::verb::post, root_ + path, body.dump(-1, ' ', false, kReplace));
     }
 
     Result<ordered_json> run_job(std::string const& path, std::string const& title) override {
@@ -243,16 +246,30 @@ private:
     Found found_;
     std::shared_ptr<asio::ssl::context> tls_;
     asio::io_context context_;
-    std::string mode_;
+    std::string root_ = "/admin/v1";
 };
 
 }  // namespace
 
-Result<std::unique_ptr<AdminClient>> AdminClient::connect(DaemonOptions const& options) {
+std::string path_part(std::string_view id) {
+    std::string out;
+    for (char const c : id) {
+        bool const is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                              (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        out += is_plain ? std::string{c} : "%" + to_hex(std::string_view{&c, 1});
+    }
+    return out;
+}
+
+Result<std::unique_ptr<AdminClient>> AdminClient::connect(
+    DaemonOptions const& options, Scope scope
+) {
     FLORIN_TRY(auto found, find_daemon(options));
     FLORIN_TRY(auto tls, crypto::make_client_context(found.ca_pem));
     auto client = std::make_unique<HttpsClient>(std::move(found), std::move(tls));
-    FLORIN_TRY_VOID(client->choose_mode(options.mode));
+    if (scope == Scope::mode) {
+        FLORIN_TRY_VOID(client->choose_mode(options.mode));
+    }
     return client;
 }
 

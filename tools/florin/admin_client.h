@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace florin::tools {
 
@@ -24,17 +25,26 @@ struct DaemonOptions {
     std::string mode;            // "test", "live"; empty: the only one there is
 };
 
+// What a command is about: one mode, or what both share (merchants and keys).
+enum class Scope { mode, platform };
+
+// An id as one part of a path, whatever it holds.
+std::string path_part(std::string_view id);
+
 class AdminClient {
 public:
     // Errc::not_found: no daemon is running there; Errc::refused: there is no key.
-    static Result<std::unique_ptr<AdminClient>> connect(DaemonOptions const& options);
+    static Result<std::unique_ptr<AdminClient>> connect(
+        DaemonOptions const& options, Scope scope = Scope::mode
+    );
 
     AdminClient() = default;
     AdminClient(AdminClient const&) = delete;
     AdminClient& operator=(AdminClient const&) = delete;
     virtual ~AdminClient() = default;
 
-    // `path` below /admin/v1/<mode>. A refusal of the daemon is an Error with its words.
+    // `path` below /admin/v1/<mode>, or below /admin/v1 for the platform. A refusal of the daemon
+    // is an Error with its words.
     virtual Result<nlohmann::ordered_json> get(std::string const& path) = 0;
     virtual Result<nlohmann::ordered_json> post(
         std::string const& path, nlohmann::ordered_json const& body
