@@ -1,5 +1,6 @@
 #include "daemon/app.h"
 
+#include "connectors/bins.h"
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "daemon/admin/service.h"
@@ -91,6 +92,9 @@ public:
     // After open: what needs files that may be made now.
     Result<void> connect(crypto::KeyRing keys) override {
         key_pepper_ = keys.derive("api keys");
+        if (!plan_.cards.bin_table.empty()) {
+            FLORIN_TRY(bins_, connectors::BinTable::load(plan_.cards.bin_table));
+        }
         FLORIN_TRY(
             vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
         );
@@ -137,6 +141,7 @@ public:
             .renderer = *renderer_,
             .key_pepper = key_pepper_,
             .default_api_version = kApiVersion,
+            .bins = bins_,
         });
         std::map<std::string, admin::ModeParts, std::less<>> modes;
         for (auto& [mode, parts] : modes_) {
@@ -470,6 +475,7 @@ private:
     model::IdMaker ids_{clock_, random_};
     Plan plan_;
     KeyBytes key_pepper_;
+    connectors::BinTable bins_ = connectors::BinTable::built_in();
     metrics::Metrics metrics_;
     std::unique_ptr<ledger::Ledger> ledger_;
     std::unique_ptr<LedgerClient> client_;

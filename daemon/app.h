@@ -37,6 +37,7 @@ struct Plan {
     config::Settlement settlement;
     std::vector<config::BankAccount> bank_accounts;
     std::filesystem::path vault_key_file;
+    config::Cards cards;
     std::optional<config::Listen> admin_listen;  // absent: on the API's port
     std::filesystem::path ca;
 };

@@ -168,6 +168,7 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.admin_listen = config.server.admin_listen;
     plan.ledger = config.ledger;
     plan.flow = config.flow;
+    plan.cards = config.cards;
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
     plan.settlement = config.settlement;

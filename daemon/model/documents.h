@@ -44,6 +44,14 @@ enum class Kind : std::uint16_t {
     unmatched_line = 30,        // one for each statement line that nothing explains yet
     payout_reference = 31,      // what an acquirer says it pays together
     reported_transaction = 32,  // one for each attempt that an acquirer has reported
+    customer = 50,
+    // Links, without a body: id "<what is asked for>/<what is found>" (link_id below).
+    customer_intent = 51,
+    customer_charge = 52,
+    customer_method = 53,
+    payment_charge = 54,
+    email_customer = 55,  // by a keyed digest of the address
+    group_charge = 56,    // by a digest of the transfer_group
 };
 
 // Test and live are separate worlds: part of every key.
@@ -54,6 +62,10 @@ std::string_view mode_name(Mode mode);
 std::string owner_of(std::string_view merchant, Mode mode);
 Mode mode_of(std::string_view owner);
 ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id);
+// Links from one thing stand together, in the order of what they lead to.
+std::string link_id(std::string_view from, std::string_view to);
+// What stands for a text in a link: texts may be long, and a slash in one would blur where it ends.
+std::string link_digest(std::string_view text);
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -97,12 +109,27 @@ struct ApiKey {
     std::int64_t expires = 0;  // not accepted from then on; 0: never
 };
 
+struct Customer {
+    static constexpr Kind kKind = Kind::customer;
+    std::string id, email, name, phone, description;
+    std::string default_payment_method;
+    Address address;
+    bool has_shipping = false;
+    Shipping shipping;
+    Metadata metadata;
+    std::int64_t created = 0;
+    bool deleted = false;  // then nothing but the id is left
+};
+
 struct PaymentMethod {
     static constexpr Kind kKind = Kind::payment_method;
     std::string id, brand, last4, funding, country, fingerprint, vault_token;
     std::string sandbox_token;  // the test token it was made from, e.g. "pm_card_visa"
     std::int64_t exp_month = 0, exp_year = 0, created = 0;
     std::string customer, cvc_check;
+    // Not to be used again: the payment that used it without a customer, or "detached".
+    std::string spent_by;
+    std::string network_transaction_id;  // of the payment that it was kept from
     BillingDetails billing_details;
     Metadata metadata;
 };
@@ -112,6 +139,23 @@ struct PaymentError {
     std::string code, decline_code, advice_code, network_decline_code, message, charge,
         payment_method;
     bool empty() const { return code.empty(); }
+};
+
+// What a 3-D Secure server of the merchant's own choice found. The cryptogram is never stored.
+struct ThreeDSecure {
+    std::string electronic_commerce_indicator, version, transaction_id;
+    std::string trans_status;  // of the ARes or RReq: A, C, I, N, R, U, Y
+    std::string exemption;     // low_risk, none
+    friend bool operator==(ThreeDSecure const&, ThreeDSecure const&) = default;
+};
+
+// payment_method_options[card]; empty: not given.
+struct CardOptions {
+    std::string request_three_d_secure, capture_method, setup_future_usage;
+    std::string network_transaction_id;  // of an earlier payment, which this one follows
+    bool moto = false;                   // the order came by mail or telephone
+    ThreeDSecure three_d_secure;
+    friend bool operator==(CardOptions const&, CardOptions const&) = default;
 };
 
 struct PaymentIntent {
@@ -127,8 +171,12 @@ struct PaymentIntent {
     std::int64_t created = 0, canceled_at = 0;
     std::string cancellation_reason, customer, description, receipt_email, return_url,
         setup_future_usage, statement_descriptor, statement_descriptor_suffix, transfer_group;
-    std::vector<std::string> payment_method_types;
+    std::string off_session;  // of the last confirmation: "", "one_off", "recurring", "true"
+    std::vector<std::string> payment_method_types, allowed_payment_method_types,
+        excluded_payment_method_types;
     bool automatic_payment_methods = false;
+    std::string allow_redirects;
+    CardOptions card_options;
     bool has_shipping = false;
     Shipping shipping;
     Metadata metadata;
@@ -153,16 +201,26 @@ struct Charge {
         outcome_network_decline_code, outcome_advice_code;
     std::string brand, last4, funding, country, fingerprint;
     std::int64_t exp_month = 0, exp_year = 0;
+    ThreeDSecure three_d_secure;
+    std::string off_session;  // as the intent has it
+    bool moto = false;
+    std::string fraud_report;  // what the merchant says: "", "fraudulent", "safe"
     BillingDetails billing_details;
     bool has_shipping = false;
     Shipping shipping;
     Metadata metadata;
 };
 
+// The options of the card go before those of the payment.
+bool is_captured_later(PaymentIntent const& intent);
+// "", "on_session" or "off_session".
+std::string future_usage(PaymentIntent const& intent);
+
 struct Refund {
     static constexpr Kind kKind = Kind::refund;
     std::string id, payment_intent, charge, currency, status, reason, failure_reason,
-        payment_method;
+        payment_method, customer;
+    std::string reference;  // the STAN that the bank knows it by; empty: none (yet)
     std::int64_t amount = 0, created = 0;
     std::string attempt, pending_transfer;
     Metadata metadata;

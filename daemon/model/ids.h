@@ -34,4 +34,8 @@ private:
     std::uint64_t last_ns_ = 0;
 };
 
+// What every id with this prefix that was made in this second (of 1970 on) or later is not less
+// than, and every earlier one is.
+std::string id_bound(std::string_view prefix, std::int64_t second);
+
 }  // namespace florin::model
