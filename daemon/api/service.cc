@@ -1,6 +1,6 @@
 #include "daemon/api/service.h"
 
-#include "crypto/hash.h"
+#include "crypto/hmac.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/redact.h"
 
@@ -244,9 +244,11 @@ asio::awaitable<ApiResult<Done>> Service::run(
     }
     if (key) {
         caller.idempotency_key = *key;
-        caller.fingerprint = crypto::hex(crypto::sha256(
+        // Keyed: the parameters may hold a card number, and a plain hash of those can be guessed.
+        caller.fingerprint = crypto::hex(crypto::hmac_sha256(
+            services_.key_pepper,
             std::string{http::method_name(request.method)} + " " + request.path + "\n" +
-            http::canonical_form(*form)
+                http::canonical_form(*form)
         ));
     }
     auto const give_up = std::chrono::steady_clock::now() + kDuplicateWait;

@@ -263,7 +263,7 @@ struct OpenAttempt {
 
 struct IdempotencyKey {
     static constexpr Kind kKind = Kind::idempotency_key;
-    std::string fingerprint;  // hexadecimal SHA-256 of endpoint and parameters
+    std::string fingerprint;  // hexadecimal HMAC-SHA-256 of endpoint and parameters
     std::string request_id;   // of the first request
     bool done = false;
     std::int64_t status = 0;
