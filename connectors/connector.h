@@ -133,11 +133,11 @@ struct RefundRequest {
 
 struct Reply {
     Outcome outcome = Outcome::unknown;
-    std::optional<Money> approved;       // with Outcome::approved: may be less than was asked for
-    std::string response_code;           // field 39 as it came, or empty
-    std::string authorization_code;      // field 38, or empty
+    std::optional<Money> approved;         // with Outcome::approved: may be less than was asked for
+    std::string response_code;             // field 39 as it came, or empty
+    std::string authorization_code;        // field 38, or empty
     std::string network_transaction_id{};  // what later payments name this one by, or empty
-    std::string detail;                  // for people; no card data
+    std::string detail;                    // for people; no card data
 };
 
 // An answer that nobody waits for any more, or that contradicts the one already taken: evidence.
