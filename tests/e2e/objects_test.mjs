@@ -83,8 +83,8 @@ test('objects', async (t) => {
         const { lastResponse, ...again } = await stripe.customers.retrieve(customer.id);
         assert.deepEqual(again, { id: customer.id, object: 'customer', deleted: true });
         assert.equal(readFileSync(path.join(folder, 'dev.json')).includes('gone@example.com'), false);
-        for (const attempt of [stripe.customers.update(customer.id, { name: 'x' }), stripe.customers.del(customer.id), stripe.customers.listPaymentMethods(customer.id)]) {
-            await refused(attempt, { statusCode: 404, code: 'resource_missing' });
+        for (const attempt of [() => stripe.customers.update(customer.id, { name: 'x' }), () => stripe.customers.del(customer.id), () => stripe.customers.listPaymentMethods(customer.id)]) {
+            await refused(attempt(), { statusCode: 404, code: 'resource_missing' });
         }
         await refused(stripe.paymentIntents.create({ amount: 900, currency: 'eur', customer: customer.id }), { statusCode: 400, code: 'resource_missing', param: 'customer' });
         await refused(stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id }), { statusCode: 400, code: 'resource_missing', param: 'customer' });
