@@ -9,10 +9,14 @@
 
 namespace florin::connectors {
 
+// Of a 3-D Secure result: proof that the cardholder was asked. Never stored.
+using Cryptogram = Secret<struct CryptogramTag>;
+
 // ISO/IEC 7812-1 annex B, 12 to 19 digits.
 bool passes_luhn(std::string_view digits);
 
-// "visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay" or "unknown", by prefix.
+// "visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay" or "unknown", by the
+// embedded table of ranges (bins.h): what card numbers look like, whatever table an operator has.
 std::string_view brand_of(Pan const& pan);
 
 // The first card number inside a text: 13 to 16 or 19 digits in a row or in the groups that are
@@ -25,7 +29,6 @@ std::optional<std::string_view> find_card_number(std::string_view text);
 struct TestCard {
     std::string_view token;
     std::string_view number;
-    std::string_view funding;
 };
 std::optional<TestCard> test_card(std::string_view token);
 

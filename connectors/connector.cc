@@ -13,4 +13,14 @@ std::string_view outcome_name(Outcome outcome) {
     return "unknown";
 }
 
+std::string_view credential_use_code(CredentialUse use) {
+    switch (use) {
+        case CredentialUse::none: break;
+        case CredentialUse::cardholder_first: return "CF";
+        case CredentialUse::cardholder_further: return "CS";
+        case CredentialUse::merchant_further: return "MS";
+    }
+    return "";
+}
+
 }  // namespace florin::connectors

@@ -9,6 +9,7 @@
 // A cancelled caller does not cancel what may have been sent.
 #pragma once
 
+#include "connectors/cards.h"
 #include "ledger/base/id.h"
 #include "ledger/base/money.h"
 #include "ledger/base/secret.h"
@@ -65,11 +66,33 @@ struct Terminal {
     std::string category_code;  // field 18: the four digits of the MCC
 };
 
+// A 3-D Secure result from elsewhere, as it goes to the issuer. All texts are printable ASCII.
+struct Authentication {
+    std::string electronic_commerce_indicator;  // "05"; empty: none
+    Cryptogram cryptogram;                      // base64, at most 40 characters; never stored
+    std::string version;                        // "2.2.0"
+    std::string transaction_id;                 // of the directory server, at most 36 characters
+};
+
+// How a card that was kept is used, or is to be kept.
+enum class CredentialUse {
+    none,                // neither kept before nor to be kept
+    cardholder_first,    // the cardholder pays, and the card is to be kept
+    cardholder_further,  // the cardholder pays with the card that was kept
+    merchant_further,    // the merchant takes a payment that was agreed on before
+};
+std::string_view credential_use_code(CredentialUse use);  // "CF", "CS", "MS"; "" for none
+
 struct AuthoriseRequest {
     Identity identity;
     Money amount;
     Card card;
     Terminal terminal;
+    Authentication authentication{};
+    CredentialUse credential = CredentialUse::none;
+    // Of the payment that the card was kept from, at most 35 characters; empty: not known.
+    std::string original_network_transaction_id{};
+    bool is_mail_or_telephone = false;
 };
 
 // ISO 8583: the advice 0220. Repeat until it is answered; a capture is never reversed.
@@ -110,10 +133,11 @@ struct RefundRequest {
 
 struct Reply {
     Outcome outcome = Outcome::unknown;
-    std::optional<Money> approved;   // with Outcome::approved: may be less than was asked for
-    std::string response_code;       // field 39 as it came, or empty
-    std::string authorization_code;  // field 38, or empty
-    std::string detail;              // for people; no card data
+    std::optional<Money> approved;         // with Outcome::approved: may be less than was asked for
+    std::string response_code;             // field 39 as it came, or empty
+    std::string authorization_code;        // field 38, or empty
+    std::string network_transaction_id{};  // what later payments name this one by, or empty
+    std::string detail;                    // for people; no card data
 };
 
 // An answer that nobody waits for any more, or that contradicts the one already taken: evidence.

@@ -1,5 +1,6 @@
 #include "daemon/app.h"
 
+#include "connectors/bins.h"
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/api_key.h"
@@ -97,6 +98,9 @@ public:
     Result<void> connect(crypto::KeyRing keys) override {
         make_keys(keys.derive(crypto::kApiKeyPurpose));
         secrets_ = std::make_unique<webhooks::Secrets>(keys, random_);
+        if (!plan_.cards.bin_table.empty()) {
+            FLORIN_TRY(bins_, connectors::BinTable::load(plan_.cards.bin_table));
+        }
         FLORIN_TRY(
             vault_, vault::Vault::open(plan_.data_dir / "vault", std::move(keys), random_, clock_)
         );
@@ -154,6 +158,7 @@ public:
                  .changed = [this](
                                 std::string owner, std::string endpoint
                             ) { dispatcher_->changed(std::move(owner), std::move(endpoint)); }},
+            .bins = bins_,
         });
         std::map<std::string, admin::ModeParts, std::less<>> modes;
         for (auto& [mode, parts] : modes_) {
@@ -639,6 +644,7 @@ private:
     crypto::SystemRandom random_;
     model::IdMaker ids_{clock_, random_};
     Plan plan_;
+    connectors::BinTable bins_ = connectors::BinTable::built_in();
     metrics::Metrics metrics_;
     std::unique_ptr<ledger::Ledger> ledger_;
     std::unique_ptr<LedgerClient> client_;

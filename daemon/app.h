@@ -42,6 +42,7 @@ struct Plan {
     config::Webhooks webhooks;
     std::vector<config::BankAccount> bank_accounts;
     std::filesystem::path vault_key_file;
+    config::Cards cards;
     std::optional<config::Listen> admin_listen;  // absent: on the API's port
     std::filesystem::path ca;
 };

@@ -186,6 +186,7 @@ Result<void> start_production(App& app, config::Config const& config) {
     plan.ledger = config.ledger;
     plan.flow = config.flow;
     plan.limits = config.limits;
+    plan.cards = config.cards;
     plan.connectors = config.connectors;
     plan.merchants = config.merchants;
     plan.retention.replaced_s = static_cast<std::uint64_t>(config.retention.replaced_hours) * 3600;

@@ -477,6 +477,53 @@ bool wants_answer(std::string_view mti) {
     return mti.size() == 4 && (mti[2] == '0' || mti[2] == '2');
 }
 
+Result<void> add_element(Message& message, ElementPlace const& place, std::string_view value) {
+    constexpr std::size_t kValueMax = 99;
+    if (place.field == 0 || value.empty()) {
+        return {};
+    }
+    if (value.size() > kValueMax) {
+        return fail(
+            Errc::out_of_range,
+            "a sub-element of field " + std::to_string(place.field) + " is too long"
+        );
+    }
+    auto const before = message.get(place.field);
+    std::string text;
+    text.reserve(before.size() + place.tag.size() + 2 + value.size());  // one buffer, wiped below
+    text += before;
+    text += place.tag;
+    text += static_cast<char>('0' + value.size() / 10);
+    text += static_cast<char>('0' + value.size() % 10);
+    text += value;
+    Message::Value const whole{std::move(text)};
+    message.set(place.field, whole.reveal());
+    return {};
+}
+
+std::string_view element(Message const& message, ElementPlace const& place) {
+    constexpr std::size_t kHead = 4;
+    if (place.field == 0) {
+        return {};
+    }
+    std::string_view rest = message.get(place.field);
+    std::string_view found;
+    while (!rest.empty()) {
+        if (rest.size() < kHead || !is_digit(rest[2]) || !is_digit(rest[3])) {
+            return {};
+        }
+        auto const size = static_cast<std::size_t>((rest[2] - '0') * 10 + (rest[3] - '0'));
+        if (rest.size() - kHead < size) {
+            return {};
+        }
+        if (found.empty() && rest.substr(0, 2) == place.tag) {
+            found = rest.substr(kHead, size);
+        }
+        rest.remove_prefix(kHead + size);
+    }
+    return found;
+}
+
 std::string describe(Message const& message) {
     std::string text = message.mti();
     for (auto const& [number, value] : message.fields()) {

@@ -79,6 +79,13 @@ std::string original_data_text(OriginalData const& original);
 // Errc::malformed for anything but 42 digits.
 Result<OriginalData> parse_original_data(std::string_view text);
 
+// Adds a sub-element to a private field (packaging.h, ElementPlace): nothing where there is no
+// place or no value. Errc::out_of_range for more than 99 characters.
+Result<void> add_element(Message& message, ElementPlace const& place, std::string_view value);
+// The value of a sub-element, empty where it is absent or the field is not made of sub-elements.
+// Valid until the message changes.
+std::string_view element(Message const& message, ElementPlace const& place);
+
 // "0110": what answers this MTI; repeats ("0221") have the answer of the first message.
 std::string answer_mti(std::string_view mti);
 // True where the MTI is a request or an advice, which wants an answer.

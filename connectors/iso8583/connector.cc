@@ -11,10 +11,16 @@ namespace {
 
 constexpr std::string_view kPurchase = "000000";  // field 3
 constexpr std::string_view kRefund = "200000";
+constexpr std::string_view kMailOrTelephone = "08";  // field 25
 
 std::string two_digits(int value) {
     std::string const text = std::to_string(value % 100);
     return text.size() == 1 ? "0" + text : text;
+}
+
+std::string_view trim(std::string_view text) {
+    auto const last = text.find_last_not_of(' ');
+    return last == std::string_view::npos ? std::string_view{} : text.substr(0, last + 1);
 }
 
 std::string six_digits(std::uint32_t value) {
@@ -111,14 +117,26 @@ Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Option
             options
         )
     );
-    if (!request.card.cvv.empty()) {
-        auto const digits = request.card.cvv.reveal();
-        using SubElement = Secret<struct SubElementTag>;
-        SubElement const element{
-            "92" + two_digits(static_cast<int>(digits.size())) + std::string{digits}
-        };
-        message.set(48, element.reveal());
+    if (request.is_mail_or_telephone) {
+        message.set(25, kMailOrTelephone);
     }
+    ElementPlaces const& places = options.link.packaging.elements;
+    Authentication const& authentication = request.authentication;
+    FLORIN_TRY_VOID(add_element(message, places.cvc, request.card.cvv.reveal()));
+    FLORIN_TRY_VOID(add_element(
+        message, places.electronic_commerce_indicator, authentication.electronic_commerce_indicator
+    ));
+    FLORIN_TRY_VOID(add_element(message, places.cryptogram, authentication.cryptogram.reveal()));
+    FLORIN_TRY_VOID(add_element(message, places.three_d_secure_version, authentication.version));
+    FLORIN_TRY_VOID(
+        add_element(message, places.three_d_secure_transaction, authentication.transaction_id)
+    );
+    FLORIN_TRY_VOID(
+        add_element(message, places.credential_use, credential_use_code(request.credential))
+    );
+    FLORIN_TRY_VOID(add_element(
+        message, places.original_network_transaction, request.original_network_transaction_id
+    ));
     return message;
 }
 
@@ -180,13 +198,14 @@ Result<Message> refund_message(RefundRequest const& request, Iso8583Options cons
     return message;
 }
 
-Reply reply_of(Message const& answer, std::optional<Money> asked) {
+Reply reply_of(Message const& answer, std::optional<Money> asked, ElementPlaces const& places) {
     auto const& meaning = meaning_of(answer.get(39));
     Reply reply{
         .outcome = meaning.outcome,
         .approved = std::nullopt,
         .response_code = std::string{answer.get(39)},
         .authorization_code = std::string{answer.trimmed(38)},
+        .network_transaction_id = std::string{trim(element(answer, places.network_transaction))},
         .detail = describe(answer),
     };
     if (meaning.outcome != Outcome::approved) {
@@ -236,7 +255,8 @@ Iso8583Connector::Iso8583Connector(
           std::move(home),
           options_.link,
           clock,
-          [&sink, id = options_.id](Message const& answer) {
+          [&sink, id = options_.id, places = options_.link.packaging.elements](Message const& answer
+          ) {
               std::uint32_t stan = 0;
               auto const digits = answer.get(11);
               std::from_chars(digits.data(), digits.data() + digits.size(), stan);
@@ -247,7 +267,7 @@ Iso8583Connector::Iso8583Connector(
                   .transmission_time = std::string{answer.get(7)},
                   .rrn = std::string{answer.trimmed(37)},
                   .terminal_id = std::string{answer.trimmed(41)},
-                  .reply = reply_of(answer, std::nullopt),
+                  .reply = reply_of(answer, std::nullopt, places),
               });
           }
       } {}
@@ -270,7 +290,8 @@ boost::asio::awaitable<Reply> Iso8583Connector::ask(
     switch (exchange.end) {
         case Exchange::End::not_sent: reply.outcome = Outcome::not_sent; break;
         case Exchange::End::unanswered: reply.outcome = Outcome::unknown; break;
-        case Exchange::End::answered: co_return reply_of(exchange.answer, asked);
+        case Exchange::End::answered:
+            co_return reply_of(exchange.answer, asked, options_.link.packaging.elements);
     }
     reply.detail = exchange.detail;
     co_return reply;

@@ -5,10 +5,10 @@
 //   refund     0200/0210 (repeat 0201), processing code 200000, field 90 of the capture
 //   reverse    0420/0430 (repeat 0421), field 90 of the original, field 95 where only a part goes;
 //              `approved` means found and reversed; response code 25 (not found) is `unknown`
-// The CVC goes in field 48 as the sub-element 92 (tag 2, length 2, digits), and in nothing but an
-// authorisation. Repeats are the caller's: the same identity again with `repeat` set. For a repeat
-// `not_sent` speaks about this message alone, not about the earlier ones.
-// Thread rule: as in connectors/connector.h.
+// The CVC, a 3-D Secure result and the flags of a kept card go in private fields as sub-elements,
+// where the packaging says, and in nothing but an authorisation. Repeats are the caller's: the same
+// identity again with `repeat` set. For a repeat `not_sent` speaks about this message alone, not
+// about the earlier ones. Thread rule: as in connectors/connector.h.
 #pragma once
 
 #include "connectors/connector.h"
@@ -45,7 +45,7 @@ Result<Message> refund_message(RefundRequest const& request, Iso8583Options cons
 // What an answer means. `asked` is the amount of the request, or nothing where it is not known
 // (late answers) or does not matter (reversals). An approval of another amount than was asked for
 // is unknown, unless it is a partial approval of less.
-Reply reply_of(Message const& answer, std::optional<Money> asked);
+Reply reply_of(Message const& answer, std::optional<Money> asked, ElementPlaces const& places);
 
 class Iso8583Connector final : public Connector {
 public:

@@ -6,6 +6,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -59,6 +60,7 @@ public:
         complain(std::string{key} + " must be one of " + names);
         return choices[0].second;
     }
+    bool has(std::string_view key) const { return table_.contains(key); }
     // A table inside; an empty one where it is missing.
     toml::table const& table(std::string_view key) {
         ++taken_;
@@ -146,6 +148,51 @@ void read_fields(toml::table const& fields, TableReader& reader, Packaging& pack
     }
 }
 
+// name = [field, tag], for each name that the packaging has a place for.
+void read_elements(toml::table const& table, TableReader& reader, Packaging& packaging) {
+    ElementPlaces& places = packaging.elements;
+    places.cvc = {};
+    std::array<std::pair<std::string_view, ElementPlace*>, 8> const known{{
+        {"cvc", &places.cvc},
+        {"electronic_commerce_indicator", &places.electronic_commerce_indicator},
+        {"cryptogram", &places.cryptogram},
+        {"three_d_secure_version", &places.three_d_secure_version},
+        {"three_d_secure_transaction", &places.three_d_secure_transaction},
+        {"credential_use", &places.credential_use},
+        {"original_network_transaction", &places.original_network_transaction},
+        {"network_transaction", &places.network_transaction},
+    }};
+    for (auto const& [key, value] : table) {
+        auto const place =
+            std::ranges::find(known, key.str(), [](auto const& each) { return each.first; });
+        if (place == known.end()) {
+            reader.complain("[elements] has no " + std::string{key.str()});
+            return;
+        }
+        auto const* const pair = value.as_array();
+        auto const field = pair != nullptr && pair->size() == 2
+                               ? (*pair)[0].value_exact<std::int64_t>()
+                               : std::nullopt;
+        auto const tag = field ? (*pair)[1].value_exact<std::string>() : std::nullopt;
+        bool const is_tag = tag && tag->size() == 2 && std::ranges::all_of(*tag, [](char c) {
+                                return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                            });
+        bool const is_field =
+            field && *field >= 2 && *field <= kFieldMax &&
+            packaging.fields[static_cast<std::size_t>(*field)] &&
+            packaging.fields[static_cast<std::size_t>(*field)]->kind == FieldKind::printable &&
+            packaging.fields[static_cast<std::size_t>(*field)]->length_digits > 0;
+        if (!is_tag || !is_field) {
+            reader.complain(
+                "[elements] " + std::string{key.str()} +
+                " must be [field, tag]: a variable ans field, and two digits or capital letters"
+            );
+            return;
+        }
+        *place->second = {.field = static_cast<int>(*field), .tag = *tag};
+    }
+}
+
 }  // namespace
 
 std::string field_title(Packaging const& packaging, int field) {
@@ -197,6 +244,9 @@ Result<Packaging> parse_packaging(std::string_view toml, std::string_view source
     );
     frame.finish();
     read_fields(reader.table("fields"), reader, packaging);
+    if (reader.has("elements")) {
+        read_elements(reader.table("elements"), reader, packaging);
+    }
     reader.finish();
     if (!reader.error().empty() || !frame.error().empty()) {
         return fail(Errc::malformed, reader.error().empty() ? frame.error() : reader.error());

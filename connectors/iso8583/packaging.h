@@ -42,6 +42,24 @@ struct FieldSpec {
     std::string name;
 };
 
+// Where something travels that ISO 8583:1987 has no field for: a sub-element of a private field,
+// which is two characters of tag, two digits of length, the value. Banks differ; a link whose
+// packaging names no place does not send it.
+struct ElementPlace {
+    int field = 0;  // 0: none
+    std::string tag;
+};
+struct ElementPlaces {
+    ElementPlace cvc{.field = 48, .tag = "92"};  // also where a packaging has no [elements]
+    ElementPlace electronic_commerce_indicator;
+    ElementPlace cryptogram;
+    ElementPlace three_d_secure_version;
+    ElementPlace three_d_secure_transaction;  // the directory server's id
+    ElementPlace credential_use;              // credential_use_code of connector.h
+    ElementPlace original_network_transaction;
+    ElementPlace network_transaction;  // in answers
+};
+
 struct Packaging {
     std::string name;
     std::string version;  // "1987"
@@ -54,6 +72,7 @@ struct Packaging {
     FrameLength frame_length;
     std::size_t frame_bytes_max;
     std::array<std::optional<FieldSpec>, kFieldMax + 1> fields;  // by field number
+    ElementPlaces elements;
 };
 
 // "ISO 8583:1987 field 4 (amount, transaction)": how errors name a field.

@@ -47,6 +47,7 @@ public:
                 .approved = std::nullopt,
                 .response_code = std::string{refusal->code},
                 .authorization_code = {},
+                .network_transaction_id = {},
                 .detail = "a test card that is declined",
             };
         }
@@ -55,6 +56,7 @@ public:
         std::uint32_t const sum = crc32c(request.identity.attempt.text()) % 1'000'000;
         std::string const digits = std::to_string(sum);
         reply.authorization_code = std::string(6 - digits.size(), '0') + digits;
+        reply.network_transaction_id = "SBX" + std::string(12 - digits.size(), '0') + digits;
         co_return reply;
     }
     asio::awaitable<Reply> capture(CaptureRequest request) override {
@@ -74,6 +76,7 @@ private:
             .approved = amount,
             .response_code = "00",
             .authorization_code = {},
+            .network_transaction_id = {},
             .detail = {},
         };
     }

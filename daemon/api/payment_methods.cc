@@ -1,112 +1,13 @@
-// /v1/payment_methods, and cards wherever they come in.
-#include "connectors/cards.h"
-#include "daemon/api/service.h"
-#include "ledger/base/calendar.h"
+// /v1/payment_methods.
+#include "daemon/api/methods.h"
 
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
 
 namespace florin::api {
 namespace {
 
 namespace asio = boost::asio;
 using flow::Done;
-
-ApiError bad_card(std::string code, std::string param, std::string message) {
-    ApiError error;
-    error.http_status = 402;
-    error.type = ErrorType::card_error;
-    error.code = std::move(code);
-    error.param = std::move(param);
-    error.message = std::move(message);
-    return error;
-}
-
-// What came in as card[…].
-struct CardInput {
-    std::string token;  // tok_…: a test card instead of a number
-    Pan number;
-    Cvv cvc;
-    std::int64_t exp_month = 0;
-    std::int64_t exp_year = 0;
-};
-
-std::optional<CardInput> take_card(Parameters& data) {
-    Parameters* const card = data.take_hash("card");
-    if (card == nullptr) {
-        data.refuse_missing("card");
-        return std::nullopt;
-    }
-    CardInput input;
-    if (auto token = card->take_string("token", 255)) {
-        input.token = std::move(*token);
-        return input;
-    }
-    std::string number = card->require_string("number", 40);
-    std::erase_if(number, [](char c) { return c == ' ' || c == '-'; });
-    input.number = Pan{std::move(number)};
-    input.cvc = Cvv{card->take_string("cvc", 10).value_or("")};
-    auto const month = card->take_integer("exp_month", -1'000'000, 1'000'000);
-    auto const year = card->take_integer("exp_year", -1'000'000, 1'000'000);
-    if (!month) {
-        card->refuse_missing("exp_month");
-    }
-    if (!year) {
-        card->refuse_missing("exp_year");
-    }
-    input.exp_month = month.value_or(0);
-    input.exp_year = year.value_or(0);
-    if (input.exp_year >= 0 && input.exp_year < 100) {
-        input.exp_year += 2000;
-    }
-    return input;
-}
-
-std::optional<ApiError> check_card(CardInput const& card, std::int64_t now_s) {
-    auto const digits = card.number.reveal();
-    bool const is_digits = std::ranges::all_of(digits, [](char c) { return c >= '0' && c <= '9'; });
-    if (!is_digits || digits.size() < 12 || digits.size() > 19) {
-        return bad_card(
-            "invalid_number", "number", "The card number is not a valid credit card number."
-        );
-    }
-    if (!connectors::passes_luhn(digits)) {
-        return bad_card("incorrect_number", "number", "Your card number is incorrect.");
-    }
-    if (card.exp_month < 1 || card.exp_month > 12) {
-        return bad_card(
-            "invalid_expiry_month", "exp_month", "Your card's expiration month is invalid."
-        );
-    }
-    std::tm const utc = utc_of(now_s);
-    bool const is_past = card.exp_year < utc.tm_year + 1900 ||
-                         (card.exp_year == utc.tm_year + 1900 && card.exp_month < utc.tm_mon + 1);
-    if (is_past || card.exp_year > utc.tm_year + 1900 + 50) {
-        return bad_card(
-            "invalid_expiry_year", "exp_year", "Your card's expiration year is invalid."
-        );
-    }
-    auto const cvc = card.cvc.reveal();
-    bool const is_cvc =
-        cvc.empty() || ((cvc.size() == 3 || cvc.size() == 4) &&
-                        std::ranges::all_of(cvc, [](char c) { return c >= '0' && c <= '9'; }));
-    if (!is_cvc) {
-        return bad_card("invalid_cvc", "cvc", "Your card's security code is invalid.");
-    }
-    return std::nullopt;
-}
-
-// Test tokens stand for a card that is good for some years.
-CardInput from_test_card(connectors::TestCard const& card, std::int64_t now_s) {
-    std::tm const utc = utc_of(now_s);
-    return {
-        .number = Pan{card.number},
-        .cvc = Cvv{std::string_view{"123"}},
-        .exp_month = utc.tm_mon + 1,
-        .exp_year = utc.tm_year + 1900 + 1,
-    };
-}
 
 asio::awaitable<ApiResult<Done>> create(Call& call) {
     Parameters& parameters = call.parameters;
@@ -116,7 +17,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     }
     auto const metadata = parameters.take_metadata();
     parameters.take_enum("allow_redisplay", {"always", "limited", "unspecified"});
-    auto const expand = parameters.take_strings("expand");
+    auto const paths = parameters.take_strings("expand");
     std::string const by_number;
     auto method = co_await make_payment_method(call, &parameters, by_number);
     if (!method) {
@@ -125,125 +26,192 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (metadata) {
         flow::merge_metadata(method->metadata, metadata->changes);
     }
-    if (auto const expansions = Expansions::make(ObjectKind::payment_method, expand); !expansions) {
-        co_return std::unexpected{expansions.error()};
+    auto const expand = Expansions::make(ObjectKind::payment_method, paths);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
     }
-    Done const done{200, to_body(call.services.renderer.method_json(call.owner(), *method))};
+    Done const done{
+        200, to_body(call.services.renderer.method_json(call.owner(), *method, *expand))
+    };
     co_return co_await call.services.payments.store_method(call.caller, std::move(*method), done);
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
-    auto const expand = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
+    auto const expand = finish(call, ObjectKind::payment_method);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
     }
-    if (auto const expansions = Expansions::make(ObjectKind::payment_method, expand); !expansions) {
-        co_return std::unexpected{expansions.error()};
-    }
-    auto const method = flow::load<model::PaymentMethod>(call.documents(), call.owner(), call.id());
+    auto const method = find<model::PaymentMethod>(call, call.id());
     if (!method) {
-        co_return std::unexpected{internal_error(method.error().context)};
-    }
-    if (!*method) {
-        co_return std::unexpected{missing_resource("PaymentMethod", call.id())};
+        co_return std::unexpected{method.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.method_json(call.owner(), (*method)->value))
+        200, to_body(call.services.renderer.method_json(call.owner(), method->value, *expand))
     };
+}
+
+// What an update changes.
+struct Wish {
+    std::optional<MetadataChange> metadata;
+    std::optional<std::int64_t> exp_month, exp_year;
+    Settable<std::string> email, name, phone;
+    bool is_address_given = false;
+    model::Address address;
+};
+
+Wish take_wish(Parameters& parameters) {
+    Wish wish;
+    wish.metadata = parameters.take_metadata();
+    parameters.take_enum("allow_redisplay", {"always", "limited", "unspecified"});
+    if (Parameters* const card = parameters.take_hash("card")) {
+        wish.exp_month = card->take_integer("exp_month", -1'000'000, 1'000'000);
+        wish.exp_year = card->take_integer("exp_year", -1'000'000, 1'000'000);
+    }
+    if (Parameters* const billing = parameters.take_hash("billing_details")) {
+        wish.email = billing->take_settable("email");
+        wish.name = billing->take_settable("name");
+        wish.phone = billing->take_settable("phone");
+        billing->take_settable("tax_id");
+        wish.is_address_given = billing->has("address");
+        if (!billing->take_unset("address")) {
+            wish.address = take_address(billing->take_hash("address"));
+        }
+    }
+    return wish;
+}
+
+std::optional<ApiError> apply(Wish const& wish, model::PaymentMethod& method, std::int64_t now_s) {
+    method.exp_month = wish.exp_month.value_or(method.exp_month);
+    method.exp_year = full_year(wish.exp_year.value_or(method.exp_year));
+    if (wish.exp_month || wish.exp_year) {
+        if (auto error = check_expiry(method.exp_month, method.exp_year, now_s)) {
+            return error;
+        }
+    }
+    auto const set = [](Settable<std::string> const& from, std::string& into) {
+        if (from.is_given) {
+            into = from.value.value_or("");
+        }
+    };
+    set(wish.email, method.billing_details.email);
+    set(wish.name, method.billing_details.name);
+    set(wish.phone, method.billing_details.phone);
+    if (wish.is_address_given) {
+        method.billing_details.address = wish.address;
+    }
+    return change_metadata(method.metadata, wish.metadata);
+}
+
+asio::awaitable<ApiResult<Done>> update(Call& call) {
+    Wish const wish = take_wish(call.parameters);
+    auto const expand = finish(call, ObjectKind::payment_method);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
+        auto method = find<model::PaymentMethod>(call, call.id());
+        if (!method) {
+            return std::unexpected{method.error()};
+        }
+        auto const& renderer = call.services.renderer;
+        std::string const before = renderer.method_json(call.owner(), method->value, {}).dump();
+        if (auto error = apply(wish, method->value, call.services.ids.now_s())) {
+            return std::unexpected{*error};
+        }
+        change.put(call.id(), *method);
+        std::string const after = renderer.method_json(call.owner(), method->value, {}).dump();
+        note_update(call, change, "payment_method.updated", before, after);
+        return Done{200, to_body(renderer.method_json(call.owner(), method->value, *expand))};
+    };
+    co_return co_await store_change(call, decide);
+}
+
+// A test token makes a method, which is attached with the same command.
+asio::awaitable<ApiResult<Done>> attach_to_customer(Call& call) {
+    std::string const customer_id = call.parameters.require_string("customer");
+    auto const expand = finish(call, ObjectKind::payment_method);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    if (auto const customer = find_customer(call, customer_id, "customer"); !customer) {
+        co_return std::unexpected{customer.error()};
+    }
+    std::string id = call.id();
+    auto first = co_await find_method(call, id, "");
+    if (!first) {
+        co_return std::unexpected{first.error()};
+    }
+    auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
+        auto customer = find_customer(call, customer_id, "customer");
+        if (!customer) {
+            return std::unexpected{customer.error()};
+        }
+        flow::Stored<model::PaymentMethod> method = *first;
+        if (first->version != 0) {
+            auto stored = find<model::PaymentMethod>(call, first->value.id);
+            if (!stored) {
+                return std::unexpected{stored.error()};
+            }
+            method = std::move(*stored);
+        }
+        if (auto error = attach(call, change, method, *customer)) {
+            return std::unexpected{*error};
+        }
+        auto const& renderer = call.services.renderer;
+        return Done{200, to_body(renderer.method_json(call.owner(), method.value, *expand))};
+    };
+    co_return co_await store_change(call, decide);
+}
+
+asio::awaitable<ApiResult<Done>> detach_from_customer(Call& call) {
+    auto const expand = finish(call, ObjectKind::payment_method);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
+        auto method = find<model::PaymentMethod>(call, call.id());
+        if (!method) {
+            return std::unexpected{method.error()};
+        }
+        if (method->value.customer.empty()) {
+            return std::unexpected{bad_parameter(
+                "payment_method_unexpected_state",
+                "",
+                "The payment method you provided is not attached to a customer so detachment is "
+                "impossible."
+            )};
+        }
+        auto const& renderer = call.services.renderer;
+        auto customer = find<model::Customer>(call, method->value.customer, "customer");
+        if (customer && customer->value.default_payment_method == call.id()) {
+            auto const json = [&] {
+                return renderer.customer_json(call.owner(), customer->value, {}).dump();
+            };
+            std::string const before = json();
+            customer->value.default_payment_method.clear();
+            change.put(customer->value.id, *customer);
+            note_update(call, change, "customer.updated", before, json());
+        }
+        detach(call, change, *method);
+        return Done{200, to_body(renderer.method_json(call.owner(), method->value, *expand))};
+    };
+    co_return co_await store_change(call, decide);
+}
+
+asio::awaitable<ApiResult<Done>> list(Call& call) {
+    auto const customer = call.parameters.take_string("customer");
+    co_return list_methods_of(call, customer.value_or(""), "/v1/payment_methods");
 }
 
 }  // namespace
 
-model::Address take_address(Parameters* parameters) {
-    model::Address address;
-    if (parameters == nullptr) {
-        return address;
-    }
-    address.city = parameters->take_settable("city").value.value_or("");
-    address.country = parameters->take_settable("country").value.value_or("");
-    address.line1 = parameters->take_settable("line1").value.value_or("");
-    address.line2 = parameters->take_settable("line2").value.value_or("");
-    address.postal_code = parameters->take_settable("postal_code").value.value_or("");
-    address.state = parameters->take_settable("state").value.value_or("");
-    return address;
-}
-
-model::BillingDetails take_billing_details(Parameters* parameters) {
-    model::BillingDetails billing;
-    if (parameters == nullptr) {
-        return billing;
-    }
-    billing.address = take_address(parameters->take_hash("address"));
-    billing.email = parameters->take_settable("email").value.value_or("");
-    billing.name = parameters->take_settable("name").value.value_or("");
-    billing.phone = parameters->take_settable("phone").value.value_or("");
-    parameters->take_settable("tax_id");
-    return billing;
-}
-
-asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
-    Call& call, Parameters* data, std::string const& test_token
-) {
-    auto& ids = call.services.ids;
-    model::PaymentMethod method;
-    CardInput card;
-    if (data != nullptr) {
-        method.billing_details = take_billing_details(data->take_hash("billing_details"));
-        auto taken = take_card(*data);
-        if (auto error = call.parameters.finish()) {
-            co_return std::unexpected{*error};
-        }
-        card = std::move(*taken);
-        if (!card.token.empty()) {
-            // "tok_visa" is the card that "pm_card_visa" is.
-            std::string const token = card.token;
-            std::string const name =
-                "pm_card_" + token.substr(std::min<std::size_t>(token.size(), 4));
-            bool const may = call.caller.mode == model::Mode::test && token.starts_with("tok_") &&
-                             connectors::test_card(name);
-            if (!may) {
-                co_return std::unexpected{missing_resource("token", token, "card[token]")};
-            }
-            auto billing = std::move(method.billing_details);
-            auto made = co_await make_payment_method(call, nullptr, name);
-            if (made) {
-                made->billing_details = std::move(billing);
-            }
-            co_return made;
-        }
-        if (auto error = check_card(card, ids.now_s())) {
-            co_return std::unexpected{*error};
-        }
-        method.funding = "credit";
-    } else {
-        auto const known = connectors::test_card(test_token);
-        card = from_test_card(*known, ids.now_s());
-        method.funding = known->funding;
-        method.sandbox_token = test_token;
-    }
-    method.id = ids.make("pm");
-    method.created = ids.now_s();
-    method.brand = connectors::brand_of(card.number);
-    method.last4 = last_four(card.number);
-    method.country = "US";
-    method.exp_month = card.exp_month;
-    method.exp_year = card.exp_year;
-    method.fingerprint = call.services.vault.fingerprint(card.number);
-    // The number is durable in the vault before anything refers to it.
-    auto const token = co_await call.services.vault.put(call.owner(), std::move(card.number));
-    if (!token) {
-        co_return std::unexpected{internal_error(token.error().context)};
-    }
-    method.vault_token = token->text();
-    if (!card.cvc.empty()) {
-        call.services.vault.hold_cvc(PaymentMethodId{method.id}, std::move(card.cvc));
-    }
-    co_return method;
-}
-
 void add_payment_methods(Routes& routes) {
     routes.add(http::Method::post, "/v1/payment_methods", create);
+    routes.add(http::Method::get, "/v1/payment_methods", list);
     routes.add(http::Method::get, "/v1/payment_methods/:id", retrieve);
+    routes.add(http::Method::post, "/v1/payment_methods/:id", update);
+    routes.add(http::Method::post, "/v1/payment_methods/:id/attach", attach_to_customer);
+    routes.add(http::Method::post, "/v1/payment_methods/:id/detach", detach_from_customer);
 }
 
 }  // namespace florin::api

@@ -1,5 +1,6 @@
-// /v1/refunds and /v1/charges.
-#include "daemon/api/service.h"
+// /v1/refunds.
+#include "daemon/api/list.h"
+#include "daemon/api/objects.h"
 #include "ledger/base/money.h"
 
 #include <nlohmann/json.hpp>
@@ -10,31 +11,41 @@ namespace {
 namespace asio = boost::asio;
 using flow::Done;
 using flow::Objects;
+using model::Refund;
 
 constexpr std::int64_t kAmountMax = 99'999'999;
-constexpr int kTriesMax = 20;  // when somebody else changes the same refund
 
-template <class T>
-ApiResult<T> find(Call& call, std::string const& id, char const* kind, char const* param) {
-    auto stored = flow::load<T>(call.documents(), call.owner(), id);
-    if (!stored) {
-        return std::unexpected{internal_error(stored.error().context)};
+// The payment that is named, by itself or by its charge.
+ApiResult<model::PaymentIntent> find_payment(
+    Call& call, std::string intent_id, std::string const& charge_id
+) {
+    if (!charge_id.empty()) {
+        auto const charge = find<model::Charge>(call, charge_id, "charge");
+        if (!charge) {
+            return std::unexpected{charge.error()};
+        }
+        if (!intent_id.empty() && intent_id != charge->value.payment_intent) {
+            return std::unexpected{bad_parameter(
+                "", "charge", "The charge does not belong to the payment_intent that was given."
+            )};
+        }
+        intent_id = charge->value.payment_intent;
     }
-    if (!*stored) {
-        return std::unexpected{missing_resource(kind, id, param)};
+    auto intent = find<model::PaymentIntent>(call, intent_id, "payment_intent");
+    if (!intent) {
+        return std::unexpected{intent.error()};
     }
-    return std::move((*stored)->value);
+    return std::move(intent->value);
 }
 
-asio::awaitable<ApiResult<Done>> create_refund(Call& call) {
+asio::awaitable<ApiResult<Done>> create(Call& call) {
     Parameters& parameters = call.parameters;
-    std::string intent_id = parameters.take_string("payment_intent").value_or("");
+    std::string const intent_id = parameters.take_string("payment_intent").value_or("");
     std::string const charge_id = parameters.take_string("charge").value_or("");
     auto const wire = parameters.take_integer("amount", 1, kAmountMax);
     auto const reason =
         parameters.take_enum("reason", {"duplicate", "fraudulent", "requested_by_customer"});
     auto const metadata = parameters.take_metadata();
-    auto const paths = parameters.take_strings("expand");
     if (intent_id.empty() && charge_id.empty()) {
         parameters.refuse(bad_parameter(
             "parameter_missing",
@@ -43,27 +54,11 @@ asio::awaitable<ApiResult<Done>> create_refund(Call& call) {
             "charge."
         ));
     }
-    if (auto error = parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto expand = Expansions::make(ObjectKind::refund, paths);
+    auto const expand = finish(call, ObjectKind::refund);
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    if (!charge_id.empty()) {
-        auto const charge = find<model::Charge>(call, charge_id, "charge", "charge");
-        if (!charge) {
-            co_return std::unexpected{charge.error()};
-        }
-        if (!intent_id.empty() && intent_id != charge->payment_intent) {
-            co_return std::unexpected{bad_parameter(
-                "", "charge", "The charge does not belong to the payment_intent that was given."
-            )};
-        }
-        intent_id = charge->payment_intent;
-    }
-    auto const intent =
-        find<model::PaymentIntent>(call, intent_id, "payment_intent", "payment_intent");
+    auto const intent = find_payment(call, intent_id, charge_id);
     if (!intent) {
         co_return std::unexpected{intent.error()};
     }
@@ -86,151 +81,87 @@ asio::awaitable<ApiResult<Done>> create_refund(Call& call) {
         changes = metadata->changes;
     }
     co_return co_await call.services.payments.refund(
-        call.caller, intent_id, amount, reason.value_or(""), std::move(changes), std::move(render)
+        call.caller, intent->id, amount, reason.value_or(""), std::move(changes), std::move(render)
     );
 }
 
-asio::awaitable<ApiResult<Done>> retrieve_refund(Call& call) {
-    auto const paths = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto const expand = Expansions::make(ObjectKind::refund, paths);
+asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+    auto const expand = finish(call, ObjectKind::refund);
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    auto const refund = find<model::Refund>(call, call.id(), "refund", "");
+    auto const refund = find<Refund>(call, call.id());
     if (!refund) {
         co_return std::unexpected{refund.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.refund_json(call.owner(), *refund, *expand))
+        200, to_body(call.services.renderer.refund_json(call.owner(), refund->value, *expand))
     };
 }
 
-asio::awaitable<ApiResult<Done>> list_refunds(Call& call) {
-    Page const page = take_page(call.parameters);
-    CreatedFilter const created = take_created(call.parameters);
-    std::string const intent_id = call.parameters.take_string("payment_intent").value_or("");
-    std::string const charge_id = call.parameters.take_string("charge").value_or("");
-    auto const paths = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto const expand = Expansions::make(ObjectKind::refund, paths, "data.");
-    if (!expand) {
-        co_return std::unexpected{expand.error()};
-    }
-    auto const render = [&](ledger::Document const& document
-                        ) -> std::optional<nlohmann::ordered_json> {
-        auto const refund = model::from_text<model::Refund>(document.body.value_or(""));
-        if (!refund || !created.matches(refund->created) ||
-            (!intent_id.empty() && refund->payment_intent != intent_id) ||
-            (!charge_id.empty() && refund->charge != charge_id)) {
-            return std::nullopt;
-        }
-        return call.services.renderer.refund_json(call.owner(), *refund, *expand);
-    };
-    co_return list_page(call, model::Kind::refund, page, "/v1/refunds", render);
-}
-
-asio::awaitable<ApiResult<Done>> retrieve_charge(Call& call) {
-    auto const paths = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto const expand = Expansions::make(ObjectKind::charge, paths);
-    if (!expand) {
-        co_return std::unexpected{expand.error()};
-    }
-    auto const charge = find<model::Charge>(call, call.id(), "charge", "");
-    if (!charge) {
-        co_return std::unexpected{charge.error()};
-    }
-    co_return Done{
-        200, to_body(call.services.renderer.charge_json(call.owner(), *charge, *expand))
-    };
-}
-
-asio::awaitable<ApiResult<Done>> update_refund(Call& call) {
+asio::awaitable<ApiResult<Done>> update(Call& call) {
     auto const metadata = call.parameters.take_metadata();
-    auto const paths = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto const expand = Expansions::make(ObjectKind::refund, paths);
+    auto const expand = finish(call, ObjectKind::refund);
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    for (int tries = 0;; ++tries) {
-        auto stored = flow::load<model::Refund>(call.documents(), call.owner(), call.id());
-        if (!stored) {
-            co_return std::unexpected{internal_error(stored.error().context)};
+    auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
+        auto refund = find<Refund>(call, call.id());
+        if (!refund) {
+            return std::unexpected{refund.error()};
         }
-        if (!*stored) {
-            co_return std::unexpected{missing_resource("refund", call.id())};
+        auto const& renderer = call.services.renderer;
+        std::string const before = renderer.refund_json(call.owner(), refund->value, {}).dump();
+        if (auto error = change_metadata(refund->value.metadata, metadata)) {
+            return std::unexpected{*error};
         }
-        flow::Stored<model::Refund> refund = std::move(**stored);
-        if (metadata) {
-            Metadata const changes = metadata->against(refund.value.metadata);
-            if (auto error = check_metadata_size(refund.value.metadata, changes)) {
-                co_return std::unexpected{*error};
-            }
-            flow::merge_metadata(refund.value.metadata, changes);
-        }
-        Done done{
-            200, to_body(call.services.renderer.refund_json(call.owner(), refund.value, *expand))
-        };
-        flow::Change change{call.owner()};
-        change.put(refund.value.id, refund);
-        auto saved =
-            co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
-        if (saved || saved.error().code != "lock_timeout" || tries >= kTriesMax) {
-            co_return saved;
-        }
-    }
+        change.put(call.id(), *refund);
+        std::string const after = renderer.refund_json(call.owner(), refund->value, {}).dump();
+        note_update(call, change, "refund.updated", before, after);
+        return Done{200, to_body(renderer.refund_json(call.owner(), refund->value, *expand))};
+    };
+    co_return co_await store_change(call, decide);
 }
 
-asio::awaitable<ApiResult<Done>> list_charges(Call& call) {
+asio::awaitable<ApiResult<Done>> list(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
-    std::string const intent_id = call.parameters.take_string("payment_intent").value_or("");
-    std::string const customer = call.parameters.take_string("customer").value_or("");
-    std::string const group = call.parameters.take_string("transfer_group").value_or("");
-    auto const paths = call.parameters.take_strings("expand");
-    if (auto error = call.parameters.finish()) {
-        co_return std::unexpected{*error};
-    }
-    auto const expand = Expansions::make(ObjectKind::charge, paths, "data.");
+    auto intent = call.parameters.take_string("payment_intent");
+    auto const charge = call.parameters.take_string("charge");
+    auto const expand = finish(call, ObjectKind::refund, "data.");
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    auto const render = [&](ledger::Document const& document
-                        ) -> std::optional<nlohmann::ordered_json> {
-        auto const charge = model::from_text<model::Charge>(document.body.value_or(""));
-        if (!charge || !created.matches(charge->created) ||
-            (!intent_id.empty() && charge->payment_intent != intent_id) ||
-            (!customer.empty() && charge->customer != customer) ||
-            (!group.empty() && charge->transfer_group != group)) {
+    Listing listing{.kind = model::Kind::refund, .prefix = "re", .url = "/v1/refunds", .link = {}};
+    if (charge && !intent) {
+        auto const known = flow::load<model::Charge>(call.documents(), call.owner(), *charge);
+        if (!known) {
+            co_return std::unexpected{internal_error(known.error().context)};
+        }
+        if (!*known) {
+            co_return empty_list(listing.url);
+        }
+        intent = (*known)->value.payment_intent;
+    }
+    if (intent) {
+        listing.link = {.kind = model::Kind::payment_refund, .from = *intent};
+    }
+    auto const render = [&](Refund const& refund) -> std::optional<nlohmann::ordered_json> {
+        if ((intent && refund.payment_intent != *intent) || (charge && refund.charge != *charge)) {
             return std::nullopt;
         }
-        return call.services.renderer.charge_json(call.owner(), *charge, *expand);
+        return call.services.renderer.refund_json(call.owner(), refund, *expand);
     };
-    co_return list_page(call, model::Kind::charge, page, "/v1/charges", render);
+    co_return list_of<Refund>(call, listing, page, created, render);
 }
 
 }  // namespace
 
 void add_refunds(Routes& routes) {
-    routes.add(http::Method::post, "/v1/refunds", create_refund);
-    routes.add(http::Method::get, "/v1/refunds", list_refunds);
-    routes.add(http::Method::get, "/v1/refunds/:id", retrieve_refund);
-    routes.add(http::Method::post, "/v1/refunds/:id", update_refund);
-}
-
-void add_charges(Routes& routes) {
-    routes.add(http::Method::get, "/v1/charges", list_charges);
-    routes.add(http::Method::get, "/v1/charges/:id", retrieve_charge);
+    routes.add(http::Method::post, "/v1/refunds", create);
+    routes.add(http::Method::get, "/v1/refunds", list);
+    routes.add(http::Method::get, "/v1/refunds/:id", retrieve);
+    routes.add(http::Method::post, "/v1/refunds/:id", update);
 }
 
 }  // namespace florin::api

@@ -1,187 +1,16 @@
 #include "daemon/api/render.h"
 
+#include "daemon/api/render_parts.h"
 #include "ledger/base/check.h"
 #include "ledger/base/money.h"
 
 #include <nlohmann/json.hpp>
-
-#include <algorithm>
-#include <map>
 
 namespace florin::api {
 namespace {
 
 using flow::Objects;
 using nlohmann::ordered_json;
-
-constexpr std::size_t kExpandLevelsMax = 4;
-
-// Expandable members, and what is behind them where this version has it.
-struct Expandable {
-    std::string_view name;
-    std::optional<ObjectKind> kind;  // nullopt: always null here
-};
-std::vector<Expandable> const& expandable(ObjectKind kind) {
-    static std::map<ObjectKind, std::vector<Expandable>> const table{
-        {ObjectKind::payment_intent,
-         {{"customer", std::nullopt},
-          {"latest_charge", ObjectKind::charge},
-          {"payment_method", ObjectKind::payment_method},
-          {"on_behalf_of", std::nullopt},
-          {"review", std::nullopt},
-          {"transfer_data.destination", std::nullopt}}},
-        {ObjectKind::charge,
-         {{"balance_transaction", std::nullopt},
-          {"customer", std::nullopt},
-          {"payment_intent", ObjectKind::payment_intent},
-          {"refunds", std::nullopt},
-          {"review", std::nullopt},
-          {"transfer", std::nullopt},
-          {"application_fee", std::nullopt},
-          {"on_behalf_of", std::nullopt},
-          {"transfer_data.destination", std::nullopt}}},
-        {ObjectKind::refund,
-         {{"charge", ObjectKind::charge},
-          {"payment_intent", ObjectKind::payment_intent},
-          {"balance_transaction", std::nullopt},
-          {"payment_method", ObjectKind::payment_method},
-          {"customer", std::nullopt},
-          {"transfer_reversal", std::nullopt}}},
-        {ObjectKind::payment_method, {{"customer", std::nullopt}}},
-        {ObjectKind::balance, {}},
-    };
-    return table.at(kind);
-}
-
-bool is_expandable(ObjectKind kind, std::string_view path) {
-    for (Expandable const& each : expandable(kind)) {
-        if (path == each.name) {
-            return true;
-        }
-        std::string const below = std::string{each.name} + ".";
-        if (path.starts_with(below) && each.kind &&
-            is_expandable(*each.kind, path.substr(below.size()))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Round brackets: json{nullptr} is a list that holds a null.
-ordered_json text_or_null(std::string const& text) {
-    return text.empty() ? ordered_json(nullptr) : ordered_json(text);
-}
-ordered_json time_or_null(std::int64_t time) {
-    return time == 0 ? ordered_json(nullptr) : ordered_json(time);
-}
-std::string lower(std::string const& currency) {
-    auto const known = Currency::from_alphabetic(currency);
-    return known ? known->lower() : currency;
-}
-
-ordered_json address_json(model::Address const& address) {
-    if (address == model::Address{}) {
-        return nullptr;
-    }
-    return {
-        {"city", text_or_null(address.city)},
-        {"country", text_or_null(address.country)},
-        {"line1", text_or_null(address.line1)},
-        {"line2", text_or_null(address.line2)},
-        {"postal_code", text_or_null(address.postal_code)},
-        {"state", text_or_null(address.state)},
-    };
-}
-ordered_json billing_json(model::BillingDetails const& billing) {
-    return {
-        {"address", address_json(billing.address)},
-        {"email", text_or_null(billing.email)},
-        {"name", text_or_null(billing.name)},
-        {"phone", text_or_null(billing.phone)},
-        {"tax_id", nullptr},
-    };
-}
-ordered_json shipping_json(bool is_there, model::Shipping const& shipping) {
-    if (!is_there) {
-        return nullptr;
-    }
-    return {
-        {"address", address_json(shipping.address)},
-        {"carrier", text_or_null(shipping.carrier)},
-        {"name", text_or_null(shipping.name)},
-        {"phone", text_or_null(shipping.phone)},
-        {"tracking_number", text_or_null(shipping.tracking_number)},
-    };
-}
-ordered_json metadata_json(model::Metadata const& metadata) {
-    ordered_json object = ordered_json::object();
-    for (auto const& [key, value] : metadata) {
-        object[key] = value;
-    }
-    return object;
-}
-
-ordered_json refusal_json(model::PaymentError const& error) {
-    ordered_json object;
-    auto const add = [&](char const* name, std::string const& value) {
-        if (!value.empty()) {
-            object[name] = value;
-        }
-    };
-    add("advice_code", error.advice_code);
-    add("charge", error.charge);
-    add("code", error.code);
-    add("decline_code", error.decline_code);
-    add("message", error.message);
-    add("network_decline_code", error.network_decline_code);
-    object["type"] = "card_error";
-    return object;
-}
-
-// The network's name and the checks, as far as they are known.
-ordered_json card_details_json(model::Charge const& charge) {
-    return {
-        {"amount_authorized",
-         charge.paid ? ordered_json(wire_amount(charge.amount, charge.currency))
-                     : ordered_json(nullptr)},
-        {"authorization_code", text_or_null(charge.authorization_code)},
-        {"brand", text_or_null(charge.brand)},
-        {"checks",
-         {{"address_line1_check", nullptr},
-          {"address_postal_code_check", nullptr},
-          {"cvc_check", nullptr}}},
-        {"country", text_or_null(charge.country)},
-        {"electronic_commerce_indicator", nullptr},
-        {"exp_month", charge.exp_month},
-        {"exp_year", charge.exp_year},
-        {"fingerprint", text_or_null(charge.fingerprint)},
-        {"funding", text_or_null(charge.funding)},
-        {"installments", nullptr},
-        {"last4", text_or_null(charge.last4)},
-        {"mandate", nullptr},
-        {"network", text_or_null(charge.brand)},
-        {"network_transaction_id", text_or_null(charge.network_transaction_id)},
-        {"regulated_status", nullptr},
-        {"three_d_secure", nullptr},
-        {"transaction_link_id", nullptr},
-        {"wallet", nullptr},
-    };
-}
-
-ordered_json outcome_json(model::Charge const& charge) {
-    if (charge.outcome_type.empty()) {
-        return nullptr;
-    }
-    return {
-        {"advice_code", text_or_null(charge.outcome_advice_code)},
-        {"network_advice_code", nullptr},
-        {"network_decline_code", text_or_null(charge.outcome_network_decline_code)},
-        {"network_status", text_or_null(charge.outcome_network_status)},
-        {"reason", text_or_null(charge.outcome_reason)},
-        {"seller_message", text_or_null(charge.outcome_seller_message)},
-        {"type", charge.outcome_type},
-    };
-}
 
 bool is_live(std::string const& owner) {
     return owner.ends_with("/live");
@@ -216,45 +45,117 @@ std::string to_body(ordered_json const& json) {
     return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
 }
 
-ApiResult<Expansions> Expansions::make(
-    ObjectKind kind, std::vector<std::string> const& paths, std::string const& prefix
-) {
-    Expansions expansions;
-    for (std::string const& path : paths) {
-        // On lists the levels count from below "data".
-        std::string_view const below =
-            path.starts_with(prefix) ? std::string_view{path}.substr(prefix.size()) : "";
-        auto const levels = static_cast<std::size_t>(std::ranges::count(below, '.')) + 1;
-        bool const is_known = levels <= kExpandLevelsMax && is_expandable(kind, below);
-        if (!is_known) {
-            return std::unexpected{bad_parameter(
-                "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
-            )};
-        }
-        expansions.paths_.insert(path.substr(prefix.size()));
-    }
-    return expansions;
-}
-
-bool Expansions::has(std::string const& name) const {
-    return std::ranges::any_of(paths_, [&](std::string const& path) {
-        return path == name || path.starts_with(name + ".");
-    });
-}
-
-Expansions Expansions::below(std::string const& name) const {
-    Expansions expansions;
-    for (std::string const& path : paths_) {
-        if (path.starts_with(name + ".")) {
-            expansions.paths_.insert(path.substr(name.size() + 1));
+ordered_json ObjectRenderer::customer_member(
+    std::string const& owner, std::string const& id, Expansions const& expand
+) const {
+    if (expand.has("customer") && !id.empty()) {
+        auto const stored = flow::load<model::Customer>(reader_, owner, id);
+        if (stored && *stored) {
+            return customer_json(owner, (*stored)->value, expand.below("customer"));
         }
     }
-    return expansions;
+    return text_or_null(id);
+}
+
+ordered_json ObjectRenderer::method_member(
+    std::string const& owner,
+    std::string const& id,
+    Expansions const& expand,
+    std::string const& name
+) const {
+    if (expand.has(name) && !id.empty()) {
+        auto const stored = flow::load<model::PaymentMethod>(reader_, owner, id);
+        if (stored && *stored) {
+            return method_json(owner, (*stored)->value, expand.below(name));
+        }
+    }
+    return text_or_null(id);
+}
+
+ordered_json ObjectRenderer::charge_member(
+    std::string const& owner,
+    std::string const& id,
+    Expansions const& expand,
+    std::string const& name,
+    std::optional<model::Charge> const& known
+) const {
+    if (expand.has(name) && !id.empty()) {
+        if (known && known->id == id) {
+            return charge_json(owner, *known, expand.below(name));
+        }
+        auto const stored = flow::load<model::Charge>(reader_, owner, id);
+        if (stored && *stored) {
+            return charge_json(owner, (*stored)->value, expand.below(name));
+        }
+    }
+    return text_or_null(id);
+}
+
+ordered_json ObjectRenderer::intent_member(
+    std::string const& owner,
+    std::string const& id,
+    Expansions const& expand,
+    std::optional<model::Charge> const& charge
+) const {
+    if (expand.has("payment_intent") && !id.empty()) {
+        auto const stored = flow::load<model::PaymentIntent>(reader_, owner, id);
+        if (stored && *stored) {
+            Objects const objects{
+                .owner = owner,
+                .intent = (*stored)->value,
+                .charge = charge,
+                .method = {},
+                .refund = {}
+            };
+            return intent_json(owner, objects, expand.below("payment_intent"));
+        }
+    }
+    return text_or_null(id);
+}
+
+ordered_json ObjectRenderer::customer_json(
+    std::string const& owner, model::Customer const& customer, Expansions const& expand
+) const {
+    if (customer.deleted) {
+        return {{"id", customer.id}, {"object", "customer"}, {"deleted", true}};
+    }
+    return {
+        {"id", customer.id},
+        {"object", "customer"},
+        {"address", address_json(customer.address)},
+        {"balance", 0},
+        {"created", customer.created},
+        {"currency", nullptr},
+        {"default_source", nullptr},
+        {"delinquent", false},
+        {"description", text_or_null(customer.description)},
+        {"email", text_or_null(customer.email)},
+        {"invoice_settings",
+         {{"custom_fields", nullptr},
+          {"default_payment_method",
+           method_member(
+               owner,
+               customer.default_payment_method,
+               expand.below("invoice_settings"),
+               "default_payment_method"
+           )},
+          {"footer", nullptr},
+          {"rendering_options", nullptr}}},
+        {"livemode", is_live(owner)},
+        {"metadata", metadata_json(customer.metadata)},
+        {"name", text_or_null(customer.name)},
+        {"phone", text_or_null(customer.phone)},
+        {"shipping", shipping_json(customer.has_shipping, customer.shipping)},
+    };
 }
 
 ordered_json ObjectRenderer::method_json(
-    std::string const& owner, model::PaymentMethod const& method
+    std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
 ) const {
+    ordered_json networks = nullptr;
+    if (method.brand != "unknown") {
+        networks = {{"available", ordered_json::array({method.brand})}, {"preferred", nullptr}};
+    }
     return {
         {"id", method.id},
         {"object", "payment_method"},
@@ -273,13 +174,12 @@ ordered_json ObjectRenderer::method_json(
           {"funding", method.funding},
           {"generated_from", nullptr},
           {"last4", method.last4},
-          {"networks", {{"available", ordered_json::array({method.brand})}, {"preferred", nullptr}}
-          },
+          {"networks", networks},
           {"regulated_status", nullptr},
           {"three_d_secure_usage", {{"supported", true}}},
           {"wallet", nullptr}}},
         {"created", method.created},
-        {"customer", text_or_null(method.customer)},
+        {"customer", customer_member(owner, method.customer, expand)},
         {"customer_account", nullptr},
         {"livemode", is_live(owner)},
         {"metadata", metadata_json(method.metadata)},
@@ -287,22 +187,50 @@ ordered_json ObjectRenderer::method_json(
     };
 }
 
+// The newest refunds; a payment may have more than one charge, but only one is refunded.
+ordered_json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& charge)
+    const {
+    constexpr std::size_t kShown = 10;
+    ordered_json refunds = ordered_json::array();
+    // Links of one payment stand together; '0' follows '/'.
+    auto const links = reader_.list(
+        {.kind = static_cast<std::uint16_t>(model::Kind::payment_refund),
+         .owner = owner,
+         .after = charge.payment_intent + "0",
+         .newest_first = true,
+         .limit = kShown + 1}
+    );
+    std::string const prefix = model::link_id(charge.payment_intent, "");
+    bool has_more = false;
+    for (auto const& link : links.value_or(std::vector<ledger::Document>{})) {
+        if (!link.key.id.starts_with(prefix)) {
+            break;
+        }
+        auto const refund =
+            flow::load<model::Refund>(reader_, owner, link.key.id.substr(prefix.size()));
+        if (!refund || !*refund || (*refund)->value.charge != charge.id) {
+            continue;
+        }
+        has_more = refunds.size() == kShown;
+        if (has_more) {
+            break;
+        }
+        refunds.push_back(refund_json(owner, (*refund)->value, {}));
+    }
+    return {
+        {"object", "list"},
+        {"data", refunds},
+        {"has_more", has_more},
+        {"url", "/v1/charges/" + charge.id + "/refunds"},
+    };
+}
+
 ordered_json ObjectRenderer::charge_json(
     std::string const& owner, model::Charge const& charge, Expansions const& expand
 ) const {
-    ordered_json intent = text_or_null(charge.payment_intent);
-    if (expand.has("payment_intent")) {
-        auto const stored = flow::load<model::PaymentIntent>(reader_, owner, charge.payment_intent);
-        if (stored && *stored) {
-            Objects const objects{
-                .owner = owner,
-                .intent = (*stored)->value,
-                .charge = charge,
-                .method = {},
-                .refund = {}
-            };
-            intent = intent_json(owner, objects, expand.below("payment_intent"));
-        }
+    ordered_json fraud = ordered_json::object();
+    if (!charge.fraud_report.empty()) {
+        fraud["user_report"] = charge.fraud_report;
     }
     ordered_json json = {
         {"id", charge.id},
@@ -315,23 +243,23 @@ ordered_json ObjectRenderer::charge_json(
         {"application_fee_amount", nullptr},
         {"balance_transaction", nullptr},
         {"billing_details", billing_json(charge.billing_details)},
-        {"calculated_statement_descriptor", text_or_null(charge.statement_descriptor)},
+        {"calculated_statement_descriptor", text_or_null(calculated_descriptor(charge))},
         {"captured", charge.captured},
         {"created", charge.created},
         {"currency", lower(charge.currency)},
-        {"customer", text_or_null(charge.customer)},
+        {"customer", customer_member(owner, charge.customer, expand)},
         {"description", text_or_null(charge.description)},
         {"disputed", false},
         {"failure_balance_transaction", nullptr},
         {"failure_code", text_or_null(charge.failure_code)},
         {"failure_message", text_or_null(charge.failure_message)},
-        {"fraud_details", ordered_json::object()},
+        {"fraud_details", fraud},
         {"livemode", is_live(owner)},
         {"metadata", metadata_json(charge.metadata)},
         {"on_behalf_of", nullptr},
         {"outcome", outcome_json(charge)},
         {"paid", charge.paid},
-        {"payment_intent", intent},
+        {"payment_intent", intent_member(owner, charge.payment_intent, expand, charge)},
         {"payment_method", text_or_null(charge.payment_method)},
         {"payment_method_details", {{"card", card_details_json(charge)}, {"type", "card"}}},
         {"receipt_email", text_or_null(charge.receipt_email)},
@@ -349,38 +277,7 @@ ordered_json ObjectRenderer::charge_json(
         {"transfer_group", text_or_null(charge.transfer_group)},
     };
     if (expand.has("refunds")) {
-        constexpr std::size_t kShown = 10;
-        ordered_json refunds = ordered_json::array();
-        // Links of one payment stand together; '0' follows '/'.
-        auto const links = reader_.list(
-            {.kind = static_cast<std::uint16_t>(model::Kind::payment_refund),
-             .owner = owner,
-             .after = charge.payment_intent + "0",
-             .newest_first = true,
-             .limit = kShown + 1}
-        );
-        std::string const prefix = charge.payment_intent + "/";
-        bool has_more = false;
-        for (auto const& link : links.value_or(std::vector<ledger::Document>{})) {
-            if (!link.key.id.starts_with(prefix)) {
-                break;
-            }
-            has_more = refunds.size() == kShown;
-            if (has_more) {
-                break;
-            }
-            auto const refund =
-                flow::load<model::Refund>(reader_, owner, link.key.id.substr(prefix.size()));
-            if (refund && *refund) {
-                refunds.push_back(refund_json(owner, (*refund)->value, {}));
-            }
-        }
-        json["refunds"] = {
-            {"object", "list"},
-            {"data", refunds},
-            {"has_more", has_more},
-            {"url", "/v1/charges/" + charge.id + "/refunds"},
-        };
+        json["refunds"] = refunds_of(owner, charge);
     }
     return json;
 }
@@ -395,39 +292,23 @@ ordered_json ObjectRenderer::intent_json(
         std::string const& id = intent.last_payment_error.payment_method;
         auto const method = flow::load<model::PaymentMethod>(reader_, owner, id);
         if (method && *method) {
-            last_error["payment_method"] = method_json(owner, (*method)->value);
+            last_error["payment_method"] = method_json(owner, (*method)->value, {});
         }
     }
-    ordered_json charge = text_or_null(intent.latest_charge);
-    if (expand.has("latest_charge") && !intent.latest_charge.empty()) {
-        if (objects.charge && objects.charge->id == intent.latest_charge) {
-            charge = charge_json(owner, *objects.charge, expand.below("latest_charge"));
-        } else {
-            auto const stored = flow::load<model::Charge>(reader_, owner, intent.latest_charge);
-            if (stored && *stored) {
-                charge = charge_json(owner, (*stored)->value, expand.below("latest_charge"));
-            }
-        }
-    }
-    ordered_json method = text_or_null(intent.payment_method);
-    if (expand.has("payment_method") && !intent.payment_method.empty()) {
-        auto const stored = flow::load<model::PaymentMethod>(reader_, owner, intent.payment_method);
-        if (stored && *stored) {
-            method = method_json(owner, (*stored)->value);
-        }
-    }
-    ordered_json types = ordered_json::array();
-    for (std::string const& type : intent.payment_method_types) {
-        types.push_back(type);
-    }
+    // As it stands after the operation, which is not stored yet.
+    bool const is_method_known = objects.method && objects.method->id == intent.payment_method &&
+                                 expand.has("payment_method");
     ordered_json automatic = nullptr;
     if (intent.automatic_payment_methods) {
-        automatic = {{"allow_redirects", "always"}, {"enabled", true}};
+        bool const says = !intent.allow_redirects.empty();
+        automatic = {
+            {"allow_redirects", says ? intent.allow_redirects : "always"}, {"enabled", true}
+        };
     }
     return {
         {"id", intent.id},
         {"object", "payment_intent"},
-        {"allowed_payment_method_types", nullptr},
+        {"allowed_payment_method_types", texts_or_null(intent.allowed_payment_method_types)},
         {"amount", wire_amount(intent.amount, intent.currency)},
         {"amount_capturable", wire_amount(intent.amount_capturable, intent.currency)},
         {"amount_received", wire_amount(intent.amount_received, intent.currency)},
@@ -441,21 +322,24 @@ ordered_json ObjectRenderer::intent_json(
         {"confirmation_method", intent.confirmation_method},
         {"created", intent.created},
         {"currency", lower(intent.currency)},
-        {"customer", text_or_null(intent.customer)},
+        {"customer", customer_member(owner, intent.customer, expand)},
         {"customer_account", nullptr},
         {"description", text_or_null(intent.description)},
-        {"excluded_payment_method_types", nullptr},
+        {"excluded_payment_method_types", texts_or_null(intent.excluded_payment_method_types)},
         {"last_payment_error", last_error},
-        {"latest_charge", charge},
+        {"latest_charge",
+         charge_member(owner, intent.latest_charge, expand, "latest_charge", objects.charge)},
         {"livemode", is_live(owner)},
         {"managed_payments", nullptr},
         {"metadata", metadata_json(intent.metadata)},
         {"next_action", nullptr},
         {"on_behalf_of", nullptr},
-        {"payment_method", method},
+        {"payment_method",
+         is_method_known ? method_json(owner, *objects.method, expand.below("payment_method"))
+                         : method_member(owner, intent.payment_method, expand)},
         {"payment_method_configuration_details", nullptr},
-        {"payment_method_options", ordered_json::object()},
-        {"payment_method_types", types},
+        {"payment_method_options", {{"card", card_options_json(intent.card_options)}}},
+        {"payment_method_types", intent.payment_method_types},
         {"payment_record", nullptr},
         {"processing", nullptr},
         {"receipt_email", text_or_null(intent.receipt_email)},
@@ -473,43 +357,20 @@ ordered_json ObjectRenderer::intent_json(
 ordered_json ObjectRenderer::refund_json(
     std::string const& owner, model::Refund const& refund, Expansions const& expand
 ) const {
-    ordered_json charge = text_or_null(refund.charge);
-    if (expand.has("charge")) {
-        auto const stored = flow::load<model::Charge>(reader_, owner, refund.charge);
-        if (stored && *stored) {
-            charge = charge_json(owner, (*stored)->value, expand.below("charge"));
-        }
-    }
-    ordered_json intent = text_or_null(refund.payment_intent);
-    if (expand.has("payment_intent")) {
-        auto const stored = flow::load<model::PaymentIntent>(reader_, owner, refund.payment_intent);
-        if (stored && *stored) {
-            Objects const objects{
-                .owner = owner, .intent = (*stored)->value, .charge = {}, .method = {}, .refund = {}
-            };
-            intent = intent_json(owner, objects, expand.below("payment_intent"));
-        }
-    }
-    ordered_json method = text_or_null(refund.payment_method);
-    if (expand.has("payment_method")) {
-        auto const stored = flow::load<model::PaymentMethod>(reader_, owner, refund.payment_method);
-        if (stored && *stored) {
-            method = method_json(owner, (*stored)->value);
-        }
-    }
     ordered_json json = {
         {"id", refund.id},
         {"object", "refund"},
         {"amount", wire_amount(refund.amount, refund.currency)},
         {"balance_transaction", nullptr},
-        {"charge", charge},
+        {"charge", charge_member(owner, refund.charge, expand, "charge")},
         {"created", refund.created},
         {"currency", lower(refund.currency)},
-        {"customer", nullptr},
+        {"customer", customer_member(owner, refund.customer, expand)},
         {"customer_account", nullptr},
+        {"destination_details", destination_json(refund)},
         {"metadata", metadata_json(refund.metadata)},
-        {"payment_intent", intent},
-        {"payment_method", method},
+        {"payment_intent", intent_member(owner, refund.payment_intent, expand)},
+        {"payment_method", method_member(owner, refund.payment_method, expand)},
         {"reason", text_or_null(refund.reason)},
         {"receipt_number", nullptr},
         {"source_transfer_reversal", nullptr},
@@ -534,6 +395,11 @@ std::string ObjectRenderer::refund(Objects const& objects) const {
     return refund_json(objects.owner, *objects.refund, {}).dump();
 }
 
+std::string ObjectRenderer::method(Objects const& objects) const {
+    FLORIN_CHECK(objects.method.has_value(), "an event about a payment method has one");
+    return method_json(objects.owner, *objects.method, {}).dump();
+}
+
 ApiError ObjectRenderer::card_error(Objects const& objects) const {
     model::PaymentError const& refused = objects.intent.last_payment_error;
     ApiError error;
@@ -547,7 +413,7 @@ ApiError ObjectRenderer::card_error(Objects const& objects) const {
     error.charge = refused.charge;
     error.payment_intent_json = intent_json(objects.owner, objects, {}).dump();
     if (objects.method) {
-        error.payment_method_json = method_json(objects.owner, *objects.method).dump();
+        error.payment_method_json = method_json(objects.owner, *objects.method, {}).dump();
     }
     return error;
 }

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,7 +16,7 @@
 namespace florin::api {
 
 // Which kind of object a path of `expand` starts at.
-enum class ObjectKind { payment_intent, charge, refund, payment_method, balance };
+enum class ObjectKind { payment_intent, charge, refund, payment_method, customer, balance };
 
 // What to render in place of ids.
 class Expansions {
@@ -47,18 +48,49 @@ public:
     nlohmann::ordered_json refund_json(
         std::string const& owner, model::Refund const& refund, Expansions const& expand
     ) const;
-    nlohmann::ordered_json method_json(std::string const& owner, model::PaymentMethod const& method)
-        const;
+    nlohmann::ordered_json method_json(
+        std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
+    ) const;
+    // A deleted customer is no more than that.
+    nlohmann::ordered_json customer_json(
+        std::string const& owner, model::Customer const& customer, Expansions const& expand
+    ) const;
 
     // flow::Renderer: unexpanded, for events and recovery.
     std::string intent(flow::Objects const& objects) const override;
     std::string charge(flow::Objects const& objects) const override;
     std::string refund(flow::Objects const& objects) const override;
+    std::string method(flow::Objects const& objects) const override;
 
     // The error object of a refused card, for a 402.
     ApiError card_error(flow::Objects const& objects) const;
 
 private:
+    // An id, or in its place the object; null where there is none.
+    nlohmann::ordered_json customer_member(
+        std::string const& owner, std::string const& id, Expansions const& expand
+    ) const;
+    nlohmann::ordered_json method_member(
+        std::string const& owner,
+        std::string const& id,
+        Expansions const& expand,
+        std::string const& name = "payment_method"
+    ) const;
+    nlohmann::ordered_json charge_member(
+        std::string const& owner,
+        std::string const& id,
+        Expansions const& expand,
+        std::string const& name,
+        std::optional<model::Charge> const& known = std::nullopt
+    ) const;
+    nlohmann::ordered_json intent_member(
+        std::string const& owner,
+        std::string const& id,
+        Expansions const& expand,
+        std::optional<model::Charge> const& charge = std::nullopt
+    ) const;
+    nlohmann::ordered_json refunds_of(std::string const& owner, model::Charge const& charge) const;
+
     ledger::DocumentReader const& reader_;
 };
 

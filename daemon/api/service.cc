@@ -1,6 +1,5 @@
 #include "daemon/api/service.h"
 
-#include "crypto/hash.h"
 #include "daemon/api/authorization.h"
 #include "daemon/api/redact.h"
 #include "daemon/api/rights.h"
@@ -24,7 +23,6 @@ constexpr std::size_t kIdempotencyKeyMax = 255;
 // How long a duplicate waits for the first before it is told to come back.
 constexpr auto kDuplicateWait = std::chrono::seconds{20};
 constexpr auto kDuplicatePoll = std::chrono::milliseconds{10};
-constexpr std::size_t kScanMax = 100'000;
 
 ApiError unauthorised(std::string message) {
     ApiError error;
@@ -164,7 +162,9 @@ bool is_api_version(std::string_view text) {
 
 Routes all_routes() {
     Routes routes;
+    add_customers(routes);
     add_payment_intents(routes);
+    add_payment_operations(routes);
     add_payment_methods(routes);
     add_charges(routes);
     add_refunds(routes);
@@ -363,7 +363,8 @@ asio::awaitable<ApiResult<Done>> Service::run(
     }
     if (key) {
         caller.idempotency_key = *key;
-        caller.fingerprint = crypto::hex(crypto::sha256(
+        // Keyed: the parameters may hold a card number, and a plain hash of those can be guessed.
+        caller.fingerprint = crypto::hex(services_.keys.pepper().of(
             std::string{http::method_name(request.method)} + " " + request.path + "\n" +
             http::canonical_form(*form)
         ));
@@ -425,104 +426,6 @@ asio::awaitable<ApiResult<Done>> Service::run(
         }
         co_return result;
     }
-}
-
-Page take_page(Parameters& parameters) {
-    constexpr std::int64_t kLimitMax = 100;
-    Page page;
-    page.limit =
-        static_cast<std::size_t>(parameters.take_integer("limit", 1, kLimitMax).value_or(10));
-    page.starting_after = parameters.take_string("starting_after").value_or("");
-    page.ending_before = parameters.take_string("ending_before").value_or("");
-    if (!page.starting_after.empty() && !page.ending_before.empty()) {
-        parameters.refuse(bad_parameter(
-            "parameters_exclusive",
-            "ending_before",
-            "Received both starting_after and ending_before; only one may be used."
-        ));
-    }
-    return page;
-}
-
-CreatedFilter take_created(Parameters& parameters) {
-    CreatedFilter filter;
-    constexpr std::int64_t kMost = 1'000'000'000'000;
-    if (!parameters.has("created")) {
-        return filter;
-    }
-    // A hash of bounds, or one second.
-    if (parameters.is_hash("created")) {
-        Parameters* const bounds = parameters.take_hash("created");
-        filter.least = bounds->take_integer("gte", 0, kMost);
-        filter.most = bounds->take_integer("lte", 0, kMost);
-        if (auto const above = bounds->take_integer("gt", 0, kMost)) {
-            filter.least = std::max(filter.least.value_or(0), *above + 1);
-        }
-        if (auto const below = bounds->take_integer("lt", 0, kMost)) {
-            filter.most = std::min(filter.most.value_or(kMost), *below - 1);
-        }
-        return filter;
-    }
-    filter.least = filter.most = parameters.take_integer("created", 0, kMost);
-    return filter;
-}
-
-ApiResult<Done> list_page(
-    Call& call,
-    model::Kind kind,
-    Page const& page,
-    std::string const& url,
-    std::function<std::optional<ordered_json>(ledger::Document const&)> const& render
-) {
-    bool const backwards = !page.ending_before.empty();
-    std::string cursor = backwards ? page.ending_before : page.starting_after;
-    if (!cursor.empty()) {
-        auto const known = call.documents().get(model::key_of(kind, call.owner(), cursor));
-        if (!known) {
-            return std::unexpected{internal_error(known.error().context)};
-        }
-        if (!*known) {
-            return std::unexpected{
-                missing_resource("object", cursor, backwards ? "ending_before" : "starting_after")
-            };
-        }
-    }
-    std::vector<ordered_json> found;
-    bool has_more = false;
-    std::size_t scanned = 0;
-    for (bool at_end = false; !at_end && !has_more && scanned < kScanMax;) {
-        auto const batch = call.documents().list(
-            {.kind = static_cast<std::uint16_t>(kind),
-             .owner = call.owner(),
-             .after = cursor,
-             .newest_first = !backwards,
-             .limit = page.limit + 1}
-        );
-        if (!batch) {
-            return std::unexpected{internal_error(batch.error().context)};
-        }
-        at_end = batch->size() <= page.limit;
-        for (ledger::Document const& document : *batch) {
-            ++scanned;
-            cursor = document.key.id;
-            auto json = render(document);
-            if (!json) {
-                continue;
-            }
-            if (found.size() == page.limit) {
-                has_more = true;
-                break;
-            }
-            found.push_back(std::move(*json));
-        }
-    }
-    if (backwards) {
-        std::ranges::reverse(found);
-    }
-    ordered_json const list = {
-        {"object", "list"}, {"data", found}, {"has_more", has_more}, {"url", url}
-    };
-    return Done{200, to_body(list)};
 }
 
 }  // namespace florin::api

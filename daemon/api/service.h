@@ -4,6 +4,7 @@
 // Thread rule: handle() on any io thread; everything else at the start.
 #pragma once
 
+#include "connectors/bins.h"
 #include "daemon/api/admission.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/parameters.h"
@@ -40,6 +41,7 @@ struct Services {
     Admission& admission;
     std::string default_api_version;
     WebhookServices webhooks;
+    connectors::BinTable const& bins;
 };
 
 // One authenticated request.
@@ -58,7 +60,9 @@ struct Call {
 using Endpoint = std::function<boost::asio::awaitable<ApiResult<flow::Done>>(Call& call)>;
 using Routes = http::Router<Endpoint>;
 
+void add_customers(Routes& routes);
 void add_payment_intents(Routes& routes);
+void add_payment_operations(Routes& routes);
 void add_payment_methods(Routes& routes);
 void add_charges(Routes& routes);
 void add_refunds(Routes& routes);
@@ -117,36 +121,5 @@ private:
 
 // "2026-10-28" or "2026-10-28.endive"
 bool is_api_version(std::string_view text);
-
-// A page of a list: the cursor parameters, and which ids they select.
-struct Page {
-    std::size_t limit = 10;
-    std::string starting_after, ending_before;
-};
-Page take_page(Parameters& parameters);
-// `created`: an integer, or gt, gte, lt, lte.
-struct CreatedFilter {
-    std::optional<std::int64_t> least, most;
-    bool matches(std::int64_t created) const {
-        return (!least || created >= *least) && (!most || created <= *most);
-    }
-};
-CreatedFilter take_created(Parameters& parameters);
-
-// Documents of one kind, newest first, that pass the filter; `render` gives each one's JSON.
-ApiResult<flow::Done> list_page(
-    Call& call,
-    model::Kind kind,
-    Page const& page,
-    std::string const& url,
-    std::function<std::optional<nlohmann::ordered_json>(ledger::Document const&)> const& render
-);
-
-// Shared by payment_intents and payment_methods: a card that came by number or by test token.
-boost::asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
-    Call& call, Parameters* data, std::string const& test_token
-);
-model::BillingDetails take_billing_details(Parameters* parameters);
-model::Address take_address(Parameters* parameters);
 
 }  // namespace florin::api

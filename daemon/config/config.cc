@@ -199,6 +199,9 @@ std::vector<Setting> page_settings(Server& s) {
 std::vector<Setting> settings(VaultSettings& s) {
     return {text("key_file", s.key_file, true)};
 }
+std::vector<Setting> settings(Cards& s) {
+    return {text("bin_table", s.bin_table)};
+}
 std::vector<Setting> settings(Log& s) {
     return {choice("level", s.level, {"debug", "info", "warn", "error"})};
 }
@@ -407,6 +410,7 @@ std::vector<std::string> sections_of(Mode mode) {
         "server",
         "ledger",
         "vault",
+        "cards",
         "log",
         "flow",
         "retention",
@@ -452,6 +456,7 @@ std::vector<Setting> section_settings(Config& config, std::string const& name) {
     return name == "ledger"          ? settings(config.ledger)
            : name == "ledger_server" ? settings(config.ledger_server)
            : name == "vault"         ? settings(config.vault)
+           : name == "cards"         ? settings(config.cards)
            : name == "log"           ? settings(config.log)
            : name == "limits"        ? settings(config.limits)
            : name == "settlement"    ? settings(config.settlement)

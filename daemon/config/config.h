@@ -59,6 +59,9 @@ struct LedgerServer {
 struct VaultSettings {
     std::string key_file;
 };
+struct Cards {
+    std::string bin_table;  // file of card number ranges (connectors/bins.h); empty: the built-in
+};
 struct Log {
     std::string level = "info";
 };
@@ -126,6 +129,7 @@ struct Config {
     Ledger ledger;
     LedgerServer ledger_server;
     VaultSettings vault;
+    Cards cards;
     Log log;
     Flow flow;
     Retention retention;

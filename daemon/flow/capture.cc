@@ -20,11 +20,7 @@ bool is_busy(ApiError const& error) {
 }  // namespace
 
 asio::awaitable<ApiResult<Done>> Payments::capture(
-    Caller caller,
-    std::string intent_id,
-    std::optional<std::int64_t> amount,
-    model::Metadata metadata,
-    Render render
+    Caller caller, std::string intent_id, CaptureWish wish, Render render
 ) {
     ApiError last;
     for (int tries = 0; tries < kTriesMax; ++tries) {
@@ -41,7 +37,7 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
                 wrong_state(caller.owner, intent.value, "captured", "requires_capture")
             };
         }
-        std::int64_t const wanted = amount.value_or(intent.value.amount_capturable);
+        std::int64_t const wanted = wish.amount.value_or(intent.value.amount_capturable);
         if (wanted > intent.value.amount_capturable) {
             co_return std::unexpected{api::bad_parameter(
                 "amount_too_large",
@@ -70,7 +66,13 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
         attempt.idempotency_key = caller.idempotency_key;
         intent.value.status = "processing";
         intent.value.live_attempt = attempt.id;
-        merge_metadata(intent.value.metadata, metadata);
+        merge_metadata(intent.value.metadata, wish.metadata);
+        if (wish.statement_descriptor) {
+            intent.value.statement_descriptor = *wish.statement_descriptor;
+        }
+        if (wish.statement_descriptor_suffix) {
+            intent.value.statement_descriptor_suffix = *wish.statement_descriptor_suffix;
+        }
         clear_expiry(intent.value, change);
         change.put(intent.value.id, intent);
         open_attempt(change, attempt, *connector);
@@ -232,6 +234,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         refund.status = "pending";
         refund.reason = reason;
         refund.payment_method = original->value.payment_method;
+        refund.customer = intent.value.customer;
         refund.amount = wanted;
         refund.created = parts_.ids.now_s();
         refund.attempt = attempt.id;
@@ -282,8 +285,8 @@ asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id,
         co_return std::unexpected{api::internal_error(payment.error().context)};
     }
     payment->attempt.value.stan = stan_of(payment->attempt.value);
-    Cvv no_cvc;
-    connectors::Reply const reply = co_await send(*payment, std::move(no_cvc), false);
+    CardSecrets none;
+    connectors::Reply const reply = co_await send(*payment, std::move(none), false);
     model::Evidence const evidence = said(reply, 1);
     auto const next = co_await note(owner, attempt_id, evidence, reply, &waiter);
     if (!next) {

@@ -48,6 +48,37 @@ connectors::OriginalReference reference_to(Attempt const& original) {
     };
 }
 
+connectors::Authentication authentication_of(model::Charge const& charge, CardSecrets secrets) {
+    model::ThreeDSecure const& secure = charge.three_d_secure;
+    return {
+        .electronic_commerce_indicator = secure.electronic_commerce_indicator,
+        .cryptogram = std::move(secrets.cryptogram),
+        .version = secure.version,
+        .transaction_id = secure.transaction_id,
+    };
+}
+
+// Off the session the merchant acts by himself; on it the cardholder does.
+connectors::CredentialUse credential_use(
+    model::PaymentIntent const& intent, model::PaymentMethod const& method
+) {
+    if (!intent.off_session.empty()) {
+        return connectors::CredentialUse::merchant_further;
+    }
+    if (!method.customer.empty()) {
+        return connectors::CredentialUse::cardholder_further;
+    }
+    return model::future_usage(intent).empty() ? connectors::CredentialUse::none
+                                               : connectors::CredentialUse::cardholder_first;
+}
+
+std::string original_payment(
+    model::PaymentIntent const& intent, model::PaymentMethod const& method
+) {
+    std::string const& named = intent.card_options.network_transaction_id;
+    return named.empty() ? method.network_transaction_id : named;
+}
+
 // Timer keys are owner, 0x00, id.
 std::pair<std::string, std::string> split_key(std::string const& key) {
     auto const cut = key.find('\0');
@@ -99,7 +130,7 @@ void Payments::remember_stan(std::string const& attempt_id, std::uint64_t stan) 
     stans_.insert_or_assign(attempt_id, static_cast<std::uint32_t>(stan));
 }
 
-asio::awaitable<Reply> Payments::send(Case const& payment, Cvv cvc, bool repeat) {
+asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, bool repeat) {
     Attempt const& attempt = payment.attempt.value;
     auto* const connector = connector_named(attempt.connector);
     Reply failed{
@@ -107,13 +138,14 @@ asio::awaitable<Reply> Payments::send(Case const& payment, Cvv cvc, bool repeat)
         .approved = {},
         .response_code = {},
         .authorization_code = {},
+        .network_transaction_id = {},
         .detail = {}
     };
     if (connector == nullptr) {
         failed.detail = "connector " + attempt.connector + " is not configured";
         co_return failed;
     }
-    VaultToken token{payment.method.vault_token};
+    VaultToken token{payment.method.value.vault_token};
     auto pan = co_await parts_.vault.get(payment.owner, std::move(token));
     if (!pan) {
         log::error("vault.read_failed", {{"attempt", attempt.id}, {"what", pan.error().context}});
@@ -125,8 +157,8 @@ asio::awaitable<Reply> Payments::send(Case const& payment, Cvv cvc, bool repeat)
     Money const amount{attempt.amount, *currency};
     connectors::Card card{
         .pan = std::move(*pan),
-        .exp_month = static_cast<int>(payment.method.exp_month),
-        .exp_year = static_cast<int>(payment.method.exp_year),
+        .exp_month = static_cast<int>(payment.method.value.exp_month),
+        .exp_year = static_cast<int>(payment.method.value.exp_year),
         .cvv = {},
     };
     connectors::Terminal terminal{
@@ -136,9 +168,17 @@ asio::awaitable<Reply> Payments::send(Case const& payment, Cvv cvc, bool repeat)
         .category_code = payment.merchant.category_code,
     };
     if (attempt.operation == "authorise") {
-        card.cvv = std::move(cvc);
+        card.cvv = std::move(secrets.cvc);
         connectors::AuthoriseRequest request{
-            identity_of(attempt), amount, std::move(card), std::move(terminal)
+            .identity = identity_of(attempt),
+            .amount = amount,
+            .card = std::move(card),
+            .terminal = std::move(terminal),
+            .authentication = authentication_of(payment.charge.value, std::move(secrets)),
+            .credential = credential_use(payment.intent.value, payment.method.value),
+            .original_network_transaction_id =
+                original_payment(payment.intent.value, payment.method.value),
+            .is_mail_or_telephone = payment.charge.value.moto,
         };
         co_return co_await connector->authorise(std::move(request));
     }
@@ -290,8 +330,8 @@ asio::awaitable<Result<Payments::Next>> Payments::drive_once(
         co_return Next{};
     }
     attempt.stan = stan_of(attempt);
-    Cvv no_cvc;
-    Reply const reply = co_await send(payment, std::move(no_cvc), attempt.sends > 0);
+    CardSecrets none;
+    Reply const reply = co_await send(payment, std::move(none), attempt.sends > 0);
     model::Evidence const evidence = said(reply, attempt.sends + 1);
     co_return co_await note(owner, attempt_id, evidence, reply, nullptr);
 }

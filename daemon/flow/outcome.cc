@@ -1,5 +1,6 @@
 // What follows from evidence: postings, documents, events, and what has to be sent next.
 #include "connectors/iso8583/response_codes.h"
+#include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
@@ -110,9 +111,8 @@ Result<Payments::Case> Payments::load_case(std::string const& owner, std::string
     );
     FLORIN_TRY(payment.charge, load_known<model::Charge>(reader, owner, attempt.charge));
     FLORIN_TRY(
-        auto method, load_known<model::PaymentMethod>(reader, owner, attempt.payment_method)
+        payment.method, load_known<model::PaymentMethod>(reader, owner, attempt.payment_method)
     );
-    payment.method = std::move(method.value);
     if (!attempt.refund.empty()) {
         FLORIN_TRY(payment.refund, load_known<model::Refund>(reader, owner, attempt.refund));
     }
@@ -197,6 +197,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         bool const is_followed = !next.capture_attempt.empty() || !next.authorise_attempt.empty();
         bool const answers = waiter != nullptr && !is_followed;
         std::optional<Done> done;
+        if (answers && payment.intent.value.status == "processing") {
+            announce(payment, "payment_intent.processing", change);
+        }
         if (answers) {
             Objects objects = payment.objects();
             objects.refused = !payment.intent.value.last_payment_error.empty() &&
@@ -211,6 +214,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         change.put(attempt.id, payment.attempt);
         change.put(payment.intent.value.id, payment.intent);
         change.put(payment.charge.value.id, payment.charge);
+        if (payment.is_method_changed) {
+            change.put(payment.method.value.id, payment.method);
+        }
         if (payment.refund) {
             change.put(payment.refund->value.id, *payment.refund);
         }
@@ -286,6 +292,7 @@ asio::awaitable<Result<void>> Payments::take_evidence(
         .approved = Money{attempt.amount, payment.book().currency},
         .response_code = evidence.code,
         .authorization_code = attempt.authorization_code,
+        .network_transaction_id = {},
         .detail = {},
     };
     FLORIN_CO_TRY(
@@ -345,9 +352,10 @@ void Payments::set_retry(Attempt& attempt, Change& change) const {
 
 void Payments::announce(Case const& payment, std::string type, Change& change) const {
     Objects const objects = payment.objects();
-    std::string body = type.starts_with("refund.")   ? parts_.renderer.refund(objects)
-                       : type.starts_with("charge.") ? parts_.renderer.charge(objects)
-                                                     : parts_.renderer.intent(objects);
+    std::string body = type.starts_with("refund.")           ? parts_.renderer.refund(objects)
+                       : type.starts_with("charge.")         ? parts_.renderer.charge(objects)
+                       : type.starts_with("payment_method.") ? parts_.renderer.method(objects)
+                                                             : parts_.renderer.intent(objects);
     change.event(parts_.ids, std::move(type), std::move(body));
 }
 
@@ -381,6 +389,7 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
     attempt.authorization_code = reply.authorization_code;
     attempt.approved_amount = reply.approved ? reply.approved->minor : attempt.amount;
     charge.authorization_code = reply.authorization_code;
+    charge.network_transaction_id = reply.network_transaction_id;
     charge.paid = true;
     charge.outcome_type = "authorized";
     charge.outcome_network_status = "approved_by_network";
@@ -397,9 +406,9 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
         start_reversal(payment, "partial_approval", change, next);
         return;
     }
-    bool const captures = intent.capture_method != "manual";
+    keep_method(payment, reply, change);
+    bool const captures = !model::is_captured_later(intent);
     if (captures && connector != nullptr && connector->captures_at_once()) {
-        announce(payment, "charge.succeeded", change);
         captured(payment, intent.amount, change);
         change.post(model::capture(
             payment.book(),
@@ -411,9 +420,9 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
         ));
         return;
     }
-    announce(payment, "charge.succeeded", change);
     intent.amount_capturable = intent.amount;
     if (!captures && connector != nullptr) {
+        announce(payment, "charge.succeeded", change);
         intent.status = "requires_capture";
         intent.expiry_timer_ns =
             parts_.ids.now_ns() + parts_.options.authorisation_days * 86'400 * 1'000'000'000ULL;
@@ -437,12 +446,49 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
     next.capture_attempt = capture.id;
 }
 
+// For later payments, where this one asked for that: the method becomes the customer's, and what
+// names this payment to the network goes with it. Without a customer it may be attached to one.
+void Payments::keep_method(Case& payment, Reply const& reply, Change& change) {
+    model::PaymentIntent const& intent = payment.intent.value;
+    model::PaymentMethod& method = payment.method.value;
+    if (model::future_usage(intent).empty()) {
+        return;
+    }
+    if (method.network_transaction_id.empty() && !reply.network_transaction_id.empty()) {
+        method.network_transaction_id = reply.network_transaction_id;
+        payment.is_method_changed = true;
+    }
+    if (!method.customer.empty()) {
+        return;
+    }
+    method.spent_by.clear();
+    payment.is_method_changed = true;
+    auto const customer =
+        load<model::Customer>(parts_.ledger.documents(), change.owner(), intent.customer);
+    if (!customer || !*customer || (*customer)->value.deleted) {
+        return;
+    }
+    method.customer = intent.customer;
+    change.guard(Kind::customer, intent.customer, (*customer)->version);
+    change.link(Kind::customer_method, intent.customer, method.id);
+    announce(payment, "payment_method.attached", change);
+}
+
+// Nothing was taken with it: it may be tried again.
+void Payments::give_method_back(Case& payment) {
+    model::PaymentMethod& method = payment.method.value;
+    if (method.spent_by == payment.intent.value.id) {
+        method.spent_by.clear();
+        payment.is_method_changed = true;
+    }
+}
+
 // Money that was reserved and is certainly not taken: the charge says why.
 model::PaymentError Payments::fail_charge(Case& payment, Verdict verdict, Reply const& reply) {
     model::Charge& charge = payment.charge.value;
     model::PaymentError error = refusal(reply, verdict);
     error.charge = charge.id;
-    error.payment_method = payment.method.id;
+    error.payment_method = payment.method.value.id;
     charge.status = "failed";
     charge.failure_code = error.code;
     charge.failure_message = error.message;
@@ -464,6 +510,8 @@ void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply
     intent.payment_method.clear();
     intent.live_attempt.clear();
     intent.last_payment_error = error;
+    intent.card_options.three_d_secure = {};  // was good for one authorisation
+    give_method_back(payment);
     change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
     close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
     announce(payment, "charge.failed", change);
@@ -501,12 +549,16 @@ void Payments::given_back(Case& payment, Change& change) {
         intent.canceled_at = parts_.ids.now_s();
         charge.refunded = true;
         charge.amount_refunded = charge.amount;
+        bool const is_expired = intent.cancellation_reason == "automatic";
+        announce(payment, is_expired ? "charge.expired" : "charge.refunded", change);
         announce(payment, "payment_intent.canceled", change);
         return;
     }
     model::PaymentError error = refusal({}, Verdict::unknown);
     error.charge = charge.id;
-    error.payment_method = payment.method.id;
+    error.payment_method = payment.method.value.id;
+    intent.card_options.three_d_secure = {};
+    give_method_back(payment);
     charge.status = "failed";
     charge.paid = false;
     charge.failure_code = error.code;
@@ -525,6 +577,8 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
     model::Charge& charge = payment.charge.value;
     charge.captured = true;
     charge.amount_captured = amount;
+    charge.statement_descriptor = intent.statement_descriptor;
+    charge.statement_descriptor_suffix = intent.statement_descriptor_suffix;
     charge.fee = model::fee_of(payment.merchant, amount);
     intent.status = "succeeded";
     intent.amount_received = amount;
@@ -545,7 +599,8 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
         },
         0
     );
-    announce(payment, "charge.captured", change);
+    bool const was_held = model::is_captured_later(intent);
+    announce(payment, was_held ? "charge.captured" : "charge.succeeded", change);
     announce(payment, "payment_intent.succeeded", change);
 }
 
@@ -596,6 +651,7 @@ void Payments::outcome_of_refund(
     u128 const pending = transfer_of(attempt.pending_transfer);
     if (verdict == Verdict::approved) {
         refund.status = "succeeded";
+        refund.reference = attempt.stan != 0 ? stan_text(attempt) : "";
         charge.amount_refunded += refund.amount;
         charge.refunded = charge.amount_refunded >= charge.amount_captured;
         change.post(model::refund_confirmed(attempt.id, pending));

@@ -56,7 +56,7 @@ Objects Payments::Case::objects() const {
         .owner = owner,
         .intent = intent.value,
         .charge = std::nullopt,
-        .method = method,
+        .method = method.value,
         .refund = std::nullopt
     };
     if (charge.version > 0 || !charge.value.id.empty()) {
@@ -256,14 +256,23 @@ void Payments::ensure_accounts(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::create(
-    Caller caller, model::PaymentIntent intent, Render render
+    Caller caller,
+    model::PaymentIntent intent,
+    std::optional<model::PaymentMethod> new_method,
+    Render render
 ) {
     Objects const objects{
-        .owner = caller.owner, .intent = intent, .charge = {}, .method = {}, .refund = {}
+        .owner = caller.owner, .intent = intent, .charge = {}, .method = new_method, .refund = {}
     };
     Done done = render(objects);
     Change change{caller.owner, caller.cause()};
     change.put(intent.id, intent, 0);
+    if (new_method) {
+        change.put(new_method->id, *new_method, 0);
+    }
+    if (!intent.customer.empty()) {
+        change.link(Kind::customer_intent, intent.customer, intent.id);
+    }
     change.event(parts_.ids, "payment_intent.created", parts_.renderer.intent(objects));
     complete(change, caller, done, {});
     auto const receipt = co_await commit(std::move(change), true);
@@ -285,7 +294,7 @@ asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, D
 asio::awaitable<ApiResult<Done>> Payments::store_method(
     Caller caller, model::PaymentMethod method, Done done
 ) {
-    Change change{caller.owner};
+    Change change{caller.owner, caller.cause()};
     change.put(method.id, method, 0);
     complete(change, caller, done, {});
     auto const receipt = co_await commit(std::move(change), true);
@@ -318,8 +327,8 @@ asio::awaitable<ApiResult<void>> Payments::remember_currency(
 asio::awaitable<ApiResult<Done>> Payments::confirm(
     Caller caller,
     Stored<model::PaymentIntent> intent,
-    model::PaymentMethod method,
-    Cvv cvc,
+    Stored<model::PaymentMethod> method,
+    CardSecrets secrets,
     Render render
 ) {
     auto terms = merchant(caller);
@@ -341,7 +350,7 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
     co_return co_await authorise(
-        std::move(payment), std::move(*routes), std::move(cvc), std::move(waiter)
+        std::move(payment), std::move(*routes), std::move(secrets), std::move(waiter)
     );
 }
 
@@ -394,6 +403,7 @@ std::string Payments::begin_authorisation(
     Change& change
 ) {
     model::PaymentIntent& intent = payment.intent.value;
+    model::PaymentMethod const& method = payment.method.value;
     model::Charge charge;
     charge.id = parts_.ids.make("ch");
     charge.payment_intent = intent.id;
@@ -401,27 +411,30 @@ std::string Payments::begin_authorisation(
     charge.status = "pending";
     charge.amount = intent.amount;
     charge.created = parts_.ids.now_s();
-    charge.payment_method = payment.method.id;
+    charge.payment_method = method.id;
     charge.description = intent.description;
     charge.customer = intent.customer;
     charge.receipt_email = intent.receipt_email;
     charge.statement_descriptor = intent.statement_descriptor;
     charge.statement_descriptor_suffix = intent.statement_descriptor_suffix;
     charge.transfer_group = intent.transfer_group;
-    charge.brand = payment.method.brand;
-    charge.last4 = payment.method.last4;
-    charge.funding = payment.method.funding;
-    charge.country = payment.method.country;
-    charge.fingerprint = payment.method.fingerprint;
-    charge.exp_month = payment.method.exp_month;
-    charge.exp_year = payment.method.exp_year;
-    charge.billing_details = payment.method.billing_details;
+    charge.brand = method.brand;
+    charge.last4 = method.last4;
+    charge.funding = method.funding;
+    charge.country = method.country;
+    charge.fingerprint = method.fingerprint;
+    charge.exp_month = method.exp_month;
+    charge.exp_year = method.exp_year;
+    charge.three_d_secure = intent.card_options.three_d_secure;
+    charge.off_session = intent.off_session;
+    charge.moto = intent.card_options.moto;
+    charge.billing_details = method.billing_details;
     charge.has_shipping = intent.has_shipping;
     charge.shipping = intent.shipping;
     charge.metadata = intent.metadata;
 
     intent.latest_charge = charge.id;
-    intent.payment_method = payment.method.id;
+    intent.payment_method = method.id;
     intent.status = "processing";
     intent.connector = connector.id().text();
     model::Attempt attempt = new_attempt("authorise", connector, intent, intent.amount);
@@ -431,6 +444,13 @@ std::string Payments::begin_authorisation(
     intent.pending_transfer = attempt.pending_transfer;
 
     change.put(charge.id, charge, 0);
+    change.link(Kind::payment_charge, intent.id, charge.id);
+    if (!charge.customer.empty()) {
+        change.link(Kind::customer_charge, charge.customer, charge.id);
+    }
+    if (!charge.transfer_group.empty()) {
+        change.link(Kind::group_charge, model::link_digest(charge.transfer_group), charge.id);
+    }
     open_attempt(change, attempt, connector);
     ensure_accounts(change, payment.book(), connector.id().text(), payment.merchant.id);
     change.post(model::authorisation(
@@ -444,8 +464,16 @@ asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
     Case payment, connectors::Connector* connector, Caller caller
 ) {
     model::PaymentIntent const& intent = payment.intent.value;
+    model::PaymentMethod& method = payment.method.value;
     Change change{payment.owner, caller.cause()};
     claim(change, caller);
+    if (method.customer.empty()) {
+        method.spent_by = intent.id;
+        change.put(method.id, payment.method);
+    }
+    if (payment.intent.version == 0 && !intent.customer.empty()) {
+        change.link(Kind::customer_intent, intent.customer, intent.id);
+    }
     std::string attempt_id =
         begin_authorisation(payment, *connector, caller.idempotency_key, change);
     if (payment.intent.version == 0) {
@@ -462,7 +490,7 @@ asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::authorise(
-    Case payment, Routes routes, Cvv cvc, Waiter waiter
+    Case payment, Routes routes, CardSecrets secrets, Waiter waiter
 ) {
     std::string const owner = payment.owner;
     auto begun = co_await first_attempt(std::move(payment), routes[0], waiter.caller);
@@ -479,7 +507,7 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
             co_return std::unexpected{api::internal_error(trying.error().context)};
         }
         trying->attempt.value.stan = stan_of(trying->attempt.value);
-        connectors::Reply const reply = co_await send(*trying, cvc, false);
+        connectors::Reply const reply = co_await send(*trying, secrets, false);
         bool const is_soft = reply.outcome == connectors::Outcome::declined &&
                              connectors::iso8583::meaning_of(reply.response_code).is_soft;
         bool const goes_on = route + 1 < routes.size() &&

@@ -65,6 +65,19 @@ struct Done {
 };
 using Render = std::function<Done(Objects const&)>;
 
+// What an authorisation needs and nobody may keep.
+struct CardSecrets {
+    Cvv cvc;                            // may be empty
+    connectors::Cryptogram cryptogram;  // the same
+};
+
+// What a capture asks for.
+struct CaptureWish {
+    std::optional<std::int64_t> amount;  // absent: all of it
+    model::Metadata metadata;            // merged into the intent's
+    std::optional<std::string> statement_descriptor, statement_descriptor_suffix;
+};
+
 // Objects as JSON, for events and for answers that recovery stores. The API implements it.
 class Renderer {
 public:
@@ -72,14 +85,15 @@ public:
     virtual std::string intent(Objects const& objects) const = 0;
     virtual std::string charge(Objects const& objects) const = 0;
     virtual std::string refund(Objects const& objects) const = 0;
+    virtual std::string method(Objects const& objects) const = 0;
 };
 
 struct FlowOptions {
-    std::uint64_t retry_first_ms = 1'000;   // between sends of an advice or a reversal
-    std::uint64_t retry_most_ms = 300'000;  // they double up to here
-    std::uint64_t authorisation_days = 7;   // uncaptured for so long: given back
+    std::uint64_t retry_first_ms = 1'000;             // between sends of an advice or a reversal
+    std::uint64_t retry_most_ms = 300'000;            // they double up to here
+    std::uint64_t authorisation_days = 7;             // uncaptured for so long: given back
     std::uint64_t idempotency_keep_s = 24ULL * 3600;  // of a completed key
-    std::uint64_t stan_max = 999'999;       // field 11 is n6
+    std::uint64_t stan_max = 999'999;                 // field 11 is n6
 };
 
 class Payments final : public connectors::EvidenceSink {
@@ -102,26 +116,27 @@ public:
     };
     explicit Payments(Parts parts) : parts_{std::move(parts)} {}
 
-    // Stores a new intent without confirming it.
+    // Stores a new intent without confirming it, and the method that came with it.
     boost::asio::awaitable<api::ApiResult<Done>> create(
-        Caller caller, model::PaymentIntent intent, Render render
+        Caller caller,
+        model::PaymentIntent intent,
+        std::optional<model::PaymentMethod> new_method,
+        Render render
     );
-    // Authorises, and captures where the intent says automatic. A new intent has version 0. Routes
-    // are tried by priority; metadata[florin_route] names the one connector to use instead.
+    // Authorises, and captures where the intent says automatic. A new intent or method has version
+    // 0. Routes are tried by priority; metadata[florin_route] names the one connector to use
+    // instead. A method that no customer has is spent by this; one that is kept for later is
+    // attached to the intent's customer with the approval.
     boost::asio::awaitable<api::ApiResult<Done>> confirm(
         Caller caller,
         Stored<model::PaymentIntent> intent,
-        model::PaymentMethod method,
-        Cvv cvc,
+        Stored<model::PaymentMethod> method,
+        CardSecrets secrets,
         Render render
     );
-    // Absent amount: all of it. What is not captured is released.
+    // What is not captured is released.
     boost::asio::awaitable<api::ApiResult<Done>> capture(
-        Caller caller,
-        std::string intent_id,
-        std::optional<std::int64_t> amount,
-        model::Metadata metadata,
-        Render render
+        Caller caller, std::string intent_id, CaptureWish wish, Render render
     );
     boost::asio::awaitable<api::ApiResult<Done>> cancel(
         Caller caller, std::string intent_id, std::string reason, Render render
@@ -186,7 +201,8 @@ private:
         std::optional<Stored<model::Attempt>> original;  // of a capture, void or refund
         bool changes_original = false;                   // it is to be stored too
         model::Merchant merchant;
-        model::PaymentMethod method;
+        Stored<model::PaymentMethod> method;
+        bool is_method_changed = false;
 
         model::Book book() const;
         Objects objects() const;
@@ -242,7 +258,7 @@ private:
         std::string owner, std::string currency
     );
     boost::asio::awaitable<api::ApiResult<Done>> authorise(
-        Case payment, Routes routes, Cvv cvc, Waiter waiter
+        Case payment, Routes routes, CardSecrets secrets, Waiter waiter
     );
     connectors::Connector* connector_named(std::string const& id) const;
     api::ApiResult<model::Merchant> merchant(Caller const& caller) const;
@@ -280,6 +296,8 @@ private:
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
     void authorised(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
+    void keep_method(Case& payment, connectors::Reply const& reply, Change& change);
+    static void give_method_back(Case& payment);
     void not_authorised(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
@@ -329,7 +347,9 @@ private:
     void drive_in_background(std::string owner, Next const& next);
     boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
-    boost::asio::awaitable<connectors::Reply> send(Case const& payment, Cvv cvc, bool repeat);
+    boost::asio::awaitable<connectors::Reply> send(
+        Case const& payment, CardSecrets secrets, bool repeat
+    );
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
     struct Recovery;
     boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);

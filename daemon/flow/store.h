@@ -112,6 +112,24 @@ public:
     void remove_for(std::string owner, model::Kind kind, std::string id, std::uint64_t version) {
         command.removes.push_back({model::key_of(kind, std::move(owner), std::move(id)), version});
     }
+    // A way to find `to` from `from` (Kind says which): a document without a body.
+    void link(model::Kind kind, std::string_view from, std::string_view to) {
+        command.puts.push_back(
+            {.key = model::key_of(kind, owner_, model::link_id(from, to)),
+             .expected_version = 0,
+             .body = {},
+             .detached = false}
+        );
+    }
+    void unlink(model::Kind kind, std::string_view from, std::string_view to) {
+        remove(kind, model::link_id(from, to), 1);
+    }
+    // The command is refused where the document has another version by then.
+    void guard(model::Kind kind, std::string id, std::uint64_t version) {
+        command.guards.push_back(
+            ledger::DocumentGuard{model::key_of(kind, owner_, std::move(id)), version}
+        );
+    }
     // `object` and `previous_attributes` (of an *.updated event) as JSON, as they are now.
     void event(
         model::IdMaker& ids,

@@ -1,10 +1,11 @@
 #include "daemon/model/documents.h"
 
+#include "crypto/hash.h"
 #include "daemon/model/json_document.h"
 
 namespace florin::model {
 
-// Field names as stored: those of the structs.
+// Field names as stored: those of the structs. What is not there keeps its default.
 FLORIN_FIELDS(Address, city, country, line1, line2, postal_code, state)
 FLORIN_FIELDS(BillingDetails, address, email, name, phone)
 FLORIN_FIELDS(Shipping, address, name, phone, carrier, tracking_number)
@@ -43,6 +44,21 @@ FLORIN_FIELDS(
     in_flight_max
 )
 FLORIN_FIELDS(
+    Customer,
+    id,
+    email,
+    name,
+    phone,
+    description,
+    default_payment_method,
+    address,
+    has_shipping,
+    shipping,
+    metadata,
+    created,
+    deleted
+)
+FLORIN_FIELDS(
     PaymentMethod,
     id,
     brand,
@@ -57,6 +73,8 @@ FLORIN_FIELDS(
     created,
     customer,
     cvc_check,
+    spent_by,
+    network_transaction_id,
     billing_details,
     metadata
 )
@@ -69,6 +87,18 @@ FLORIN_FIELDS(
     message,
     charge,
     payment_method
+)
+FLORIN_FIELDS(
+    ThreeDSecure, electronic_commerce_indicator, version, transaction_id, trans_status, exemption
+)
+FLORIN_FIELDS(
+    CardOptions,
+    request_three_d_secure,
+    capture_method,
+    setup_future_usage,
+    network_transaction_id,
+    moto,
+    three_d_secure
 )
 FLORIN_FIELDS(
     PaymentIntent,
@@ -96,8 +126,13 @@ FLORIN_FIELDS(
     statement_descriptor,
     statement_descriptor_suffix,
     transfer_group,
+    off_session,
     payment_method_types,
+    allowed_payment_method_types,
+    excluded_payment_method_types,
     automatic_payment_methods,
+    allow_redirects,
+    card_options,
     has_shipping,
     shipping,
     metadata,
@@ -147,6 +182,10 @@ FLORIN_FIELDS(
     fingerprint,
     exp_month,
     exp_year,
+    three_d_secure,
+    off_session,
+    moto,
+    fraud_report,
     billing_details,
     has_shipping,
     shipping,
@@ -162,6 +201,8 @@ FLORIN_FIELDS(
     reason,
     failure_reason,
     payment_method,
+    customer,
+    reference,
     amount,
     created,
     attempt,
@@ -217,12 +258,32 @@ Mode mode_of(std::string_view owner) {
     return owner.ends_with("/live") ? Mode::live : Mode::test;
 }
 
+std::string link_id(std::string_view from, std::string_view to) {
+    return std::string{from} + "/" + std::string{to};
+}
+
+std::string link_digest(std::string_view text) {
+    return crypto::hex(crypto::sha256(text)).substr(0, 32);
+}
+
+bool is_captured_later(PaymentIntent const& intent) {
+    return intent.capture_method == "manual" || intent.card_options.capture_method == "manual";
+}
+
+std::string future_usage(PaymentIntent const& intent) {
+    std::string const& usage = intent.card_options.setup_future_usage.empty()
+                                   ? intent.setup_future_usage
+                                   : intent.card_options.setup_future_usage;
+    return usage == "none" ? "" : usage;
+}
+
 ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id) {
     return {static_cast<std::uint16_t>(kind), std::move(owner), std::move(id)};
 }
 
 FLORIN_DOCUMENT(Merchant)
 FLORIN_DOCUMENT(ApiKey)
+FLORIN_DOCUMENT(Customer)
 FLORIN_DOCUMENT(PaymentMethod)
 FLORIN_DOCUMENT(PaymentIntent)
 FLORIN_DOCUMENT(Charge)

@@ -50,6 +50,14 @@ enum class Kind : std::uint16_t {
     webhook_due = 43,          // id "<queue>/<time>/<event>": when it is tried again
     webhook_gap = 44,          // id "<queue>/<sequence>/<index>": events nobody was told in time
     attempt_resolutions = 50,  // what operators decided about an attempt
+    customer = 60,
+    // Links, without a body: id "<what is asked for>/<what is found>" (link_id below).
+    customer_intent = 61,
+    customer_charge = 62,
+    customer_method = 63,
+    payment_charge = 64,
+    email_customer = 65,  // by a keyed digest of the address
+    group_charge = 66,    // by a digest of the transfer_group
 };
 
 // Test and live are separate worlds: part of every key.
@@ -60,6 +68,10 @@ std::string_view mode_name(Mode mode);
 std::string owner_of(std::string_view merchant, Mode mode);
 Mode mode_of(std::string_view owner);
 ledger::DocumentKey key_of(Kind kind, std::string owner, std::string id);
+// Links from one thing stand together, in the order of what they lead to.
+std::string link_id(std::string_view from, std::string_view to);
+// What stands for a text in a link: texts may be long, and a slash in one would blur where it ends.
+std::string link_digest(std::string_view text);
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -106,12 +118,27 @@ struct ApiKey {
     std::int64_t requests_per_second = 0, burst_requests = 0, in_flight_max = 0;
 };
 
+struct Customer {
+    static constexpr Kind kKind = Kind::customer;
+    std::string id, email, name, phone, description;
+    std::string default_payment_method;
+    Address address;
+    bool has_shipping = false;
+    Shipping shipping;
+    Metadata metadata;
+    std::int64_t created = 0;
+    bool deleted = false;  // then nothing but the id is left
+};
+
 struct PaymentMethod {
     static constexpr Kind kKind = Kind::payment_method;
     std::string id, brand, last4, funding, country, fingerprint, vault_token;
     std::string sandbox_token;  // the test token it was made from, e.g. "pm_card_visa"
     std::int64_t exp_month = 0, exp_year = 0, created = 0;
     std::string customer, cvc_check;
+    // Not to be used again: the payment that used it without a customer, or "detached".
+    std::string spent_by;
+    std::string network_transaction_id;  // of the payment that it was kept from
     BillingDetails billing_details;
     Metadata metadata;
 };
@@ -121,6 +148,23 @@ struct PaymentError {
     std::string code, decline_code, advice_code, network_decline_code, message, charge,
         payment_method;
     bool empty() const { return code.empty(); }
+};
+
+// What a 3-D Secure server of the merchant's own choice found. The cryptogram is never stored.
+struct ThreeDSecure {
+    std::string electronic_commerce_indicator, version, transaction_id;
+    std::string trans_status;  // of the ARes or RReq: A, C, I, N, R, U, Y
+    std::string exemption;     // low_risk, none
+    friend bool operator==(ThreeDSecure const&, ThreeDSecure const&) = default;
+};
+
+// payment_method_options[card]; empty: not given.
+struct CardOptions {
+    std::string request_three_d_secure, capture_method, setup_future_usage;
+    std::string network_transaction_id;  // of an earlier payment, which this one follows
+    bool moto = false;                   // the order came by mail or telephone
+    ThreeDSecure three_d_secure;
+    friend bool operator==(CardOptions const&, CardOptions const&) = default;
 };
 
 struct PaymentIntent {
@@ -136,8 +180,12 @@ struct PaymentIntent {
     std::int64_t created = 0, canceled_at = 0;
     std::string cancellation_reason, customer, description, receipt_email, return_url,
         setup_future_usage, statement_descriptor, statement_descriptor_suffix, transfer_group;
-    std::vector<std::string> payment_method_types;
+    std::string off_session;  // of the last confirmation: "", "one_off", "recurring", "true"
+    std::vector<std::string> payment_method_types, allowed_payment_method_types,
+        excluded_payment_method_types;
     bool automatic_payment_methods = false;
+    std::string allow_redirects;
+    CardOptions card_options;
     bool has_shipping = false;
     Shipping shipping;
     Metadata metadata;
@@ -162,16 +210,26 @@ struct Charge {
         outcome_network_decline_code, outcome_advice_code;
     std::string brand, last4, funding, country, fingerprint;
     std::int64_t exp_month = 0, exp_year = 0;
+    ThreeDSecure three_d_secure;
+    std::string off_session;  // as the intent has it
+    bool moto = false;
+    std::string fraud_report;  // what the merchant says: "", "fraudulent", "safe"
     BillingDetails billing_details;
     bool has_shipping = false;
     Shipping shipping;
     Metadata metadata;
 };
 
+// The options of the card go before those of the payment.
+bool is_captured_later(PaymentIntent const& intent);
+// "", "on_session" or "off_session".
+std::string future_usage(PaymentIntent const& intent);
+
 struct Refund {
     static constexpr Kind kKind = Kind::refund;
     std::string id, payment_intent, charge, currency, status, reason, failure_reason,
-        payment_method;
+        payment_method, customer;
+    std::string reference;  // the STAN that the bank knows it by; empty: none (yet)
     std::int64_t amount = 0, created = 0;
     std::string attempt, pending_transfer;
     Metadata metadata;
@@ -214,7 +272,7 @@ struct OpenAttempt {
 
 struct IdempotencyKey {
     static constexpr Kind kKind = Kind::idempotency_key;
-    std::string fingerprint;  // hexadecimal SHA-256 of endpoint and parameters
+    std::string fingerprint;  // hexadecimal HMAC-SHA-256 of endpoint and parameters
     std::string request_id;   // of the first request
     bool done = false;
     std::int64_t status = 0;

@@ -22,6 +22,12 @@ std::string time_digits(std::uint64_t time_ns) {
 
 }  // namespace
 
+std::string id_bound(std::string_view prefix, std::int64_t second) {
+    constexpr std::int64_t kSecondMax = 9'000'000'000;  // its nanoseconds fit 63 bits
+    auto const time = static_cast<std::uint64_t>(std::clamp<std::int64_t>(second, 0, kSecondMax));
+    return id_from(prefix, time * 1'000'000'000);
+}
+
 std::string IdMaker::make(std::string_view prefix) {
     std::uint64_t time = clock_.wall_ns();
     {

@@ -42,5 +42,8 @@ std::optional<std::uint64_t> id_time_ns(std::string_view id);
 // The beginning that ids made at this time have: less than every id made then or later, greater
 // than every id made before.
 std::string id_from(std::string_view prefix, std::uint64_t time_ns);
+// What every id with this prefix that was made in this second (of 1970 on) or later is not less
+// than, and every earlier one is.
+std::string id_bound(std::string_view prefix, std::int64_t second);
 
 }  // namespace florin::model

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -23,9 +24,11 @@ namespace florin::vault {
 namespace {
 
 namespace asio = boost::asio;
+using connectors::Cryptogram;
 
-constexpr std::size_t kCvcsMax = 10'000;
-constexpr std::uint64_t kCvcLifeNs = 30ULL * 60 * 1'000'000'000;  // half an hour
+// What is held in memory for a confirmation.
+constexpr std::size_t kHeldMax = 10'000;
+constexpr std::uint64_t kHeldLifeNs = 30ULL * 60 * 1'000'000'000;  // half an hour
 
 constexpr char const* kSchema =
     "PRAGMA journal_mode=WAL;"
@@ -80,6 +83,39 @@ std::string checksum(
     hash.update(sealed);
     return std::string{view(hash.finish())};
 }
+
+// Secrets that wait in memory, taken once: the oldest give way when there are too many.
+template <class Id, class Value>
+class HeldSecrets {
+public:
+    void hold(Id const& id, Value value, Clock const& clock) {
+        std::lock_guard const lock{mutex_};
+        std::erase_if(held_, [&](Held const& each) { return each.id == id; });
+        held_.push_back({id, std::move(value), clock.steady_ns() + kHeldLifeNs});
+        while (held_.size() > kHeldMax || held_.front().until_ns < clock.steady_ns()) {
+            held_.pop_front();
+        }
+    }
+    Value take(Id const& id, Clock const& clock) {
+        std::lock_guard const lock{mutex_};
+        auto const found = std::ranges::find(held_, id, &Held::id);
+        if (found == held_.end()) {
+            return {};
+        }
+        Value value = found->until_ns >= clock.steady_ns() ? std::move(found->value) : Value{};
+        held_.erase(found);
+        return value;
+    }
+
+private:
+    struct Held {
+        Id id;
+        Value value;
+        std::uint64_t until_ns;
+    };
+    std::mutex mutex_;
+    std::list<Held> held_;
+};
 
 class SqliteVault final : public Vault {
 public:
@@ -175,23 +211,14 @@ public:
     }
 
     void hold_cvc(PaymentMethodId const& method, Cvv cvc) override {
-        std::lock_guard const lock{cvc_mutex_};
-        cvcs_.push_back({method, std::move(cvc), clock_.steady_ns() + kCvcLifeNs});
-        while (cvcs_.size() > kCvcsMax || cvcs_.front().until_ns < clock_.steady_ns()) {
-            cvcs_.pop_front();
-        }
+        cvcs_.hold(method, std::move(cvc), clock_);
     }
-
-    Cvv take_cvc(PaymentMethodId const& method) override {
-        std::lock_guard const lock{cvc_mutex_};
-        for (auto held = cvcs_.begin(); held != cvcs_.end(); ++held) {
-            if (held->method == method) {
-                Cvv cvc = held->until_ns >= clock_.steady_ns() ? std::move(held->cvc) : Cvv{};
-                cvcs_.erase(held);
-                return cvc;
-            }
-        }
-        return {};
+    Cvv take_cvc(PaymentMethodId const& method) override { return cvcs_.take(method, clock_); }
+    void hold_cryptogram(PaymentId const& payment, Cryptogram cryptogram) override {
+        cryptograms_.hold(payment, std::move(cryptogram), clock_);
+    }
+    Cryptogram take_cryptogram(PaymentId const& payment) override {
+        return cryptograms_.take(payment, clock_);
     }
 
 private:
@@ -202,11 +229,6 @@ private:
         Handler handler;
         asio::any_io_executor home;
         std::optional<Result<std::string>> result;
-    };
-    struct HeldCvc {
-        PaymentMethodId method;
-        Cvv cvc;
-        std::uint64_t until_ns;
     };
 
     Error sqlite_error(char const* doing) const {
@@ -319,8 +341,8 @@ private:
     std::condition_variable wake_;
     std::deque<Job> jobs_;
     bool stopping_ = false;
-    std::mutex cvc_mutex_;
-    std::list<HeldCvc> cvcs_;
+    HeldSecrets<PaymentMethodId, Cvv> cvcs_;
+    HeldSecrets<PaymentId, Cryptogram> cryptograms_;
     std::thread thread_;
 };
 

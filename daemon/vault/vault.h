@@ -8,12 +8,14 @@
 //
 // A number is sealed with AES-256-GCM under a key from a file, bound to its token and owner. The
 // checksum finds damage without the key (`florin ledger verify` does). A key of the file that is
-// not the one that sealed here is refused when the vault is opened. CVCs are never written: one
-// that came with a payment method waits in memory for its confirmation, bounded in number and time.
-// Thread rule: every function may be called from any thread; SQLite is used by one thread of the
-// vault's own ("florin-vault"), which commits everything that waits in one transaction.
+// not the one that sealed here is refused when the vault is opened. CVCs and cryptograms
+// are never written: one that came with a payment method (or with a payment) waits in memory for
+// the confirmation, bounded in number and time. Thread rule: every function may be called from any
+// thread; SQLite is used by one thread of the vault's own ("florin-vault"), which commits
+// everything that waits in one transaction.
 #pragma once
 
+#include "connectors/cards.h"
 #include "crypto/aead.h"
 #include "ledger/base/clock.h"
 #include "ledger/base/id.h"
@@ -54,6 +56,9 @@ public:
     virtual void hold_cvc(PaymentMethodId const& method, Cvv cvc) = 0;
     // Empty where there is none (any more). Taken once.
     virtual Cvv take_cvc(PaymentMethodId const& method) = 0;
+    // The same for the cryptogram of a 3-D Secure result, until its payment is confirmed.
+    virtual void hold_cryptogram(PaymentId const& payment, connectors::Cryptogram cryptogram) = 0;
+    virtual connectors::Cryptogram take_cryptogram(PaymentId const& payment) = 0;
 };
 
 }  // namespace florin::vault

@@ -489,9 +489,10 @@ test('a full disk stops the daemon honestly, and nothing acknowledged is lost', 
     const stripe = sdk(daemon);
     const acknowledged = [];
     // With a card of its own each, or one that is in the vault already: then only the journal grows.
-    const method = (await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } })).id;
+    const customer = (await stripe.customers.create()).id;
+    const method = (await stripe.paymentMethods.attach('pm_card_visa', { customer })).id;
     const pay = async (number, payment_method = method) => {
-        const intent = await stripe.paymentIntents.create({ amount: 1000, currency: 'eur', payment_method, confirm: true, description: `n${number}`.padEnd(900, '.') });
+        const intent = await stripe.paymentIntents.create({ amount: 1000, currency: 'eur', customer, payment_method, confirm: true, description: `n${number}`.padEnd(900, '.') });
         if (intent.status === 'succeeded') acknowledged.push(intent.id);
     };
     for (let i = 0; i < 20; ++i) await pay(i);

@@ -47,6 +47,9 @@ struct Sent {
     std::optional<connectors::OriginalReference> original;
     std::int64_t amount = 0;
     bool repeat = false;
+    std::string credential{};  // of an authorisation: "CF", and what it names as the first payment
+    std::string original_payment{};
+    std::string cryptogram{};
 };
 
 inline Reply says(Outcome outcome, std::string code = {}) {
@@ -94,7 +97,11 @@ public:
     asio::awaitable<void> stop() override { co_return; }
 
     asio::awaitable<Reply> authorise(connectors::AuthoriseRequest request) override {
-        return answer({"authorise", request.identity, {}, request.amount.minor, false});
+        Sent sent{"authorise", request.identity, {}, request.amount.minor, false};
+        sent.credential = credential_use_code(request.credential);
+        sent.original_payment = request.original_network_transaction_id;
+        sent.cryptogram = request.authentication.cryptogram.reveal();
+        return answer(std::move(sent));
     }
     asio::awaitable<Reply> capture(connectors::CaptureRequest request) override {
         return answer(
@@ -154,6 +161,7 @@ public:
     std::string refund(Objects const& objects) const override {
         return objects.refund->id + " " + objects.refund->status;
     }
+    std::string method(Objects const& objects) const override { return objects.method->id; }
 };
 
 // A bank that may do without STANs, and the daemon's flow with everything it stands on. `restart`
@@ -216,11 +224,21 @@ public:
         if (!route.empty()) {
             intent.metadata["florin_route"] = route;
         }
+        if (adjust) {
+            adjust(intent);
+        }
         last_intent = intent.id;
         Stored<model::PaymentIntent> unstored{.value = std::move(intent), .version = 0};
-        Cvv cvc{std::string_view{"123"}};
+        CardSecrets secrets;
+        secrets.cvc = Cvv{std::string_view{"123"}};
+        secrets.cryptogram = connectors::Cryptogram{std::string_view{kCryptogram}};
+        Stored<model::PaymentMethod> method{.value = method_, .version = 1};
+        if (!new_method.id.empty()) {
+            method = {.value = new_method, .version = 0};
+            method.value.vault_token = method_.vault_token;
+        }
         return payments_->confirm(
-            caller(key), std::move(unstored), method_, std::move(cvc), render()
+            caller(key), std::move(unstored), std::move(method), std::move(secrets), render()
         );
     }
     api::ApiResult<Done> pay(
@@ -288,8 +306,21 @@ public:
         };
     }
 
+    // Types of the events about one payment's owner, in order.
+    std::vector<std::string> events() const {
+        std::vector<std::string> types;
+        auto const list = documents().events(0, 0, 1'000);
+        for (auto const& event : *list) {
+            types.push_back(event.type);
+        }
+        return types;
+    }
+
     static constexpr char const* kOwner = "acct_1/test";
+    static constexpr char const* kCryptogram = "jAAAAAAAAAAAAAAAAAAAAAAAAAE=";
     std::string last_intent;
+    std::function<void(model::PaymentIntent&)> adjust;  // before an intent is confirmed
+    model::PaymentMethod new_method;  // with an id: used instead of the one that is there
 
 private:
     void start() {
@@ -340,6 +371,7 @@ private:
         method_.brand = "visa";
         method_.exp_month = 12;
         method_.exp_year = 2040;
+        method_.customer = "cus_1";  // and so it may be used again
         Change change{kOwner};
         change.put(method_.id, method_, 0);
         static_cast<void>(apply(std::move(change.command)));

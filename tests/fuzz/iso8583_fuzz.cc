@@ -43,6 +43,10 @@ void decode_and_back(std::string_view bytes, Packaging const& packaging) {
     auto const again = decode(*canonical, packaging);
     FLORIN_CHECK(again && *again == *message, "a message does not come back");
     FLORIN_CHECK(encode(*again, packaging) == *canonical, "two byte strings of one message");
+    for (int const field : {48, 63}) {
+        auto const found = element(*message, {.field = field, .tag = "01"});
+        FLORIN_CHECK(found.size() <= 99, "a sub-element is longer than its length can say");
+    }
     auto const pan = message->pan();
     // A shorter number may stand in another field by chance.
     if (pan.size() >= 16) {

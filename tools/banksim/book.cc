@@ -28,6 +28,11 @@ CREATE TABLE IF NOT EXISTS authorisations(
     captured INTEGER NOT NULL DEFAULT 0, refunded INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS authorisations_by_message ON authorisations(stan, time);
 CREATE INDEX IF NOT EXISTS authorisations_by_rrn ON authorisations(rrn);
+-- What came with them in private fields.
+CREATE TABLE IF NOT EXISTS presented(
+    id INTEGER PRIMARY KEY, rrn TEXT NOT NULL, indicator TEXT NOT NULL, cryptogram TEXT NOT NULL,
+    version TEXT NOT NULL, transaction_id TEXT NOT NULL, credential_use TEXT NOT NULL,
+    original TEXT NOT NULL, condition TEXT NOT NULL);
 -- Originals that a reversal named before they came; they are refused when they do.
 CREATE TABLE IF NOT EXISTS reversals(
     stan TEXT NOT NULL, time TEXT NOT NULL, terminal TEXT NOT NULL, found INTEGER NOT NULL,
@@ -154,7 +159,9 @@ std::string Book::business_date() const {
     return {date.data(), std::strftime(date.data(), date.size(), "%Y-%m-%d", &utc)};
 }
 
-Result<Message> Book::answer(Message const& request, Forced const& forced) {
+Result<Message> Book::answer(
+    Message const& request, Forced const& forced, Presented const& presented
+) {
     Message answer{answer_mti(request.mti())};
     // What tells the other side which request this answers.
     for (int const field : {3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49, 70, 90}) {
@@ -181,7 +188,7 @@ Result<Message> Book::answer(Message const& request, Forced const& forced) {
     );
     std::string code;
     if (known.empty()) {
-        FLORIN_TRY(code, decide(request, forced, answer));
+        FLORIN_TRY(code, decide(request, forced, presented, answer));
         FLORIN_TRY_VOID(database_.run(
             "INSERT INTO messages(class, stan, time, rrn, minor, code, answer_minor, "
             "authorization_code) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
@@ -201,7 +208,9 @@ Result<Message> Book::answer(Message const& request, Forced const& forced) {
     return answer;
 }
 
-Result<std::string> Book::decide(Message const& request, Forced const& forced, Message& answer) {
+Result<std::string> Book::decide(
+    Message const& request, Forced const& forced, Presented const& presented, Message& answer
+) {
     auto const& mti = request.mti();
     if (request.get(11).empty() || request.get(7).empty() || request.get(37).empty() ||
         request.get(41).empty() || !request.amount() ||
@@ -209,6 +218,18 @@ Result<std::string> Book::decide(Message const& request, Forced const& forced, M
         return str(kFormatError);
     }
     if (mti == "0100" || mti == "0101") {
+        FLORIN_TRY_VOID(database_.run(
+            "INSERT INTO presented(rrn, indicator, cryptogram, version, transaction_id, "
+            "credential_use, original, condition) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+            {str(request.trimmed(37)),
+             presented.electronic_commerce_indicator,
+             presented.cryptogram,
+             presented.three_d_secure_version,
+             presented.three_d_secure_transaction,
+             presented.credential_use,
+             presented.original_network_transaction,
+             str(request.get(25))}
+        ));
         return authorise(request, forced, answer);
     }
     if (!forced.decline.empty()) {
@@ -284,6 +305,31 @@ Result<std::string> Book::authorise(Message const& request, Forced const& forced
     answer.set(38, authorization_code);
     FLORIN_TRY_VOID(answer.set_amount(amount));
     return code;
+}
+
+Result<std::vector<Presented>> Book::presented(std::size_t limit) {
+    FLORIN_TRY(
+        auto const rows,
+        database_.run(
+            "SELECT rrn, indicator, cryptogram, version, transaction_id, credential_use, original, "
+            "condition FROM presented ORDER BY id DESC LIMIT ?",
+            {static_cast<std::int64_t>(limit)}
+        )
+    );
+    std::vector<Presented> list;
+    for (auto const& row : rows) {
+        list.push_back({
+            .rrn = text(row[0]),
+            .electronic_commerce_indicator = text(row[1]),
+            .cryptogram = text(row[2]),
+            .three_d_secure_version = text(row[3]),
+            .three_d_secure_transaction = text(row[4]),
+            .credential_use = text(row[5]),
+            .original_network_transaction = text(row[6]),
+            .condition = text(row[7]),
+        });
+    }
+    return list;
 }
 
 Result<std::optional<Book::Authorisation>> Book::find_authorisation(Message const& request) {

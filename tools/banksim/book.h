@@ -31,6 +31,15 @@ struct Forced {
     bool forgets_reversal = false;              // approve what was reversed before it came
 };
 
+// What came with an authorisation in private fields. The cryptogram is masked.
+struct Presented {
+    std::string rrn;
+    std::string electronic_commerce_indicator, cryptogram, three_d_secure_version,
+        three_d_secure_transaction;
+    std::string credential_use, original_network_transaction;
+    std::string condition;  // field 25
+};
+
 // A line of the acquirer's report.
 struct Entry {
     std::string type;  // "capture", "refund", "chargeback", "fee"
@@ -82,7 +91,11 @@ public:
 
     // Decides one message and records it. An answer for every request, 0800 included; an error is
     // the book's own failure.
-    Result<Message> answer(Message const& request, Forced const& forced);
+    Result<Message> answer(
+        Message const& request, Forced const& forced, Presented const& presented = {}
+    );
+    // The newest first; repeats are not counted.
+    Result<std::vector<Presented>> presented(std::size_t limit);
 
     // Errc::not_found where no capture has this RRN, Errc::out_of_range above what it has left.
     Result<void> charge_back(std::string const& rrn, std::int64_t minor);
@@ -134,7 +147,9 @@ private:
 
     struct Authorisation;
 
-    Result<std::string> decide(Message const& request, Forced const& forced, Message& answer);
+    Result<std::string> decide(
+        Message const& request, Forced const& forced, Presented const& presented, Message& answer
+    );
     Result<std::string> authorise(Message const& request, Forced const& forced, Message& answer);
     Result<std::string> capture(Message const& request, Message& answer);
     Result<std::string> refund(Message const& request, Message& answer);

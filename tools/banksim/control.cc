@@ -113,6 +113,28 @@ Json held(Book& book) {
     return Json{{"ok", true}, {"held", list}};
 }
 
+Json presented(Book& book) {
+    constexpr std::size_t kShown = 100;
+    auto const presented = book.presented(kShown);
+    if (!presented) {
+        return refused(to_string(presented.error()));
+    }
+    auto list = Json::array();
+    for (auto const& each : *presented) {
+        list.push_back(Json{
+            {"rrn", each.rrn},
+            {"electronic_commerce_indicator", each.electronic_commerce_indicator},
+            {"cryptogram", each.cryptogram},
+            {"three_d_secure_version", each.three_d_secure_version},
+            {"three_d_secure_transaction", each.three_d_secure_transaction},
+            {"credential_use", each.credential_use},
+            {"original_network_transaction", each.original_network_transaction},
+            {"condition", each.condition},
+        });
+    }
+    return Json{{"ok", true}, {"presented", list}};
+}
+
 Json charge_fee(Json const& fee, Book& book) {
     auto const currency = Currency::from_alphabetic(text_of(fee, "currency"));
     if (!currency) {
@@ -144,6 +166,9 @@ Json decide(std::string_view line, Book& book, Faults& faults) {
     }
     if (request.contains("held")) {
         return held(book);
+    }
+    if (request.contains("presented")) {
+        return presented(book);
     }
     if (auto const found = request.find("chargeback"); found != request.end()) {
         return done(book.charge_back(text_of(*found, "rrn"), number_of(*found, "amount_minor")));

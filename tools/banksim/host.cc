@@ -26,7 +26,9 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using connectors::iso8583::add_element;
 using connectors::iso8583::decode;
+using connectors::iso8583::element;
 using connectors::iso8583::encode;
 using connectors::iso8583::frame;
 using connectors::iso8583::FrameReader;
@@ -261,21 +263,57 @@ private:
         }
     }
 
+    Presented presented_in(Message const& request) const {
+        auto const& places = packaging_.elements;
+        auto const read = [&](connectors::iso8583::ElementPlace const& place) {
+            return std::string{element(request, place)};
+        };
+        // Nobody keeps cryptograms: enough of it to see which one came.
+        std::string cryptogram = read(places.cryptogram);
+        if (cryptogram.size() > 8) {
+            cryptogram.replace(4, cryptogram.size() - 8, "...");
+        }
+        return {
+            .rrn = {},
+            .electronic_commerce_indicator = read(places.electronic_commerce_indicator),
+            .cryptogram = std::move(cryptogram),
+            .three_d_secure_version = read(places.three_d_secure_version),
+            .three_d_secure_transaction = read(places.three_d_secure_transaction),
+            .credential_use = read(places.credential_use),
+            .original_network_transaction = read(places.original_network_transaction),
+            .condition = {},
+        };
+    }
+
+    // As a network does: what later payments with the same card name this one by. The same for
+    // every repeat.
+    Result<void> name_transaction(Message& answer) const {
+        bool const is_approved = answer.get(39) == "00" || answer.get(39) == "10";
+        if (answer.mti() != "0110" || !is_approved) {
+            return {};
+        }
+        std::string const id =
+            "BS" + std::string{answer.get(7).substr(0, 8)} + std::string{answer.get(11)};
+        return add_element(answer, packaging_.elements.network_transaction, id);
+    }
+
     Result<std::vector<Booked>> book(std::vector<std::pair<Message, Fate>> const& requests) {
         std::vector<Booked> answers;
         FLORIN_TRY_VOID(book_.begin());
         for (auto const& [request, fate] : requests) {
             FLORIN_TRY(
-                auto const answer,
+                auto answer,
                 book_.answer(
                     request,
                     Forced{
                         .decline = fate.decline,
                         .partial_minor = fate.partial_minor,
                         .forgets_reversal = fate.forgets_reversal,
-                    }
+                    },
+                    presented_in(request)
                 )
             );
+            FLORIN_TRY_VOID(name_transaction(answer));
             FLORIN_TRY(auto const bytes, encode(answer, packaging_));
             FLORIN_TRY(auto framed, frame(bytes, packaging_));
             answers.push_back(Booked{.fate = fate, .bytes = std::move(framed)});

@@ -1,0 +1,97 @@
+#include "daemon/api/intents.h"
+
+#include <nlohmann/json.hpp>
+
+namespace florin::api {
+
+namespace asio = boost::asio;
+using flow::Done;
+using flow::Objects;
+using flow::Stored;
+
+Objects only(std::string const& owner, model::PaymentIntent intent) {
+    return {.owner = owner, .intent = std::move(intent), .charge = {}, .method = {}, .refund = {}};
+}
+
+flow::Render renderer_for(Call& call, Expansions expand) {
+    return [&renderer = call.services.renderer,
+            owner = call.owner(),
+            expand = std::move(expand)](Objects const& objects) {
+        if (objects.refused) {
+            ApiError const error = renderer.card_error(objects);
+            return Done{error.http_status, error.json()};
+        }
+        return Done{200, to_body(renderer.intent_json(owner, objects, expand))};
+    };
+}
+
+ApiError unexpected_state(Call& call, model::PaymentIntent const& intent, std::string message) {
+    ApiError error;
+    error.code = "payment_intent_unexpected_state";
+    error.message = std::move(message);
+    error.payment_intent_json = call.services.renderer.intent(only(call.owner(), intent));
+    return error;
+}
+
+ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish) {
+    if (wish.payment_method_data == nullptr) {
+        return finish(call, ObjectKind::payment_intent);
+    }
+    auto const paths = call.parameters.take_strings("expand");
+    return Expansions::make(ObjectKind::payment_intent, paths);
+}
+
+asio::awaitable<ApiResult<std::optional<Stored<model::PaymentMethod>>>> choose_method(
+    Call& call, IntentWish wish, std::string customer
+) {
+    using Chosen = std::optional<Stored<model::PaymentMethod>>;
+    if (wish.payment_method_data != nullptr) {
+        std::string const by_number;
+        auto made = co_await make_payment_method(call, wish.payment_method_data, by_number);
+        if (!made) {
+            co_return std::unexpected{made.error()};
+        }
+        if (wish.method_metadata) {
+            flow::merge_metadata(made->metadata, wish.method_metadata->changes);
+        }
+        co_return Chosen{Stored<model::PaymentMethod>{.value = std::move(*made), .version = 0}};
+    }
+    if (wish.payment_method.empty()) {
+        co_return Chosen{};
+    }
+    auto method = co_await find_method(call, wish.payment_method, "payment_method");
+    if (!method) {
+        co_return std::unexpected{method.error()};
+    }
+    if (auto error = check_usable(method->value, customer)) {
+        co_return std::unexpected{*error};
+    }
+    co_return Chosen{std::move(*method)};
+}
+
+asio::awaitable<ApiResult<Done>> confirm_with(
+    Call& call,
+    Stored<model::PaymentIntent> intent,
+    std::optional<Stored<model::PaymentMethod>> method,
+    IntentWish wish,
+    Expansions expand
+) {
+    if (!method) {
+        co_return std::unexpected{bad_parameter(
+            "parameter_missing",
+            "payment_method",
+            "You cannot confirm this PaymentIntent because it's missing a payment method."
+        )};
+    }
+    flow::CardSecrets secrets;
+    secrets.cvc = call.services.vault.take_cvc(PaymentMethodId{method->value.id});
+    connectors::Cryptogram held = call.services.vault.take_cryptogram(PaymentId{intent.value.id});
+    secrets.cryptogram =
+        wish.card.cryptogram.empty() ? std::move(held) : std::move(wish.card.cryptogram);
+    flow::Render render = renderer_for(call, std::move(expand));
+    co_return co_await call.services.payments.confirm(
+        call.caller, std::move(intent), std::move(*method), std::move(secrets), std::move(render)
+    );
+}
+
+}  // namespace florin::api

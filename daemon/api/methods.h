@@ -1,0 +1,51 @@
+// Payment methods for the other endpoints: cards that come in, and who may use which method.
+//
+// A method belongs to one customer, who may use it as often as he likes, or to nobody: then it is
+// good for one payment, which spends it. What was detached is spent too. Test tokens stand for a
+// new method each time.
+// Thread rule: as api/service.h.
+#pragma once
+
+#include "daemon/api/objects.h"
+
+namespace florin::api {
+
+// A card that came by number (`data`: a hash with card[…] and billing_details) or, without data, by
+// test token. Not stored yet, but for the number in the vault. Ends the call's parameters.
+boost::asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
+    Call& call, Parameters* data, std::string const& test_token
+);
+
+// The method with this id, or a new one (version 0) for a test token. `param`: where the id stood;
+// empty for the path.
+boost::asio::awaitable<ApiResult<flow::Stored<model::PaymentMethod>>> find_method(
+    Call& call, std::string id, char const* param
+);
+
+// A year of two digits is one of this century.
+std::int64_t full_year(std::int64_t year);
+// Errors: invalid_expiry_month, invalid_expiry_year, also for a date that is past.
+std::optional<ApiError> check_expiry(std::int64_t month, std::int64_t year, std::int64_t now_s);
+model::BillingDetails take_billing_details(Parameters* parameters);
+
+// Whether a payment of this customer ("": nobody's) may use it.
+std::optional<ApiError> check_usable(
+    model::PaymentMethod const& method, std::string const& customer
+);
+// Puts into the change what makes the method this customer's, and sets method.customer; nothing
+// where it is already. The customer's own document is guarded unless it is part of the change.
+std::optional<ApiError> attach(
+    Call& call,
+    flow::Change& change,
+    flow::Stored<model::PaymentMethod>& method,
+    flow::Stored<model::Customer> const& customer
+);
+// The reverse; the method is spent then.
+void detach(Call& call, flow::Change& change, flow::Stored<model::PaymentMethod>& method);
+
+// The methods of a customer, for both endpoints that list them.
+ApiResult<flow::Done> list_methods_of(
+    Call& call, std::string const& customer, std::string const& url
+);
+
+}  // namespace florin::api
