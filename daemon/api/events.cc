@@ -1,6 +1,7 @@
 // /v1/events: what happened, as it was recorded.
 #include "daemon/model/events.h"
 
+#include "daemon/api/list.h"
 #include "daemon/api/service.h"
 #include "daemon/webhooks/pending.h"
 #include "daemon/webhooks/rules.h"

@@ -2,6 +2,7 @@
 //
 // A secret is answered once, when it is made. The answer that is kept for replays of the request is
 // sealed (webhooks/secrets.h).
+#include "daemon/api/list.h"
 #include "daemon/api/service.h"
 #include "daemon/model/webhooks.h"
 #include "daemon/webhooks/rules.h"
@@ -406,7 +407,10 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
         }
         return endpoint_json(call, *endpoint);
     };
-    co_return list_page(call, Kind::webhook_endpoint, page, "/v1/webhook_endpoints", render);
+    Listing const listing{
+        .kind = Kind::webhook_endpoint, .prefix = "we", .url = "/v1/webhook_endpoints", .link = {}
+    };
+    co_return list_page(call, listing, page, {}, render);
 }
 
 }  // namespace
