@@ -3,14 +3,11 @@
 #include "ledger/base/check.h"
 #include "ledger/base/money.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
 namespace asio = boost::asio;
 using flow::Done;
-using nlohmann::ordered_json;
 
 // Credits less debits; a merchant's balance may be below zero.
 std::int64_t net(ledger::Account const& account) {
@@ -38,7 +35,7 @@ std::int64_t wire_floor(std::int64_t amount, Currency const& currency) {
     return *floor;
 }
 
-ordered_json entry(std::int64_t amount, Currency const& currency) {
+Json entry(std::int64_t amount, Currency const& currency) {
     std::int64_t const wire = wire_floor(amount, currency);
     return {{"amount", wire}, {"currency", currency.lower()}, {"source_types", {{"card", wire}}}};
 }
@@ -73,8 +70,8 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (wanted.empty()) {
         wanted.push_back(*Currency::from_alphabetic(merchant->value.default_currency));
     }
-    ordered_json available = ordered_json::array();
-    ordered_json pending = ordered_json::array();
+    Json available = Json::array();
+    Json pending = Json::array();
     for (Currency const& currency : wanted) {
         model::Book const book{currency, call.caller.mode};
         auto const amount_of = [&](ledger::AccountsAnswer const& answer, model::Role role) {
@@ -98,7 +95,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
         available.push_back(entry(amount_of(accounts, model::Role::merchant_available), currency));
         pending.push_back(entry(amount_of(accounts, model::Role::merchant_pending), currency));
     }
-    ordered_json const balance = {
+    Json const balance = {
         {"object", "balance"},
         {"available", available},
         {"livemode", call.caller.mode == model::Mode::live},

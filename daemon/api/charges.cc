@@ -2,8 +2,6 @@
 #include "daemon/api/list.h"
 #include "daemon/api/objects.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
@@ -75,12 +73,12 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
             return std::unexpected{charge.error()};
         }
         auto const& renderer = call.services.renderer;
-        std::string const before = renderer.charge_json(call.owner(), charge->value, {}).dump();
+        std::string const before = renderer.charge_json(call.owner(), charge->value, {}).text();
         if (auto error = apply(wish, charge->value)) {
             return std::unexpected{*error};
         }
         change.put(call.id(), *charge);
-        std::string const after = renderer.charge_json(call.owner(), charge->value, {}).dump();
+        std::string const after = renderer.charge_json(call.owner(), charge->value, {}).text();
         note_update(call, change, "charge.updated", before, after);
         return Done{200, to_body(renderer.charge_json(call.owner(), charge->value, *expand))};
     };
@@ -106,7 +104,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     } else if (customer) {
         listing.link = {.kind = Kind::customer_charge, .from = *customer};
     }
-    auto const render = [&](Charge const& charge) -> std::optional<nlohmann::ordered_json> {
+    auto const render = [&](Charge const& charge) -> std::optional<Json> {
         if ((intent && charge.payment_intent != *intent) ||
             (customer && charge.customer != *customer) ||
             (group && charge.transfer_group != *group)) {

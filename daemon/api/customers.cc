@@ -5,8 +5,6 @@
 #include "daemon/api/list.h"
 #include "daemon/api/methods.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
@@ -91,7 +89,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     }
     Change change{call.owner(), call.caller.cause()};
     auto const& renderer = call.services.renderer;
-    nlohmann::ordered_json attached;  // the default method as it will be
+    std::optional<model::PaymentMethod> attached;
     if (method_id) {
         auto method = co_await find_method(call, *method_id, "payment_method");
         if (!method) {
@@ -102,7 +100,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
         }
         if (wish.default_method.value == method_id) {
             customer.value.default_payment_method = method->value.id;
-            attached = renderer.method_json(call.owner(), method->value, {});
+            attached = method->value;
         }
     }
     if (wish.default_method.value && customer.value.default_payment_method.empty()) {
@@ -119,13 +117,11 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     change.event(
         call.services.ids,
         "customer.created",
-        renderer.customer_json(call.owner(), customer.value, {}).dump()
+        renderer.customer_json(call.owner(), customer.value, {}).text()
     );
-    nlohmann::ordered_json json = renderer.customer_json(call.owner(), customer.value, *expand);
-    if (!attached.is_null() && expand->has("invoice_settings.default_payment_method")) {
-        json["invoice_settings"]["default_payment_method"] = std::move(attached);
-    }
-    Done done{200, to_body(json)};
+    Done done{
+        200, to_body(renderer.customer_json(call.owner(), customer.value, *expand, attached))
+    };
     co_return co_await call.services.payments.store(
         call.caller, std::move(change), std::move(done)
     );
@@ -199,8 +195,8 @@ ApiResult<Done> change_customer(
         call,
         change,
         "customer.updated",
-        renderer.customer_json(call.owner(), before, {}).dump(),
-        renderer.customer_json(call.owner(), customer->value, {}).dump()
+        renderer.customer_json(call.owner(), before, {}).text(),
+        renderer.customer_json(call.owner(), customer->value, {}).text()
     );
     return Done{200, to_body(renderer.customer_json(call.owner(), customer->value, expand))};
 }
@@ -272,7 +268,7 @@ ApiResult<Done> delete_customer(Call& call, Change& change, bool& has_more) {
     change.event(
         call.services.ids,
         "customer.deleted",
-        renderer.customer_json(call.owner(), before, {}).dump()
+        renderer.customer_json(call.owner(), before, {}).text()
     );
     return Done{200, to_body(renderer.customer_json(call.owner(), customer->value, {}))};
 }
@@ -319,7 +315,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (email) {
         listing.link = {.kind = Kind::email_customer, .from = email_digest(call, *email)};
     }
-    auto const render = [&](Customer const& customer) -> std::optional<nlohmann::ordered_json> {
+    auto const render = [&](Customer const& customer) -> std::optional<Json> {
         if (customer.deleted || (email && customer.email != *email)) {
             return std::nullopt;
         }

@@ -1,13 +1,10 @@
 #include "daemon/api/error.h"
 
+#include "daemon/api/json.h"
 #include "daemon/api/redact.h"
 #include "daemon/log/log.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
-
-using nlohmann::ordered_json;
 
 std::string_view error_type_name(ErrorType type) {
     switch (type) {
@@ -20,15 +17,15 @@ std::string_view error_type_name(ErrorType type) {
 }
 
 std::string ApiError::json() const {
-    ordered_json error;
+    Json error = Json::object();
     auto const add = [&](char const* name, std::string const& value) {
         if (!value.empty()) {
-            error[name] = value;
+            error.add(name, value);
         }
     };
     auto const add_object = [&](char const* name, std::string const& text) {
         if (!text.empty()) {
-            error[name] = ordered_json::parse(text);
+            error.add(name, Json::raw(text));
         }
     };
     add("advice_code", advice_code);
@@ -36,14 +33,14 @@ std::string ApiError::json() const {
     add("code", code);
     add("decline_code", decline_code);
     // What came from outside is shown back in some messages: never a card number or a key of it.
-    error["message"] = redacted(message);
+    error.add("message", redacted(message));
     add("network_decline_code", network_decline_code);
     add("param", redacted(param));
     add_object("payment_intent", payment_intent_json);
     add_object("payment_method", payment_method_json);
-    error["type"] = error_type_name(type);
-    ordered_json const body = {{"error", error}};
-    return body.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+    error.add("type", error_type_name(type));
+    Json const body = {{"error", error}};
+    return body.indented();
 }
 
 http::Response ApiError::response() const {

@@ -1,14 +1,11 @@
 #include "daemon/api/list.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 namespace florin::api {
 namespace {
 
 using flow::Done;
-using nlohmann::ordered_json;
 
 // Documents that one request reads at most.
 constexpr std::size_t kScanMax = 100'000;
@@ -16,8 +13,12 @@ constexpr std::size_t kBatchMax = 500;
 // How far the time in an id and `created` may be apart: a clock that was set back in between.
 constexpr std::int64_t kClockSlackSeconds = 600;
 
-ordered_json list_json(std::vector<ordered_json> const& found, bool has_more, std::string url) {
-    return {{"object", "list"}, {"data", found}, {"has_more", has_more}, {"url", std::move(url)}};
+Json list_json(std::vector<Json> const& found, bool has_more, std::string const& url) {
+    Json data = Json::array();
+    for (Json const& each : found) {
+        data.push_back(each);
+    }
+    return {{"object", "list"}, {"data", data}, {"has_more", has_more}, {"url", url}};
 }
 
 // Goes through the objects of a list in one direction.
@@ -165,7 +166,7 @@ ApiResult<Done> list_page(
         return backwards ? !bounds.highest.empty() && id > bounds.highest : id < bounds.lowest;
     };
     Walk walk{call, listing, !backwards, start};
-    std::vector<ordered_json> found;
+    std::vector<Json> found;
     bool has_more = false;
     bool is_over = false;
     std::size_t scanned = 0;
@@ -205,9 +206,9 @@ ApiResult<Done> list_of(
     Listing const& listing,
     Page const& page,
     CreatedFilter const& created,
-    std::function<std::optional<ordered_json>(T const&)> const& render
+    std::function<std::optional<Json>(T const&)> const& render
 ) {
-    auto const render_one = [&](ledger::Document const& document) -> std::optional<ordered_json> {
+    auto const render_one = [&](ledger::Document const& document) -> std::optional<Json> {
         auto const object = model::from_text<T>(document.body.value_or(""));
         if (!object || !created.matches(object->created)) {
             return std::nullopt;
@@ -221,13 +222,13 @@ Done empty_list(std::string const& url) {
     return {200, to_body(list_json({}, false, url))};
 }
 
-#define FLORIN_LIST(T)                                                     \
-    template ApiResult<Done> list_of(                                      \
-        Call&,                                                             \
-        Listing const&,                                                    \
-        Page const&,                                                       \
-        CreatedFilter const&,                                              \
-        std::function<std::optional<ordered_json>(T const&)> const& render \
+#define FLORIN_LIST(T)                                             \
+    template ApiResult<Done> list_of(                              \
+        Call&,                                                     \
+        Listing const&,                                            \
+        Page const&,                                               \
+        CreatedFilter const&,                                      \
+        std::function<std::optional<Json>(T const&)> const& render \
     );
 FLORIN_LIST(model::PaymentIntent)
 FLORIN_LIST(model::Charge)

@@ -47,7 +47,7 @@ struct Listing {
 };
 
 // nullopt: not in this list.
-using RenderOne = std::function<std::optional<nlohmann::ordered_json>(ledger::Document const&)>;
+using RenderOne = std::function<std::optional<Json>(ledger::Document const&)>;
 
 // Errors: resource_missing for a cursor that is no object of this kind.
 ApiResult<flow::Done> list_page(
@@ -65,7 +65,7 @@ ApiResult<flow::Done> list_of(
     Listing const& listing,
     Page const& page,
     CreatedFilter const& created,
-    std::function<std::optional<nlohmann::ordered_json>(T const&)> const& render
+    std::function<std::optional<Json>(T const&)> const& render
 );
 
 // What a filter that nothing can pass answers.

@@ -4,8 +4,6 @@
 #include "daemon/api/list.h"
 #include "ledger/base/calendar.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 namespace florin::api {
@@ -182,6 +180,11 @@ asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
     method.exp_month = card.exp_month;
     method.exp_year = card.exp_year;
     method.fingerprint = call.services.vault.fingerprint(card.number);
+    if (!method.sandbox_token.empty()) {
+        // A test card that everybody knows: its name is enough to find its number again.
+        call.services.vault.hold_cvc(PaymentMethodId{method.id}, std::move(card.cvc));
+        co_return method;
+    }
     // The number is durable in the vault before anything refers to it.
     auto const token = co_await call.services.vault.put(call.owner(), std::move(card.number));
     if (!token) {
@@ -260,7 +263,7 @@ std::optional<ApiError> attach(
     change.event(
         call.services.ids,
         "payment_method.attached",
-        call.services.renderer.method_json(call.owner(), value, {}).dump()
+        call.services.renderer.method_json(call.owner(), value, {}).text()
     );
     return std::nullopt;
 }
@@ -274,7 +277,7 @@ void detach(Call& call, flow::Change& change, flow::Stored<model::PaymentMethod>
     change.event(
         call.services.ids,
         "payment_method.detached",
-        call.services.renderer.method_json(call.owner(), value, {}).dump()
+        call.services.renderer.method_json(call.owner(), value, {}).text()
     );
 }
 
@@ -297,8 +300,7 @@ ApiResult<Done> list_methods_of(Call& call, std::string const& customer, std::st
     if (!customer.empty()) {
         listing.link = {.kind = model::Kind::customer_method, .from = customer};
     }
-    auto const render = [&](model::PaymentMethod const& method
-                        ) -> std::optional<nlohmann::ordered_json> {
+    auto const render = [&](model::PaymentMethod const& method) -> std::optional<Json> {
         return call.services.renderer.method_json(call.owner(), method, *expand);
     };
     return list_of<model::PaymentMethod>(call, listing, page, {}, render);

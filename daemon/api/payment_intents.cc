@@ -3,8 +3,6 @@
 #include "daemon/api/intents.h"
 #include "daemon/api/list.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
@@ -204,7 +202,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (customer) {
         listing.link = {.kind = model::Kind::customer_intent, .from = *customer};
     }
-    auto const render = [&](Intent const& intent) -> std::optional<nlohmann::ordered_json> {
+    auto const render = [&](Intent const& intent) -> std::optional<Json> {
         return call.services.renderer.intent_json(
             call.owner(), only(call.owner(), intent), *expand
         );

@@ -1,7 +1,6 @@
 // /v1/payment_methods.
 #include "daemon/api/methods.h"
 
-#include <nlohmann/json.hpp>
 
 namespace florin::api {
 namespace {
@@ -114,12 +113,12 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
             return std::unexpected{method.error()};
         }
         auto const& renderer = call.services.renderer;
-        std::string const before = renderer.method_json(call.owner(), method->value, {}).dump();
+        std::string const before = renderer.method_json(call.owner(), method->value, {}).text();
         if (auto error = apply(wish, method->value, call.services.ids.now_s())) {
             return std::unexpected{*error};
         }
         change.put(call.id(), *method);
-        std::string const after = renderer.method_json(call.owner(), method->value, {}).dump();
+        std::string const after = renderer.method_json(call.owner(), method->value, {}).text();
         note_update(call, change, "payment_method.updated", before, after);
         return Done{200, to_body(renderer.method_json(call.owner(), method->value, *expand))};
     };
@@ -185,7 +184,7 @@ asio::awaitable<ApiResult<Done>> detach_from_customer(Call& call) {
         auto customer = find<model::Customer>(call, method->value.customer, "customer");
         if (customer && customer->value.default_payment_method == call.id()) {
             auto const json = [&] {
-                return renderer.customer_json(call.owner(), customer->value, {}).dump();
+                return renderer.customer_json(call.owner(), customer->value, {}).text();
             };
             std::string const before = json();
             customer->value.default_payment_method.clear();

@@ -3,8 +3,6 @@
 #include "daemon/api/objects.h"
 #include "ledger/base/money.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
@@ -111,12 +109,12 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
             return std::unexpected{refund.error()};
         }
         auto const& renderer = call.services.renderer;
-        std::string const before = renderer.refund_json(call.owner(), refund->value, {}).dump();
+        std::string const before = renderer.refund_json(call.owner(), refund->value, {}).text();
         if (auto error = change_metadata(refund->value.metadata, metadata)) {
             return std::unexpected{*error};
         }
         change.put(call.id(), *refund);
-        std::string const after = renderer.refund_json(call.owner(), refund->value, {}).dump();
+        std::string const after = renderer.refund_json(call.owner(), refund->value, {}).text();
         note_update(call, change, "refund.updated", before, after);
         return Done{200, to_body(renderer.refund_json(call.owner(), refund->value, *expand))};
     };
@@ -146,7 +144,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (intent) {
         listing.link = {.kind = model::Kind::payment_refund, .from = *intent};
     }
-    auto const render = [&](Refund const& refund) -> std::optional<nlohmann::ordered_json> {
+    auto const render = [&](Refund const& refund) -> std::optional<Json> {
         if ((intent && refund.payment_intent != *intent) || (charge && refund.charge != *charge)) {
             return std::nullopt;
         }

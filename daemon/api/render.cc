@@ -4,13 +4,10 @@
 #include "ledger/base/check.h"
 #include "ledger/base/money.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 namespace {
 
 using flow::Objects;
-using nlohmann::ordered_json;
 
 bool is_live(std::string const& owner) {
     return owner.ends_with("/live");
@@ -41,11 +38,11 @@ ApiResult<std::int64_t> minor_amount(
     return *minor;
 }
 
-std::string to_body(ordered_json const& json) {
-    return json.dump(2, ' ', false, ordered_json::error_handler_t::replace);
+std::string to_body(Json const& json) {
+    return json.indented();
 }
 
-ordered_json ObjectRenderer::customer_member(
+Json ObjectRenderer::customer_member(
     std::string const& owner, std::string const& id, Expansions const& expand
 ) const {
     if (expand.has("customer") && !id.empty()) {
@@ -57,7 +54,7 @@ ordered_json ObjectRenderer::customer_member(
     return text_or_null(id);
 }
 
-ordered_json ObjectRenderer::method_member(
+Json ObjectRenderer::method_member(
     std::string const& owner,
     std::string const& id,
     Expansions const& expand,
@@ -72,7 +69,7 @@ ordered_json ObjectRenderer::method_member(
     return text_or_null(id);
 }
 
-ordered_json ObjectRenderer::charge_member(
+Json ObjectRenderer::charge_member(
     std::string const& owner,
     std::string const& id,
     Expansions const& expand,
@@ -91,7 +88,7 @@ ordered_json ObjectRenderer::charge_member(
     return text_or_null(id);
 }
 
-ordered_json ObjectRenderer::intent_member(
+Json ObjectRenderer::intent_member(
     std::string const& owner,
     std::string const& id,
     Expansions const& expand,
@@ -113,12 +110,22 @@ ordered_json ObjectRenderer::intent_member(
     return text_or_null(id);
 }
 
-ordered_json ObjectRenderer::customer_json(
-    std::string const& owner, model::Customer const& customer, Expansions const& expand
+Json ObjectRenderer::customer_json(
+    std::string const& owner,
+    model::Customer const& customer,
+    Expansions const& expand,
+    std::optional<model::PaymentMethod> const& unstored
 ) const {
     if (customer.deleted) {
         return {{"id", customer.id}, {"object", "customer"}, {"deleted", true}};
     }
+    constexpr char const* kDefault = "default_payment_method";
+    Expansions const settings = expand.below("invoice_settings");
+    bool const is_unstored = unstored && unstored->id == customer.default_payment_method;
+    Json const method =
+        is_unstored && settings.has(kDefault)
+            ? method_json(owner, *unstored, settings.below(kDefault))
+            : method_member(owner, customer.default_payment_method, settings, kDefault);
     return {
         {"id", customer.id},
         {"object", "customer"},
@@ -132,13 +139,7 @@ ordered_json ObjectRenderer::customer_json(
         {"email", text_or_null(customer.email)},
         {"invoice_settings",
          {{"custom_fields", nullptr},
-          {"default_payment_method",
-           method_member(
-               owner,
-               customer.default_payment_method,
-               expand.below("invoice_settings"),
-               "default_payment_method"
-           )},
+          {kDefault, method},
           {"footer", nullptr},
           {"rendering_options", nullptr}}},
         {"livemode", is_live(owner)},
@@ -149,12 +150,12 @@ ordered_json ObjectRenderer::customer_json(
     };
 }
 
-ordered_json ObjectRenderer::method_json(
+Json ObjectRenderer::method_json(
     std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
 ) const {
-    ordered_json networks = nullptr;
+    Json networks = nullptr;
     if (method.brand != "unknown") {
-        networks = {{"available", ordered_json::array({method.brand})}, {"preferred", nullptr}};
+        networks = {{"available", std::vector<std::string>{method.brand}}, {"preferred", nullptr}};
     }
     return {
         {"id", method.id},
@@ -188,10 +189,10 @@ ordered_json ObjectRenderer::method_json(
 }
 
 // The newest refunds; a payment may have more than one charge, but only one is refunded.
-ordered_json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& charge)
-    const {
+Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& charge) const {
     constexpr std::size_t kShown = 10;
-    ordered_json refunds = ordered_json::array();
+    Json refunds = Json::array();
+    std::size_t shown = 0;
     // Links of one payment stand together; '0' follows '/'.
     auto const links = reader_.list(
         {.kind = static_cast<std::uint16_t>(model::Kind::payment_refund),
@@ -211,10 +212,11 @@ ordered_json ObjectRenderer::refunds_of(std::string const& owner, model::Charge 
         if (!refund || !*refund || (*refund)->value.charge != charge.id) {
             continue;
         }
-        has_more = refunds.size() == kShown;
+        has_more = shown == kShown;
         if (has_more) {
             break;
         }
+        ++shown;
         refunds.push_back(refund_json(owner, (*refund)->value, {}));
     }
     return {
@@ -225,14 +227,14 @@ ordered_json ObjectRenderer::refunds_of(std::string const& owner, model::Charge 
     };
 }
 
-ordered_json ObjectRenderer::charge_json(
+Json ObjectRenderer::charge_json(
     std::string const& owner, model::Charge const& charge, Expansions const& expand
 ) const {
-    ordered_json fraud = ordered_json::object();
+    Json fraud = Json::object();
     if (!charge.fraud_report.empty()) {
-        fraud["user_report"] = charge.fraud_report;
+        fraud.add("user_report", charge.fraud_report);
     }
-    ordered_json json = {
+    Json json = {
         {"id", charge.id},
         {"object", "charge"},
         {"amount", wire_amount(charge.amount, charge.currency)},
@@ -277,28 +279,28 @@ ordered_json ObjectRenderer::charge_json(
         {"transfer_group", text_or_null(charge.transfer_group)},
     };
     if (expand.has("refunds")) {
-        json["refunds"] = refunds_of(owner, charge);
+        json.add("refunds", refunds_of(owner, charge));
     }
     return json;
 }
 
-ordered_json ObjectRenderer::intent_json(
+Json ObjectRenderer::intent_json(
     std::string const& owner, Objects const& objects, Expansions const& expand
 ) const {
     model::PaymentIntent const& intent = objects.intent;
-    ordered_json last_error = nullptr;
+    Json last_error = nullptr;
     if (!intent.last_payment_error.empty()) {
         last_error = refusal_json(intent.last_payment_error);
         std::string const& id = intent.last_payment_error.payment_method;
         auto const method = flow::load<model::PaymentMethod>(reader_, owner, id);
         if (method && *method) {
-            last_error["payment_method"] = method_json(owner, (*method)->value, {});
+            last_error.add("payment_method", method_json(owner, (*method)->value, {}));
         }
     }
     // As it stands after the operation, which is not stored yet.
     bool const is_method_known = objects.method && objects.method->id == intent.payment_method &&
                                  expand.has("payment_method");
-    ordered_json automatic = nullptr;
+    Json automatic = nullptr;
     if (intent.automatic_payment_methods) {
         bool const says = !intent.allow_redirects.empty();
         automatic = {
@@ -354,10 +356,10 @@ ordered_json ObjectRenderer::intent_json(
     };
 }
 
-ordered_json ObjectRenderer::refund_json(
+Json ObjectRenderer::refund_json(
     std::string const& owner, model::Refund const& refund, Expansions const& expand
 ) const {
-    ordered_json json = {
+    Json json = {
         {"id", refund.id},
         {"object", "refund"},
         {"amount", wire_amount(refund.amount, refund.currency)},
@@ -378,26 +380,26 @@ ordered_json ObjectRenderer::refund_json(
         {"transfer_reversal", nullptr},
     };
     if (!refund.failure_reason.empty()) {
-        json["failure_reason"] = refund.failure_reason;
+        json.add("failure_reason", refund.failure_reason);
     }
     return json;
 }
 
 std::string ObjectRenderer::intent(Objects const& objects) const {
-    return intent_json(objects.owner, objects, {}).dump();
+    return intent_json(objects.owner, objects, {}).text();
 }
 std::string ObjectRenderer::charge(Objects const& objects) const {
     FLORIN_CHECK(objects.charge.has_value(), "an event about a charge has one");
-    return charge_json(objects.owner, *objects.charge, {}).dump();
+    return charge_json(objects.owner, *objects.charge, {}).text();
 }
 std::string ObjectRenderer::refund(Objects const& objects) const {
     FLORIN_CHECK(objects.refund.has_value(), "an event about a refund has one");
-    return refund_json(objects.owner, *objects.refund, {}).dump();
+    return refund_json(objects.owner, *objects.refund, {}).text();
 }
 
 std::string ObjectRenderer::method(Objects const& objects) const {
     FLORIN_CHECK(objects.method.has_value(), "an event about a payment method has one");
-    return method_json(objects.owner, *objects.method, {}).dump();
+    return method_json(objects.owner, *objects.method, {}).text();
 }
 
 ApiError ObjectRenderer::card_error(Objects const& objects) const {
@@ -411,9 +413,9 @@ ApiError ObjectRenderer::card_error(Objects const& objects) const {
     error.network_decline_code = refused.network_decline_code;
     error.message = refused.message;
     error.charge = refused.charge;
-    error.payment_intent_json = intent_json(objects.owner, objects, {}).dump();
+    error.payment_intent_json = intent_json(objects.owner, objects, {}).text();
     if (objects.method) {
-        error.payment_method_json = method_json(objects.owner, *objects.method, {}).dump();
+        error.payment_method_json = method_json(objects.owner, *objects.method, {}).text();
     }
     return error;
 }

@@ -4,9 +4,8 @@
 #pragma once
 
 #include "daemon/api/error.h"
+#include "daemon/api/json.h"
 #include "daemon/flow/payments.h"
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <optional>
 #include <set>
@@ -39,21 +38,25 @@ class ObjectRenderer final : public flow::Renderer {
 public:
     explicit ObjectRenderer(ledger::DocumentReader const& reader) : reader_{reader} {}
 
-    nlohmann::ordered_json intent_json(
+    Json intent_json(
         std::string const& owner, flow::Objects const& objects, Expansions const& expand
     ) const;
-    nlohmann::ordered_json charge_json(
+    Json charge_json(
         std::string const& owner, model::Charge const& charge, Expansions const& expand
     ) const;
-    nlohmann::ordered_json refund_json(
+    Json refund_json(
         std::string const& owner, model::Refund const& refund, Expansions const& expand
     ) const;
-    nlohmann::ordered_json method_json(
+    Json method_json(
         std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
     ) const;
     // A deleted customer is no more than that.
-    nlohmann::ordered_json customer_json(
-        std::string const& owner, model::Customer const& customer, Expansions const& expand
+    // `unstored`: the default method as it will be.
+    Json customer_json(
+        std::string const& owner,
+        model::Customer const& customer,
+        Expansions const& expand,
+        std::optional<model::PaymentMethod> const& unstored = std::nullopt
     ) const;
 
     // flow::Renderer: unexpanded, for events and recovery.
@@ -67,29 +70,28 @@ public:
 
 private:
     // An id, or in its place the object; null where there is none.
-    nlohmann::ordered_json customer_member(
-        std::string const& owner, std::string const& id, Expansions const& expand
-    ) const;
-    nlohmann::ordered_json method_member(
+    Json customer_member(std::string const& owner, std::string const& id, Expansions const& expand)
+        const;
+    Json method_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
         std::string const& name = "payment_method"
     ) const;
-    nlohmann::ordered_json charge_member(
+    Json charge_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
         std::string const& name,
         std::optional<model::Charge> const& known = std::nullopt
     ) const;
-    nlohmann::ordered_json intent_member(
+    Json intent_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
         std::optional<model::Charge> const& charge = std::nullopt
     ) const;
-    nlohmann::ordered_json refunds_of(std::string const& owner, model::Charge const& charge) const;
+    Json refunds_of(std::string const& owner, model::Charge const& charge) const;
 
     ledger::DocumentReader const& reader_;
 };
@@ -100,6 +102,6 @@ std::int64_t wire_amount(std::int64_t minor, std::string const& currency);
 ApiResult<std::int64_t> minor_amount(
     std::int64_t wire, Currency const& currency, std::string const& param
 );
-std::string to_body(nlohmann::ordered_json const& json);
+std::string to_body(Json const& json);
 
 }  // namespace florin::api

@@ -3,28 +3,23 @@
 #include "daemon/api/render.h"
 #include "ledger/base/money.h"
 
-#include <nlohmann/json.hpp>
-
 namespace florin::api {
 
-using nlohmann::ordered_json;
-
-// Round brackets: json{nullptr} is a list that holds a null.
-ordered_json text_or_null(std::string const& text) {
-    return text.empty() ? ordered_json(nullptr) : ordered_json(text);
+Json text_or_null(std::string const& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
 }
-ordered_json texts_or_null(std::vector<std::string> const& texts) {
-    return texts.empty() ? ordered_json(nullptr) : ordered_json(texts);
+Json texts_or_null(std::vector<std::string> const& texts) {
+    return texts.empty() ? Json(nullptr) : Json(texts);
 }
-ordered_json time_or_null(std::int64_t time) {
-    return time == 0 ? ordered_json(nullptr) : ordered_json(time);
+Json time_or_null(std::int64_t time) {
+    return time == 0 ? Json(nullptr) : Json(time);
 }
 std::string lower(std::string const& currency) {
     auto const known = Currency::from_alphabetic(currency);
     return known ? known->lower() : currency;
 }
 
-ordered_json address_json(model::Address const& address) {
+Json address_json(model::Address const& address) {
     if (address == model::Address{}) {
         return nullptr;
     }
@@ -37,7 +32,7 @@ ordered_json address_json(model::Address const& address) {
         {"state", text_or_null(address.state)},
     };
 }
-ordered_json billing_json(model::BillingDetails const& billing) {
+Json billing_json(model::BillingDetails const& billing) {
     return {
         {"address", address_json(billing.address)},
         {"email", text_or_null(billing.email)},
@@ -46,7 +41,7 @@ ordered_json billing_json(model::BillingDetails const& billing) {
         {"tax_id", nullptr},
     };
 }
-ordered_json shipping_json(bool is_there, model::Shipping const& shipping) {
+Json shipping_json(bool is_there, model::Shipping const& shipping) {
     if (!is_there) {
         return nullptr;
     }
@@ -58,19 +53,15 @@ ordered_json shipping_json(bool is_there, model::Shipping const& shipping) {
         {"tracking_number", text_or_null(shipping.tracking_number)},
     };
 }
-ordered_json metadata_json(model::Metadata const& metadata) {
-    ordered_json object = ordered_json::object();
-    for (auto const& [key, value] : metadata) {
-        object[key] = value;
-    }
-    return object;
+Json metadata_json(model::Metadata const& metadata) {
+    return metadata;
 }
 
-ordered_json refusal_json(model::PaymentError const& error) {
-    ordered_json object;
+Json refusal_json(model::PaymentError const& error) {
+    Json object = Json::object();
     auto const add = [&](char const* name, std::string const& value) {
         if (!value.empty()) {
-            object[name] = value;
+            object.add(name, value);
         }
     };
     add("advice_code", error.advice_code);
@@ -79,7 +70,7 @@ ordered_json refusal_json(model::PaymentError const& error) {
     add("decline_code", error.decline_code);
     add("message", error.message);
     add("network_decline_code", error.network_decline_code);
-    object["type"] = "card_error";
+    object.add("type", "card_error");
     return object;
 }
 
@@ -90,7 +81,7 @@ std::string calculated_descriptor(model::Charge const& charge) {
 }
 
 // What the ARes or RReq says (EMV 3-D Secure), in the words of the API.
-ordered_json three_d_secure_json(model::ThreeDSecure const& secure) {
+Json three_d_secure_json(model::ThreeDSecure const& secure) {
     if (secure == model::ThreeDSecure{}) {
         return nullptr;
     }
@@ -115,40 +106,39 @@ ordered_json three_d_secure_json(model::ThreeDSecure const& secure) {
 }
 
 // What is kept of payment_method_options[card] and may be shown.
-ordered_json card_options_json(model::CardOptions const& options) {
+Json card_options_json(model::CardOptions const& options) {
     bool const asks = !options.request_three_d_secure.empty();
-    ordered_json json = {
+    Json json = {
         {"installments", nullptr},
         {"mandate_options", nullptr},
         {"network", nullptr},
         {"request_three_d_secure", asks ? options.request_three_d_secure : "automatic"},
     };
     if (!options.capture_method.empty()) {
-        json["capture_method"] = options.capture_method;
+        json.add("capture_method", options.capture_method);
     }
     if (!options.setup_future_usage.empty()) {
-        json["setup_future_usage"] = options.setup_future_usage;
+        json.add("setup_future_usage", options.setup_future_usage);
     }
     return json;
 }
 
 // The money goes to the card; the number is what the bank can find it by.
-ordered_json destination_json(model::Refund const& refund) {
-    ordered_json card = {{"type", refund.status == "succeeded" ? "refund" : "pending"}};
+Json destination_json(model::Refund const& refund) {
+    Json card = {{"type", refund.status == "succeeded" ? "refund" : "pending"}};
     if (!refund.reference.empty()) {
-        card["reference"] = refund.reference;
-        card["reference_status"] = "available";
-        card["reference_type"] = "system_trace_audit_number";
+        card.add("reference", refund.reference);
+        card.add("reference_status", "available");
+        card.add("reference_type", "system_trace_audit_number");
     }
     return {{"type", "card"}, {"card", card}};
 }
 
 // The network's name and the checks, as far as they are known.
-ordered_json card_details_json(model::Charge const& charge) {
-    ordered_json json = {
+Json card_details_json(model::Charge const& charge) {
+    Json json = {
         {"amount_authorized",
-         charge.paid ? ordered_json(wire_amount(charge.amount, charge.currency))
-                     : ordered_json(nullptr)},
+         charge.paid ? Json(wire_amount(charge.amount, charge.currency)) : Json(nullptr)},
         {"authorization_code", text_or_null(charge.authorization_code)},
         {"brand", text_or_null(charge.brand)},
         {"checks",
@@ -173,16 +163,16 @@ ordered_json card_details_json(model::Charge const& charge) {
         {"wallet", nullptr},
     };
     if (charge.moto) {
-        json["moto"] = true;
+        json.add("moto", true);
     }
     if (!charge.off_session.empty()) {
         bool const is_recurring = charge.off_session == "recurring";
-        json["stored_credential_usage"] = is_recurring ? "recurring" : "unscheduled";
+        json.add("stored_credential_usage", is_recurring ? "recurring" : "unscheduled");
     }
     return json;
 }
 
-ordered_json outcome_json(model::Charge const& charge) {
+Json outcome_json(model::Charge const& charge) {
     if (charge.outcome_type.empty()) {
         return nullptr;
     }

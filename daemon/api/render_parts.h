@@ -2,9 +2,8 @@
 // Thread rule: pure functions.
 #pragma once
 
+#include "daemon/api/json.h"
 #include "daemon/model/documents.h"
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 #include <vector>
@@ -12,20 +11,20 @@
 namespace florin::api {
 
 // Null for what is empty, or zero.
-nlohmann::ordered_json text_or_null(std::string const& text);
-nlohmann::ordered_json texts_or_null(std::vector<std::string> const& texts);
-nlohmann::ordered_json time_or_null(std::int64_t time);
+Json text_or_null(std::string const& text);
+Json texts_or_null(std::vector<std::string> const& texts);
+Json time_or_null(std::int64_t time);
 std::string lower(std::string const& currency);
-nlohmann::ordered_json address_json(model::Address const& address);
-nlohmann::ordered_json billing_json(model::BillingDetails const& billing);
-nlohmann::ordered_json shipping_json(bool is_there, model::Shipping const& shipping);
-nlohmann::ordered_json metadata_json(model::Metadata const& metadata);
-nlohmann::ordered_json refusal_json(model::PaymentError const& error);
+Json address_json(model::Address const& address);
+Json billing_json(model::BillingDetails const& billing);
+Json shipping_json(bool is_there, model::Shipping const& shipping);
+Json metadata_json(model::Metadata const& metadata);
+Json refusal_json(model::PaymentError const& error);
 std::string calculated_descriptor(model::Charge const& charge);
-nlohmann::ordered_json three_d_secure_json(model::ThreeDSecure const& secure);
-nlohmann::ordered_json card_options_json(model::CardOptions const& options);
-nlohmann::ordered_json destination_json(model::Refund const& refund);
-nlohmann::ordered_json card_details_json(model::Charge const& charge);
-nlohmann::ordered_json outcome_json(model::Charge const& charge);
+Json three_d_secure_json(model::ThreeDSecure const& secure);
+Json card_options_json(model::CardOptions const& options);
+Json destination_json(model::Refund const& refund);
+Json card_details_json(model::Charge const& charge);
+Json outcome_json(model::Charge const& charge);
 
 }  // namespace florin::api

@@ -8,7 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -17,7 +16,6 @@ namespace {
 
 namespace asio = boost::asio;
 using flow::Done;
-using nlohmann::ordered_json;
 
 constexpr std::size_t kIdempotencyKeyMax = 255;
 // How long a duplicate waits for the first before it is told to come back.

@@ -7,8 +7,6 @@
 #include "daemon/model/webhooks.h"
 #include "daemon/webhooks/rules.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 namespace florin::api {
@@ -19,18 +17,17 @@ using flow::Done;
 using flow::Stored;
 using model::Kind;
 using model::WebhookEndpoint;
-using nlohmann::ordered_json;
 
 constexpr std::size_t kEndpointsMax = 16;  // of an account and mode
 constexpr int kTriesMax = 20;              // when somebody else changes the same endpoint
 constexpr std::int64_t kOverlapDefault = 24 * 3600;
 constexpr std::int64_t kOverlapMax = 7 * 24 * 3600;
 
-ordered_json optional_text(std::string const& text) {
-    return text.empty() ? ordered_json{} : ordered_json(text);
+Json optional_text(std::string const& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
 }
 
-ordered_json endpoint_json(Call const& call, WebhookEndpoint const& endpoint) {
+Json endpoint_json(Call const& call, WebhookEndpoint const& endpoint) {
     return {
         {"id", endpoint.id},
         {"object", "webhook_endpoint"},
@@ -40,14 +37,14 @@ ordered_json endpoint_json(Call const& call, WebhookEndpoint const& endpoint) {
         {"description", optional_text(endpoint.description)},
         {"enabled_events", endpoint.enabled_events},
         {"livemode", call.caller.mode == model::Mode::live},
-        {"metadata", ordered_json(endpoint.metadata)},
+        {"metadata", Json(endpoint.metadata)},
         {"status", endpoint.enabled ? "enabled" : "disabled"},
         {"url", endpoint.url},
     };
 }
 
-ordered_json with_secret(ordered_json json, webhooks::SigningSecret const& secret) {
-    json["secret"] = secret.reveal();
+Json with_secret(Json json, webhooks::SigningSecret const& secret) {
+    json.add("secret", secret.reveal());
     return json;
 }
 
@@ -378,9 +375,7 @@ asio::awaitable<ApiResult<Done>> remove(Call& call) {
                 co_return std::unexpected{*error};
             }
         }
-        ordered_json const json = {
-            {"id", call.id()}, {"object", "webhook_endpoint"}, {"deleted", true}
-        };
+        Json const json = {{"id", call.id()}, {"object", "webhook_endpoint"}, {"deleted", true}};
         Done done{200, to_body(json)};
         auto saved =
             co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
@@ -400,7 +395,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (auto const none = Expansions::make(ObjectKind::balance, paths, "data."); !none) {
         co_return std::unexpected{none.error()};
     }
-    auto const render = [&](ledger::Document const& document) -> std::optional<ordered_json> {
+    auto const render = [&](ledger::Document const& document) -> std::optional<Json> {
         auto const endpoint = model::from_text<WebhookEndpoint>(document.body.value_or(""));
         if (!endpoint) {
             return std::nullopt;

@@ -347,6 +347,7 @@ private:
     void drive_in_background(std::string owner, Next const& next);
     boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
+    boost::asio::awaitable<Result<Pan>> card_number(Case const& payment);
     boost::asio::awaitable<connectors::Reply> send(
         Case const& payment, CardSecrets secrets, bool repeat
     );
