@@ -135,18 +135,21 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
     Reply reply,
     Waiter* waiter,
     connectors::Connector* other,
-    Also const* also
+    Also const* also,
+    std::optional<Case> known
 ) {
     bool is_timer_missing = false;
     for (int tries = 0; tries < kTriesMax; ++tries) {
         if (tries >= kTriesAtOnce) {
             co_await pause(kTryPauseMs);
         }
-        auto loaded = load_case(owner, attempt_id);
-        if (!loaded) {
-            co_return std::unexpected{loaded.error()};
+        if (tries > 0 || !known) {
+            FLORIN_CO_TRY(known, load_case(owner, attempt_id));
+            if (waiter != nullptr) {
+                waiter->caller.key_version = 0;  // known no better than the rest
+            }
         }
-        Case& payment = *loaded;
+        Case& payment = *known;
         Attempt& attempt = payment.attempt.value;
         attempt.stan = stan_of(attempt);
         Next next;
@@ -533,7 +536,8 @@ void Payments::go_elsewhere(
     change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
     close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
     announce(payment, "charge.failed", change);
-    next.authorise_attempt = begin_authorisation(payment, other, attempt.idempotency_key, change);
+    next.authorise_attempt =
+        begin_authorisation(payment, other, attempt.idempotency_key, change).attempt.id;
 }
 
 // The reversal of an authorisation is certain: payment.attempt is the authorisation.

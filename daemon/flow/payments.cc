@@ -119,10 +119,13 @@ void Payments::complete(
         .created = parts_.ids.now_s(),
         .attempt = attempt_id,
     };
-    auto const stored = load<model::IdempotencyKey>(
-        parts_.ledger.documents(), caller.owner, caller.idempotency_key
-    );
-    std::uint64_t const version = stored && *stored ? (*stored)->version : 0;
+    std::uint64_t version = caller.key_version;
+    if (version == 0) {
+        auto const stored = load<model::IdempotencyKey>(
+            parts_.ledger.documents(), caller.owner, caller.idempotency_key
+        );
+        version = stored && *stored ? (*stored)->version : 0;
+    }
     change.put(caller.idempotency_key, key, version);
     std::uint64_t const kept_ns = parts_.options.idempotency_keep_s * 1'000'000'000;
     std::string const timer_key = caller.owner + '\0' + caller.idempotency_key;
@@ -395,8 +398,8 @@ ApiResult<Payments::Routes> Payments::routes_for(
 }
 
 // A charge and an attempt through this connector, and the money reserved: the intent record, but
-// for the payment's own document. Answers the attempt's id.
-std::string Payments::begin_authorisation(
+// for the payment's own document.
+Payments::Begun Payments::begin_authorisation(
     Case& payment,
     connectors::Connector const& connector,
     std::string const& idempotency_key,
@@ -456,11 +459,11 @@ std::string Payments::begin_authorisation(
     change.post(model::authorisation(
         payment.book(), attempt.id, connector.id().text(), payment.merchant.id, intent.amount
     ));
-    return attempt.id;
+    return {std::move(attempt), std::move(charge)};
 }
 
-// Everything that is about to be tried, in one command; the attempt's id when it is durable.
-asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
+// Everything that is about to be tried, in one command; as it is stored when it is durable.
+asio::awaitable<ApiResult<Payments::Case>> Payments::first_attempt(
     Case payment, connectors::Connector* connector, Caller caller
 ) {
     model::PaymentIntent const& intent = payment.intent.value;
@@ -474,8 +477,9 @@ asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
     if (payment.intent.version == 0 && !intent.customer.empty()) {
         change.link(Kind::customer_intent, intent.customer, intent.id);
     }
-    std::string attempt_id =
-        begin_authorisation(payment, *connector, caller.idempotency_key, change);
+    Begun begun = begin_authorisation(payment, *connector, caller.idempotency_key, change);
+    payment.attempt.value = std::move(begun.attempt);
+    payment.charge.value = std::move(begun.charge);
     if (payment.intent.version == 0) {
         change.event(
             parts_.ids, "payment_intent.created", parts_.renderer.intent(payment.objects())
@@ -486,7 +490,11 @@ asio::awaitable<ApiResult<std::string>> Payments::first_attempt(
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
     }
-    co_return attempt_id;
+    bool const is_method_written = method.customer.empty();
+    payment.method.version += is_method_written ? 1 : 0;
+    payment.attempt.version = payment.charge.version = 1;
+    ++payment.intent.version;
+    co_return std::move(payment);
 }
 
 asio::awaitable<ApiResult<Done>> Payments::authorise(
@@ -498,23 +506,31 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
         co_return std::unexpected{begun.error()};
     }
     Next next;
-    next.authorise_attempt = std::move(*begun);
+    next.authorise_attempt = begun->attempt.value.id;
+    waiter.caller.key_version = waiter.caller.idempotency_key.empty() ? 0 : 1;
+    std::optional<Case> known = std::move(*begun);
     for (std::size_t route = 0; !next.authorise_attempt.empty(); ++route) {
         std::string const attempt_id = next.authorise_attempt;
         Driving const driving{*this, owner + "/" + attempt_id};
-        auto trying = load_case(owner, attempt_id);
-        if (!trying) {
-            co_return std::unexpected{api::internal_error(trying.error().context)};
+        if (!known) {
+            auto loaded = load_case(owner, attempt_id);
+            if (!loaded) {
+                co_return std::unexpected{api::internal_error(loaded.error().context)};
+            }
+            known = std::move(*loaded);
         }
-        trying->attempt.value.stan = stan_of(trying->attempt.value);
-        connectors::Reply const reply = co_await send(*trying, secrets, false);
+        known->attempt.value.stan = stan_of(known->attempt.value);
+        connectors::Reply const reply = co_await send(*known, secrets, false);
         bool const is_soft = reply.outcome == connectors::Outcome::declined &&
                              connectors::iso8583::meaning_of(reply.response_code).is_soft;
         bool const goes_on = route + 1 < routes.size() &&
                              (reply.outcome == connectors::Outcome::not_sent || is_soft);
         model::Evidence const evidence = said(reply, 1);
         auto* const other = goes_on ? routes[route + 1] : nullptr;
-        auto noted = co_await note(owner, attempt_id, evidence, reply, &waiter, other);
+        std::optional<Case> mine = std::exchange(known, std::nullopt);
+        auto noted = co_await note(
+            owner, attempt_id, evidence, reply, &waiter, other, nullptr, std::move(mine)
+        );
         if (!noted) {
             co_return std::unexpected{api::internal_error(noted.error().context)};
         }

@@ -44,6 +44,9 @@ struct Caller {
     std::string idempotency_key;
     std::string fingerprint;
 
+    // Of the key's document, where it is known: 1 after the claim. 0: ask.
+    std::uint64_t key_version = 0;
+
     model::Cause cause() const { return {request_id, idempotency_key}; }
 };
 
@@ -245,13 +248,17 @@ private:
     boost::asio::awaitable<Result<ledger::Receipt>> submit(Change change);
     boost::asio::awaitable<api::ApiResult<ledger::Receipt>> commit(Change change, bool claims);
     api::ApiResult<Routes> routes_for(model::PaymentIntent const& intent, model::Mode mode) const;
-    std::string begin_authorisation(
+    struct Begun {
+        model::Attempt attempt;
+        model::Charge charge;
+    };
+    Begun begin_authorisation(
         Case& payment,
         connectors::Connector const& connector,
         std::string const& idempotency_key,
         Change& change
     );
-    boost::asio::awaitable<api::ApiResult<std::string>> first_attempt(
+    boost::asio::awaitable<api::ApiResult<Case>> first_attempt(
         Case payment, connectors::Connector* connector, Caller caller
     );
     boost::asio::awaitable<api::ApiResult<void>> remember_currency(
@@ -290,7 +297,8 @@ private:
         connectors::Reply reply,
         Waiter* waiter,
         connectors::Connector* other = nullptr,
-        Also const* also = nullptr
+        Also const* also = nullptr,
+        std::optional<Case> known = std::nullopt
     );
     void outcome_of_authorisation(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
