@@ -24,10 +24,9 @@ std::string lower(std::string const& currency) {
     return known ? known->lower() : currency;
 }
 
-ordered_json address_json(model::Address const& address) {
-    if (address == model::Address{}) {
-        return nullptr;
-    }
+namespace {
+
+ordered_json address_members(model::Address const& address) {
     return {
         {"city", text_or_null(address.city)},
         {"country", text_or_null(address.country)},
@@ -36,6 +35,12 @@ ordered_json address_json(model::Address const& address) {
         {"postal_code", text_or_null(address.postal_code)},
         {"state", text_or_null(address.state)},
     };
+}
+
+}  // namespace
+
+ordered_json address_json(model::Address const& address) {
+    return address == model::Address{} ? ordered_json(nullptr) : address_members(address);
 }
 ordered_json billing_json(model::BillingDetails const& billing) {
     return {
@@ -50,13 +55,17 @@ ordered_json shipping_json(bool is_there, model::Shipping const& shipping) {
     if (!is_there) {
         return nullptr;
     }
-    return {
-        {"address", address_json(shipping.address)},
+    // By the wire's types the address is never null, and a name is a text or not there.
+    ordered_json json = {
+        {"address", address_members(shipping.address)},
         {"carrier", text_or_null(shipping.carrier)},
-        {"name", text_or_null(shipping.name)},
-        {"phone", text_or_null(shipping.phone)},
-        {"tracking_number", text_or_null(shipping.tracking_number)},
     };
+    if (!shipping.name.empty()) {
+        json["name"] = shipping.name;
+    }
+    json["phone"] = text_or_null(shipping.phone);
+    json["tracking_number"] = text_or_null(shipping.tracking_number);
+    return json;
 }
 ordered_json metadata_json(model::Metadata const& metadata) {
     ordered_json object = ordered_json::object();
