@@ -255,7 +255,7 @@ Answer resolutions(Call& call) {
 }
 
 Answer propose(Call& call) {
-    FLORIN_CO_TRY(Body body, Body::parse(call.request));
+    FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     std::string outcome = body.require_text("outcome", 20);
     std::string reason = body.require_text("reason", kReasonMax);
     FLORIN_CO_TRY_VOID(body.finish());
@@ -271,7 +271,7 @@ Answer propose(Call& call) {
 }
 
 Answer confirm(Call& call) {
-    FLORIN_CO_TRY(Body body, Body::parse(call.request));
+    FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
@@ -285,7 +285,7 @@ Answer confirm(Call& call) {
 }
 
 Answer withdraw(Call& call) {
-    FLORIN_CO_TRY(Body body, Body::parse(call.request));
+    FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();

@@ -1,6 +1,6 @@
 #include "daemon/admin/keys.h"
 
-#include "daemon/admin/request_body.h"
+#include "daemon/admin/body.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/rights.h"
 #include "daemon/config/fields.h"
@@ -87,36 +87,36 @@ void log_change(char const* event, model::ApiKey const& key, model::ApiKey const
 }  // namespace
 
 Result<model::ApiKey> KeyDesk::wanted(std::string const& text_of_body) const {
-    FLORIN_TRY(RequestBody body, RequestBody::parse(text_of_body));
+    FLORIN_TRY(Body body, Body::parse(text_of_body));
     model::ApiKey key;
-    key.kind = body.text("kind").value_or("");
+    key.kind = body.take_text("kind").value_or("");
     constexpr std::string_view kKinds[] = {"secret", "restricted", "publishable", "admin"};
     if (std::ranges::find(kKinds, key.kind) == std::end(kKinds)) {
         body.refuse("kind", "\"secret\", \"restricted\", \"publishable\" or \"admin\"");
     }
     bool const is_admin = key.kind == "admin";
-    key.mode = body.text("mode").value_or(is_admin ? "live" : "");
+    key.mode = body.take_text("mode").value_or(is_admin ? "live" : "");
     if (key.mode != "test" && key.mode != "live") {
         body.refuse("mode", "\"test\" or \"live\"");
     }
-    key.merchant = body.text("merchant").value_or("");
+    key.merchant = body.take_text("merchant").value_or("");
     if (is_admin ? !key.merchant.empty() : !config::is_name(key.merchant)) {
         body.refuse("merchant", is_admin ? "nothing: an admin key has none" : "a merchant's id");
     }
-    key.name = body.text("name").value_or("");
+    key.name = body.take_text("name").value_or("");
     if (is_admin && key.name.empty()) {
         body.refuse("name", "the name of the person who will have this admin key");
     }
-    key.rights = body.texts("rights").value_or(api::Rights{});
+    key.rights = body.take_texts("rights").value_or(api::Rights{});
     if (key.kind == "restricted" ? key.rights.empty() : !is_admin && !key.rights.empty()) {
         body.refuse("rights", "what restricted keys need, admin keys may have, and no others");
     }
-    if (auto const seconds = body.integer("expires_in_s", 1, kExpiresInMostS)) {
+    if (auto const seconds = body.take_integer("expires_in_s", 1, kExpiresInMostS)) {
         key.expires = parts_.ids.now_s() + *seconds;
     }
-    key.requests_per_second = body.integer("requests_per_second", 0, kLimitMost).value_or(0);
-    key.burst_requests = body.integer("burst_requests", 0, kLimitMost).value_or(0);
-    key.in_flight_max = body.integer("in_flight_max", 0, kLimitMost).value_or(0);
+    key.requests_per_second = body.take_integer("requests_per_second", 0, kLimitMost).value_or(0);
+    key.burst_requests = body.take_integer("burst_requests", 0, kLimitMost).value_or(0);
+    key.in_flight_max = body.take_integer("in_flight_max", 0, kLimitMost).value_or(0);
     FLORIN_TRY_VOID(body.finish());
     FLORIN_TRY_VOID(check_rights(key));
     FLORIN_TRY_VOID(check_merchant(key));
@@ -227,9 +227,10 @@ KeyDesk::Answer KeyDesk::show(model::ApiKey by, std::string id) {
 
 KeyDesk::Answer KeyDesk::roll(model::ApiKey by, std::string id, std::string text_of_body) {
     FLORIN_CO_TRY_VOID(need(by, api::Access::write));
-    FLORIN_CO_TRY(RequestBody body, RequestBody::parse(text_of_body));
-    auto const overlap_s = body.integer("overlap_s", 0, kOverlapMostS).value_or(kOverlapUsualS);
-    auto const expires_in_s = body.integer("expires_in_s", 1, kExpiresInMostS);
+    FLORIN_CO_TRY(Body body, Body::parse(text_of_body));
+    auto const overlap_s =
+        body.take_integer("overlap_s", 0, kOverlapMostS).value_or(kOverlapUsualS);
+    auto const expires_in_s = body.take_integer("expires_in_s", 1, kExpiresInMostS);
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(auto old, load(id));
     std::int64_t const now_s = parts_.ids.now_s();

@@ -1,7 +1,7 @@
 #include "daemon/admin/merchants.h"
 
 #include "connectors/iso20022/iban.h"
-#include "daemon/admin/request_body.h"
+#include "daemon/admin/body.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/rights.h"
 #include "daemon/config/config.h"
@@ -60,13 +60,13 @@ ordered_json merchant_json(model::Merchant const& merchant, Mode mode) {
 }
 
 void take_form(
-    RequestBody& body,
+    Body& body,
     char const* name,
     std::string& into,
     bool (*is_right)(std::string_view),
     char const* right
 ) {
-    auto const value = body.text(name);
+    auto const value = body.take_text(name);
     if (value && !is_right(*value)) {
         body.refuse(name, right);
     } else if (value) {
@@ -75,14 +75,15 @@ void take_form(
 }
 
 // What may change later too; what is not named stays.
-void take_terms(RequestBody& body, model::Merchant& merchant) {
-    merchant.name = body.text("name").value_or(merchant.name);
-    merchant.fee_basis_points = body.integer("fee_basis_points", 0, config::kFeeBasisPointsMax)
+void take_terms(Body& body, model::Merchant& merchant) {
+    merchant.name = body.take_text("name").value_or(merchant.name);
+    merchant.fee_basis_points = body.take_integer("fee_basis_points", 0, config::kFeeBasisPointsMax)
                                     .value_or(merchant.fee_basis_points);
-    merchant.fee_fixed_minor = body.integer("fee_fixed_minor", 0, config::kFeeFixedMinorMax)
+    merchant.fee_fixed_minor = body.take_integer("fee_fixed_minor", 0, config::kFeeFixedMinorMax)
                                    .value_or(merchant.fee_fixed_minor);
-    merchant.availability_days = body.integer("availability_days", 0, config::kAvailabilityDaysMax)
-                                     .value_or(merchant.availability_days);
+    merchant.availability_days =
+        body.take_integer("availability_days", 0, config::kAvailabilityDaysMax)
+            .value_or(merchant.availability_days);
     take_form(
         body, "category_code", merchant.category_code, config::is_category, config::kCategoryForm
     );
@@ -93,11 +94,11 @@ void take_terms(RequestBody& body, model::Merchant& merchant) {
         body, "terminal_id", merchant.terminal_id, config::is_terminal, config::kTerminalForm
     );
     take_form(body, "iban", merchant.iban, connectors::iso20022::is_iban, config::kIbanForm);
-    merchant.account_holder = body.text("account_holder").value_or(merchant.account_holder);
+    merchant.account_holder = body.take_text("account_holder").value_or(merchant.account_holder);
 }
 
-std::vector<Mode> take_modes(RequestBody& body) {
-    auto const names = body.list("modes");
+std::vector<Mode> take_modes(Body& body) {
+    auto const names = body.take_list("modes");
     if (!names) {
         return {std::begin(kModes), std::end(kModes)};
     }
@@ -114,7 +115,7 @@ std::vector<Mode> take_modes(RequestBody& body) {
 }
 
 // A new merchant starts with what the configuration would give it.
-model::Merchant take_merchant(RequestBody& body) {
+model::Merchant take_merchant(Body& body) {
     config::Merchant const usual;
     model::Merchant merchant;
     merchant.availability_days = usual.availability_days;
@@ -127,7 +128,7 @@ model::Merchant take_merchant(RequestBody& body) {
         body.refuse("id", config::kNameForm);
     }
     take_form(body, "country", merchant.country, config::is_country, config::kCountryForm);
-    if (auto const code = body.text("default_currency")) {
+    if (auto const code = body.take_text("default_currency")) {
         auto const currency = Currency::from_alphabetic(*code);
         if (currency) {
             merchant.default_currency = currency->alphabetic();
@@ -172,7 +173,7 @@ asio::awaitable<Result<void>> MerchantDesk::store(std::vector<InMode> merchants)
 
 MerchantDesk::Answer MerchantDesk::create(model::ApiKey by, std::string text_of_body) {
     FLORIN_CO_TRY_VOID(need(by, api::Access::write));
-    FLORIN_CO_TRY(RequestBody body, RequestBody::parse(text_of_body));
+    FLORIN_CO_TRY(Body body, Body::parse(text_of_body));
     model::Merchant merchant = take_merchant(body);
     std::vector<Mode> const modes = take_modes(body);
     FLORIN_CO_TRY_VOID(body.finish());
@@ -239,7 +240,7 @@ MerchantDesk::Answer MerchantDesk::update(
     ordered_json list = ordered_json::array();
     for (InMode& each : found) {
         // Read once for each mode, whose terms may differ in what is not named.
-        FLORIN_CO_TRY(RequestBody body, RequestBody::parse(text_of_body));
+        FLORIN_CO_TRY(Body body, Body::parse(text_of_body));
         std::vector<Mode> const modes = take_modes(body);
         take_terms(body, each.stored.value);
         FLORIN_CO_TRY_VOID(body.finish());

@@ -46,7 +46,7 @@ Answer list(Call& call) {
 }
 
 Answer change(Call& call) {
-    FLORIN_CO_TRY(Body body, Body::parse(call.request));
+    FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     flow::Routing::Wish wish{
         .enabled = body.take_boolean("enabled"),
         .priority = body.take_integer("priority", -1, kPriorityMost),

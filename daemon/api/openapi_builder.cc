@@ -81,8 +81,7 @@ ordered_json query_parameter(std::string const& name, ordered_json const& descri
     return parameter;
 }
 
-ordered_json form_body(ordered_json const& described) {
-    ordered_json const schema = schema_of(described);
+ordered_json form_body(ordered_json const& schema) {
     ordered_json encoding = ordered_json::object();
     auto const properties = schema.value("properties", ordered_json::object());
     for (auto const& [name, property] : properties.items()) {
@@ -95,7 +94,7 @@ ordered_json form_body(ordered_json const& described) {
         content["encoding"] = std::move(encoding);
     }
     return {
-        {"required", schema.contains("required")},
+        {"required", schema.contains("required") || schema.contains("anyOf")},
         {"content", {{"application/x-www-form-urlencoded", std::move(content)}}},
     };
 }
@@ -143,6 +142,19 @@ public:
     }
 
 private:
+    // A parameter with what stands in x-parameters written out.
+    ordered_json parameter(ordered_json const& described) const {
+        if (described.is_string()) {
+            return parameter(common_.at("x-parameters").at(described.get<std::string>()));
+        }
+        ordered_json whole = described;
+        if (whole.contains("properties")) {
+            for (ordered_json& member : whole.at("properties")) {
+                member = parameter(member);
+            }
+        }
+        return whole;
+    }
     void add_operation(OpenApiRow const& row, std::string const& tag, ordered_json const& short_) {
         std::vector<std::string> names;
         std::string const path = path_of(row.path, names);
@@ -159,14 +171,14 @@ private:
         }
         ordered_json parameters = ordered_json::array();
         for (std::string const& name : names) {
-            ordered_json parameter = {{"name", name}, {"in", "path"}, {"required", true}};
-            parameter.update(common_.at("x-path").at(name));
-            parameters.push_back(std::move(parameter));
+            ordered_json in_path = {{"name", name}, {"in", "path"}, {"required", true}};
+            in_path.update(common_.at("x-path").at(name));
+            parameters.push_back(std::move(in_path));
         }
         bool const has_query = short_.contains("query");
         if (has_query) {
             for (auto const& [name, described] : short_.at("query").items()) {
-                parameters.push_back(query_parameter(name, described));
+                parameters.push_back(query_parameter(name, parameter(described)));
             }
         }
         bool const is_post = row.method == "POST";
@@ -184,7 +196,7 @@ private:
                 {"content", {{"application/json", {{"schema", schema_of(short_.at("body"))}}}}},
             };
         } else if (short_.contains("form")) {
-            operation["requestBody"] = form_body(short_.at("form"));
+            operation["requestBody"] = form_body(parameter(short_.at("form")));
         }
         operation["responses"] = responses(short_, !names.empty(), is_post, has_query);
         if (short_.value("open", false)) {

@@ -13,10 +13,12 @@
 //                 also?    status -> schema of the answer with it }
 //   schemas     name -> JSON Schema
 // A schema that is a text is a reference to the one of that name; {"list": X} is a page of X;
-// references may be written "#/$defs/X". The description named `common` is the document's own
-// frame: what it has beside x-… members is copied; x-errors says which operations have which
-// errors, by status; x-path describes path parameters; x-post has what every POST takes. One named
-// `components` has further schemas in $defs. Thread rule: pure functions.
+// references may be written "#/$defs/X". A parameter in a query or form that is a text is written
+// out as the one of that name in x-parameters, members of hashes too. The description named
+// `common` is the document's own frame: what it has beside x-… members is copied; x-errors says
+// which operations have which errors, by status; x-path describes path parameters; x-parameters
+// those that several operations take; x-post has what every POST takes. One named `components` has
+// further schemas in $defs. Thread rule: pure functions.
 #pragma once
 
 #include "ledger/base/result.h"

@@ -19,10 +19,9 @@ std::string lower(std::string const& currency) {
     return known ? known->lower() : currency;
 }
 
-Json address_json(model::Address const& address) {
-    if (address == model::Address{}) {
-        return nullptr;
-    }
+namespace {
+
+Json address_members(model::Address const& address) {
     return {
         {"city", text_or_null(address.city)},
         {"country", text_or_null(address.country)},
@@ -31,6 +30,12 @@ Json address_json(model::Address const& address) {
         {"postal_code", text_or_null(address.postal_code)},
         {"state", text_or_null(address.state)},
     };
+}
+
+}  // namespace
+
+Json address_json(model::Address const& address) {
+    return address == model::Address{} ? Json(nullptr) : address_members(address);
 }
 Json billing_json(model::BillingDetails const& billing) {
     return {
@@ -45,13 +50,17 @@ Json shipping_json(bool is_there, model::Shipping const& shipping) {
     if (!is_there) {
         return nullptr;
     }
-    return {
-        {"address", address_json(shipping.address)},
+    // By the wire's types the address is never null, and a name is a text or not there.
+    Json json = {
+        {"address", address_members(shipping.address)},
         {"carrier", text_or_null(shipping.carrier)},
-        {"name", text_or_null(shipping.name)},
-        {"phone", text_or_null(shipping.phone)},
-        {"tracking_number", text_or_null(shipping.tracking_number)},
     };
+    if (!shipping.name.empty()) {
+        json.add("name", shipping.name);
+    }
+    json.add("phone", text_or_null(shipping.phone));
+    json.add("tracking_number", text_or_null(shipping.tracking_number));
+    return json;
 }
 Json metadata_json(model::Metadata const& metadata) {
     return metadata;

@@ -89,6 +89,48 @@ TEST_CASE("the document's objects are those that the wire tests hold answers aga
     CHECK(ours.at("$defs") == theirs.at("$defs"));
 }
 
+TEST_CASE("parameters that are the same everywhere are written once, and out") {
+    std::vector<api::OpenApiDescription> const descriptions{
+        {"common",
+         R"({"openapi":"3.1.0",
+             "x-errors":{"every":[],"key":[],"path":[],"post":[],"input":[]},
+             "x-parameters":{
+                 "name":{"type":"string","description":"How it is called"},
+                 "holder":{"type":"object","properties":{"first":"name"}}}})"},
+        {"things",
+         R"({"tag":"things","operations":{
+             "GET /v1/things":{"id":"list","summary":"All","query":{"name":"name"},"answer":{}},
+             "POST /v1/things":{"id":"make","summary":"One","answer":{},"form":{
+                 "type":"object","properties":{"by":"holder","size":{"type":"integer"}}}}}})"},
+    };
+    std::vector<api::OpenApiRow> const rows{
+        {.method = "GET", .path = "/v1/things", .right = ""},
+        {.method = "POST", .path = "/v1/things", .right = ""},
+    };
+    auto const made = api::make_openapi(descriptions, rows);
+    REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().context));
+    json const path = json::parse(made->text).at("paths").at("/v1/things");
+    json const& query = path.at("get").at("parameters").at(0);
+    CHECK(query.at("name") == "name");
+    CHECK(query.at("description") == "How it is called");
+    CHECK(query.at("schema") == json{{"type", "string"}});
+    json const& content =
+        path.at("post").at("requestBody").at("content").at("application/x-www-form-urlencoded");
+    json const& members = content.at("schema").at("properties");
+    CHECK(members.at("by").at("properties").at("first").at("type") == "string");
+    CHECK(members.at("size").at("type") == "integer");
+    CHECK(content.at("encoding").at("by").at("style") == "deepObject");
+    std::vector<api::OpenApiDescription> const unknown{
+        descriptions[0],
+        {"odd",
+         R"({"tag":"odd","operations":{"GET /v1/things":{
+             "id":"list","summary":"All","query":{"x":"nobody"},"answer":{}}}})"},
+    };
+    auto const refused = api::make_openapi(unknown, rows);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().context.starts_with("description odd: "));
+}
+
 TEST_CASE("rows without description and descriptions without row are told") {
     std::vector<api::OpenApiDescription> const descriptions{
         {"common",

@@ -186,7 +186,7 @@ test('the wire convention', async (t) => {
             ['amount=1000&currency=', 'parameter_invalid_empty', 'currency'],
             [`${good}&confirm=`, 'parameter_invalid_empty', 'confirm'],
             [`${good}&confirm=yes`, undefined, 'confirm'],
-            [`${good}&confirm=yes`, undefined, 'confirm'],
+            [`${good}&confirm=TRUE`, undefined, 'confirm'],
             ['amount[x]=1000&currency=eur', undefined, 'amount'],
             ['amount[]=1000&currency=eur', undefined, 'amount'],
             [`${good}&shipping=here`, undefined, 'shipping'],
