@@ -1,7 +1,6 @@
 // /v1/payment_methods.
 #include "daemon/api/methods.h"
 
-
 namespace florin::api {
 namespace {
 

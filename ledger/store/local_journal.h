@@ -24,8 +24,8 @@ struct LocalJournalOptions {
     std::filesystem::path witness;    // the HEAD file
     // Identity of a journal that is created now.
     std::array<unsigned char, 16> new_ledger_id{};
-    // Changes nothing on disk: append answers not_sent, acquire and drop_payloads Errc::unsupported,
-    // and an absent journal is Errc::not_found. Only while nobody writes.
+    // Changes nothing on disk: append answers not_sent, acquire and drop_payloads
+    // Errc::unsupported, and an absent journal is Errc::not_found. Only while nobody writes.
     bool read_only = false;
     // Every group reaches the disk before its completion. False is for measurements only: what was
     // acknowledged may be lost with the machine.
