@@ -44,9 +44,11 @@ const vaultRows = (folder) => {
 async function makePayments(t, folder, count) {
     const daemon = await startDaemon(t, folder);
     const stripe = sdk(daemon);
+    const card = { number: '4242424242424242', exp_month: 12, exp_year: 2040, cvc: '123' };  // by number: those are in the vault
     const one = async (i) => {
+        const { id: payment_method } = await stripe.paymentMethods.create({ type: 'card', card });
         const intent = await stripe.paymentIntents.create({
-            amount: 1000 + i, currency: ['eur', 'usd', 'jpy'][i % 3], payment_method: 'pm_card_visa', confirm: true,
+            amount: 1000 + i, currency: ['eur', 'usd', 'jpy'][i % 3], payment_method, confirm: true,
             capture_method: i % 4 === 0 ? 'manual' : 'automatic', description: `payment ${i}`,
         });
         if (i % 8 === 0) await stripe.paymentIntents.capture(intent.id);

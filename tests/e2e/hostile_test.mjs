@@ -502,7 +502,7 @@ test('a full disk stops the daemon honestly, and nothing acknowledged is lost', 
     const free = () => { const { bavail, bsize } = statfsSync(disk); return bavail * bsize; };
     while (free() > 0) appendFileSync(filler, Buffer.alloc(Math.min(1 << 20, free())));
     // The vault has no room: nothing happened, and the daemon goes on.
-    await assert.rejects(stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } }), { type: 'StripeAPIError', statusCode: 500 });
+    await assert.rejects(stripe.paymentMethods.create({ type: 'card', card: { number: '4242424242424242', exp_month: 12, exp_year: 2040 } }), { type: 'StripeAPIError', statusCode: 500 });
     assert.equal((await stripe.balance.retrieve()).object, 'balance');
     truncateSync(filler, statSync(filler).size - (150 << 10));
     const errors = [];

@@ -25,12 +25,47 @@ Result<std::unique_ptr<ledger::LedgerReader>> open(std::filesystem::path const& 
     return ledger::LedgerReader::open(data_dir);
 }
 
+// Members that are always shown; what has its default is not stored.
+json whole(json stored) {
+    json attempt = {
+        {"id", ""},
+        {"operation", ""},
+        {"payment_intent", ""},
+        {"charge", ""},
+        {"connector", ""},
+        {"currency", ""},
+        {"amount", 0},
+        {"approved_amount", 0},
+        {"state", ""},
+        {"stan", 0},
+        {"response_code", ""},
+        {"evidence", json::array()},
+        {"sends", 0},
+        {"created", 0},
+        {"closed", 0},
+    };
+    attempt.update(stored);
+    for (json& each : attempt["evidence"]) {
+        json evidence = {
+            {"source", ""},
+            {"outcome", ""},
+            {"code", ""},
+            {"amount", 0},
+            {"time_ms", 0},
+            {"reference", ""},
+        };
+        evidence.update(each);
+        each = std::move(evidence);
+    }
+    return attempt;
+}
+
 Result<json> parse(ledger::Document const& document) {
     json attempt = json::parse(document.body.value_or(""), nullptr, false);
     if (attempt.is_discarded() || !attempt.is_object()) {
         return fail(Errc::corrupt, "attempt " + document.key.id + ": not a JSON object");
     }
-    return attempt;
+    return whole(std::move(attempt));
 }
 
 }  // namespace

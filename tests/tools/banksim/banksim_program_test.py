@@ -25,7 +25,7 @@ from decimal import Decimal
 BANKSIM = sys.argv[1]
 SCHEMAS = "/usr/share/java/hbci4j-core.jar"
 # Fields of variable length, and the digits of their length.
-VARIABLE = {2: 2, 32: 2, 33: 2, 48: 3}
+VARIABLE = {2: 2, 32: 2, 33: 2, 48: 3, 63: 3}
 FIXED = {3: 6, 4: 12, 7: 10, 11: 6, 12: 6, 13: 4, 37: 12, 38: 6, 39: 2, 41: 8, 42: 15, 49: 3, 70: 3, 90: 42}
 
 
