@@ -1,5 +1,5 @@
-// A request as the handlers see it, and what they answer. No Beast here: only http/server.cc and
-// http/session.cc know it.
+// A request as the handlers see it, and what they answer. No Beast here: only
+// http/request_reader.cc and http/session.cc know it.
 // Thread rule: values.
 #pragma once
 

@@ -1,5 +1,5 @@
-// TLS and HTTP/1.1 on one connection. Beast parses; bytes go from socket to parser without a stream
-// in between.
+// TLS and HTTP/1.1 on one connection. http/request_reader makes requests of the bytes, which go
+// from the socket to it without a stream in between.
 //
 // Every wait has a deadline (Lane::cut_late), every length a bound. A message that breaks HTTP
 // is answered with a JSON error that names what was wrong, then the connection is closed; a request
@@ -7,15 +7,12 @@
 #include "daemon/http/session.h"
 
 #include "crypto/tls_connection.h"
+#include "daemon/http/request_reader.h"
 #include "daemon/log/log.h"
-#include "ledger/base/bytes.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/rfc7230.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/status.hpp>
 
 #include <array>
 #include <charconv>
@@ -28,75 +25,12 @@ namespace bhttp = boost::beast::http;
 using boost::system::error_code;
 using crypto::TlsState;
 using tcp = asio::ip::tcp;
-using Parser = bhttp::request_parser<bhttp::string_body>;
 
 constexpr std::size_t kReadAtOnce = 16 * 1024;
-// What is read ahead is bounded too: a chunk extension that never ends, or a pipeline.
-constexpr std::size_t kReadAheadMax = 64 * 1024;
-// Larger buffers are given back when a connection falls idle.
-constexpr std::size_t kKeptBytes = 4 * 1024;
 
 Deadline in_ms(std::uint64_t count) {
     return std::chrono::steady_clock::now() +
            std::chrono::milliseconds{static_cast<std::int64_t>(count)};
-}
-
-// What to say of bytes that are not a request; nullopt: the other side is simply gone.
-struct Complaint {
-    int status;
-    std::string message;
-};
-std::optional<Complaint> complaint_about(error_code const& error, ServerLimits const& limits) {
-    if (error == bhttp::error::header_limit || error == bhttp::error::buffer_overflow) {
-        return Complaint{
-            431,
-            "The request's headers are longer than " + std::to_string(limits.header_bytes_max) +
-                " bytes."
-        };
-    }
-    if (error == bhttp::error::body_limit) {
-        return Complaint{
-            413,
-            "The request's body is longer than " + std::to_string(limits.body_bytes_max) + " bytes."
-        };
-    }
-    if (error == asio::error::timed_out) {
-        return Complaint{408, "The request did not arrive in time."};
-    }
-    bool const is_http =
-        error.category() == bhttp::make_error_code(bhttp::error::bad_method).category();
-    if (is_http && error != bhttp::error::end_of_stream && error != bhttp::error::partial_message) {
-        return Complaint{400, "The request is not valid HTTP/1.1: " + error.message() + "."};
-    }
-    return std::nullopt;
-}
-
-Method method_of(bhttp::verb verb) {
-    if (verb == bhttp::verb::get) {
-        return Method::get;
-    }
-    if (verb == bhttp::verb::post) {
-        return Method::post;
-    }
-    return verb == bhttp::verb::delete_ ? Method::delete_ : Method::other;
-}
-
-// %-decodes a path. nullopt: a bad escape or a zero byte.
-std::optional<std::string> decode_path(std::string_view text) {
-    std::string path;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '%') {
-            path.push_back(text[i]);
-            continue;
-        }
-        auto const byte = from_hex(text.substr(i + 1, 2));
-        if (!byte || byte->size() != 1 || (*byte)[0] == '\0') {
-            return std::nullopt;
-        }
-        path += *byte;
-        i += 2;
-    }
-    return path;
 }
 
 void add_header(std::string& head, std::string_view name, std::string_view value) {
@@ -110,7 +44,8 @@ public:
           limits_{lane.options.limits},
           socket_{std::move(socket)},
           watched_{socket_},
-          tls_{*lane.options.tls, socket_.native_handle()} {
+          tls_{*lane.options.tls, socket_.native_handle()},
+          reader_{limits_} {
         lane_.connections.insert(&watched_);
     }
     Session(Session const&) = delete;
@@ -164,94 +99,68 @@ private:
         co_return state == TlsState::done;
     }
 
-    // More bytes of the other side, appended to unread_. An error where there will be none.
-    asio::awaitable<error_code> read_more() {
-        if (unread_.size() - parsed_ > limits_.header_bytes_max + kReadAheadMax) {
-            co_return bhttp::make_error_code(bhttp::error::buffer_overflow);
-        }
+    enum class Arrived { some, late, none };
+
+    // More bytes of the other side, given to the reader, unless there will be none.
+    asio::awaitable<Arrived> read_more() {
         std::array<char, kReadAtOnce> bytes;
         for (;;) {
             std::size_t count = 0;
             TlsState const state = tls_.read(bytes, count);
             if (state == TlsState::done) {
-                unread_.append(bytes.data(), count);
-                co_return error_code{};
+                reader_.add({bytes.data(), count});
+                co_return Arrived::some;
             }
             if (state == TlsState::closed || state == TlsState::failed) {
-                co_return bhttp::make_error_code(bhttp::error::end_of_stream);
+                co_return Arrived::none;
             }
             if (!co_await wait_for(state)) {
-                co_return watched_.is_late ? make_error_code(asio::error::timed_out)
-                                           : make_error_code(asio::error::operation_aborted);
+                co_return watched_.is_late ? Arrived::late : Arrived::none;
             }
         }
     }
 
-    // Parses what is there and reads what is missing, until head or message are whole.
-    asio::awaitable<error_code> read_until(Parser& parser, bool whole) {
-        while (whole ? !parser.is_done() : !parser.is_header_done()) {
-            error_code error;
-            std::string_view const rest = std::string_view{unread_}.substr(parsed_);
-            if (!rest.empty()) {
-                parsed_ += parser.put(asio::buffer(rest), error);
+    // Reads until a request is whole. False: there will be none, and what is to be said was said.
+    asio::awaitable<bool> read_request() {
+        set_deadline(limits_.request_ms);
+        Reading reading = reader_.read();
+        for (; reading != Reading::whole; reading = reader_.read()) {
+            if (reading == Reading::broken) {
+                co_await refuse(reader_.complaint());
+                co_return false;
             }
-            if (error == bhttp::error::need_more || rest.empty()) {
-                unread_.erase(0, std::exchange(parsed_, 0));
-                error = co_await read_more();
+            if (reading == Reading::wants_continue) {
+                co_await send("HTTP/1.1 100 Continue\r\n\r\n");
+                continue;
             }
-            if (error) {
-                co_return error;
+            Arrived const arrived = co_await read_more();
+            if (arrived == Arrived::late) {
+                Complaint const late{408, "The request did not arrive in time."};
+                co_await refuse(late);
+            }
+            if (arrived != Arrived::some) {
+                co_return false;
             }
         }
-        co_return error_code{};
+        co_return true;
     }
 
     // False: the connection is over.
     asio::awaitable<bool> serve_one() {
-        Parser parser;
-        parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes_max));
-        parser.body_limit(limits_.body_bytes_max);
-        if (parsed_ == unread_.size() && !co_await wait_for_request()) {
+        if (reader_.is_idle() && !co_await wait_for_request()) {
             co_return false;
         }
-        set_deadline(limits_.request_ms);
-        error_code error = co_await read_until(parser, false);
-        bool const is_smuggling = !error && parser.get().count(bhttp::field::content_length) > 0 &&
-                                  parser.get().count(bhttp::field::transfer_encoding) > 0;
-        if (is_smuggling) {
-            Complaint const both{400, "Content-Length and Transfer-Encoding exclude each other."};
-            co_await refuse(both);
-            co_return false;
-        }
-        if (!error && parser.get().count(bhttp::field::expect) > 0 &&
-            bhttp::token_list{parser.get()[bhttp::field::expect]}.exists("100-continue")) {
-            co_await send("HTTP/1.1 100 Continue\r\n\r\n");
-        }
-        if (!error) {
-            error = co_await read_until(parser, true);
-        }
-        if (error) {
-            if (auto const complaint = complaint_about(error, limits_)) {
-                co_await refuse(*complaint);
-            }
+        if (!co_await read_request()) {
             co_return false;
         }
         ++lane_.counters.requests;
-        // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the
-        // answer has a body, so the connection ends with it. HTTP/1.0 has one request only.
-        auto const verb = parser.get().method();
-        bool const is_plain = verb != bhttp::verb::head && verb != bhttp::verb::connect &&
-                              parser.get().version() == 11;
-        bool const keep_alive = parser.get().keep_alive() && is_plain;
-        auto request = to_request(parser.release());
-        if (!request) {
-            Complaint const bad_path{400, "The request's path has a bad percent-escape."};
-            co_await refuse(bad_path);
-            co_return false;
-        }
+        Request request = reader_.take();
+        request.request_id = new_request_id();
+        request.peer = peer_;
         watched_.deadline = kNoDeadline;
-        std::string const request_id = request->request_id;
-        Response const response = co_await handle(std::move(*request));
+        std::string const request_id = request.request_id;
+        bool const keep_alive = reader_.keeps_alive();
+        Response const response = co_await handle(std::move(request));
         bool const goes_on = keep_alive && !lane_.stopping;
         bool const written = co_await write(response, request_id, goes_on);
         co_return written&& goes_on;
@@ -262,19 +171,14 @@ private:
         if (lane_.stopping) {
             co_return false;
         }
-        unread_.clear();
-        parsed_ = 0;
-        if (unread_.capacity() > kKeptBytes) {
-            unread_.shrink_to_fit();
-        }
+        reader_.clear();
         set_deadline(limits_.idle_ms);
         watched_.is_idle = true;
         // Waited for first, because mostly there is nothing yet.
         bool const is_there = tls_.has_unread() || co_await wait_for(TlsState::want_read);
-        error_code const error =
-            is_there ? co_await read_more() : make_error_code(asio::error::operation_aborted);
+        Arrived const arrived = is_there ? co_await read_more() : Arrived::none;
         watched_.is_idle = false;
-        co_return !error;
+        co_return arrived == Arrived::some;
     }
 
     asio::awaitable<Response> handle(Request request) {
@@ -302,11 +206,10 @@ private:
         constexpr std::uint64_t kMomentMs = 500;
         constexpr int kReadsMax = 512;
         set_deadline(kMomentMs);
-        error_code error;
-        for (int i = 0; i < kReadsMax && !error; ++i) {
-            unread_.clear();
-            parsed_ = 0;
-            error = co_await read_more();
+        Arrived arrived = Arrived::some;
+        for (int i = 0; i < kReadsMax && arrived == Arrived::some; ++i) {
+            reader_.clear();
+            arrived = co_await read_more();
         }
     }
 
@@ -353,33 +256,12 @@ private:
 
     std::string new_request_id() { return "req_" + crypto::random_alphanumeric(lane_.random, 14); }
 
-    std::optional<Request> to_request(bhttp::request<bhttp::string_body> message) {
-        Request request;
-        request.method = method_of(message.method());
-        std::string_view const target{message.target().data(), message.target().size()};
-        auto const mark = target.find('?');
-        auto path = decode_path(target.substr(0, mark));
-        if (!path || !target.starts_with('/')) {
-            return std::nullopt;
-        }
-        request.path = std::move(*path);
-        request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
-        for (auto const& field : message) {
-            request.headers.emplace_back(field.name_string(), field.value());
-        }
-        request.body = std::move(message.body());
-        request.request_id = new_request_id();
-        request.peer = peer_;
-        return request;
-    }
-
     Lane& lane_;
     ServerLimits const& limits_;
     tcp::socket socket_;
     Watched watched_;
     crypto::TlsConnection tls_;
-    std::string unread_;      // decrypted
-    std::size_t parsed_ = 0;  // of it
+    RequestReader reader_;
     std::string peer_;
 };
 

@@ -1,0 +1,200 @@
+#include "daemon/http/request_reader.h"
+
+#include "ledger/base/bytes.h"
+#include "ledger/base/check.h"
+
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <utility>
+
+namespace florin::http {
+namespace {
+
+namespace bhttp = boost::beast::http;
+using boost::system::error_code;
+using Parser = bhttp::request_parser<bhttp::string_body>;
+
+constexpr std::size_t kReadAheadMax = 64 * 1024;
+// Larger buffers are given back when a connection falls idle.
+constexpr std::size_t kKeptBytes = 4 * 1024;
+
+std::string head_too_long(ServerLimits const& limits) {
+    return "The request's headers are longer than " + std::to_string(limits.header_bytes_max) +
+           " bytes.";
+}
+
+Complaint complaint_about(error_code const& error, ServerLimits const& limits) {
+    if (error == bhttp::error::header_limit || error == bhttp::error::buffer_overflow) {
+        return {431, head_too_long(limits)};
+    }
+    if (error == bhttp::error::body_limit) {
+        return {
+            413,
+            "The request's body is longer than " + std::to_string(limits.body_bytes_max) + " bytes."
+        };
+    }
+    return {400, "The request is not valid HTTP/1.1: " + error.message() + "."};
+}
+
+Method method_of(bhttp::verb verb) {
+    if (verb == bhttp::verb::get) {
+        return Method::get;
+    }
+    if (verb == bhttp::verb::post) {
+        return Method::post;
+    }
+    return verb == bhttp::verb::delete_ ? Method::delete_ : Method::other;
+}
+
+// nullopt: the path cannot be read.
+std::optional<Request> to_request(bhttp::request<bhttp::string_body> message) {
+    Request request;
+    request.method = method_of(message.method());
+    std::string_view const target{message.target().data(), message.target().size()};
+    auto const mark = target.find('?');
+    auto path = decode_path(target.substr(0, mark));
+    if (!path || !target.starts_with('/')) {
+        return std::nullopt;
+    }
+    request.path = std::move(*path);
+    request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+    for (auto const& field : message) {
+        request.headers.emplace_back(field.name_string(), field.value());
+    }
+    request.body = std::move(message.body());
+    return request;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_path(std::string_view text) {
+    std::string path;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            path.push_back(text[i]);
+            continue;
+        }
+        auto const byte = from_hex(text.substr(i + 1, 2));
+        if (!byte || byte->size() != 1 || (*byte)[0] == '\0') {
+            return std::nullopt;
+        }
+        path += *byte;
+        i += 2;
+    }
+    return path;
+}
+
+struct RequestReader::Parsing {
+    explicit Parsing(ServerLimits const& limits) {
+        parser.header_limit(static_cast<std::uint32_t>(limits.header_bytes_max));
+        parser.body_limit(limits.body_bytes_max);
+    }
+    Parser parser;
+    bool has_looked_at_head = false;
+};
+
+RequestReader::RequestReader(ServerLimits const& limits) : limits_{limits} {}
+
+RequestReader::~RequestReader() = default;
+
+void RequestReader::add(std::string_view bytes) {
+    unread_.erase(0, std::exchange(parsed_, 0));
+    unread_.append(bytes);
+}
+
+Reading RequestReader::read() {
+    if (!parsing_) {
+        parsing_ = std::make_unique<Parsing>(limits_);
+    }
+    Parser& parser = parsing_->parser;
+    for (;;) {
+        if (parser.is_header_done() && !std::exchange(parsing_->has_looked_at_head, true)) {
+            if (auto const head = head_is_whole(); head != Reading::needs_bytes) {
+                return head;
+            }
+        }
+        if (parser.is_done()) {
+            return message_is_whole();
+        }
+        error_code error;
+        std::string_view const rest = std::string_view{unread_}.substr(parsed_);
+        if (!rest.empty()) {
+            parsed_ += parser.put(boost::asio::buffer(rest), error);
+        }
+        if (error == bhttp::error::need_more || rest.empty()) {
+            bool const is_full =
+                unread_.size() - parsed_ > limits_.header_bytes_max + kReadAheadMax;
+            return is_full ? refuse(431, head_too_long(limits_)) : Reading::needs_bytes;
+        }
+        if (error) {
+            Complaint about = complaint_about(error, limits_);
+            return refuse(about.status, std::move(about.message));
+        }
+    }
+}
+
+// `needs_bytes`: nothing to say, go on.
+Reading RequestReader::head_is_whole() {
+    auto const& head = parsing_->parser.get();
+    bool const is_smuggling = head.count(bhttp::field::content_length) > 0 &&
+                              head.count(bhttp::field::transfer_encoding) > 0;
+    if (is_smuggling) {
+        return refuse(400, "Content-Length and Transfer-Encoding exclude each other.");
+    }
+    bool const expects = head.count(bhttp::field::expect) > 0 &&
+                         bhttp::token_list{head[bhttp::field::expect]}.exists("100-continue");
+    return expects ? Reading::wants_continue : Reading::needs_bytes;
+}
+
+Reading RequestReader::message_is_whole() {
+    Parser& parser = parsing_->parser;
+    // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the answer
+    // has a body, so the connection ends with it. HTTP/1.0 has one request only.
+    auto const verb = parser.get().method();
+    bool const is_plain =
+        verb != bhttp::verb::head && verb != bhttp::verb::connect && parser.get().version() == 11;
+    keeps_alive_ = parser.get().keep_alive() && is_plain;
+    auto request = to_request(parser.release());
+    if (!request) {
+        return refuse(400, "The request's path has a bad percent-escape.");
+    }
+    request_ = std::move(*request);
+    return Reading::whole;
+}
+
+Reading RequestReader::refuse(int status, std::string message) {
+    complaint_ = {status, std::move(message)};
+    return Reading::broken;
+}
+
+Request RequestReader::take() {
+    FLORIN_CHECK(parsing_ && parsing_->has_looked_at_head, "a request that is whole is taken");
+    parsing_.reset();
+    return std::exchange(request_, {});
+}
+
+bool RequestReader::keeps_alive() const {
+    return keeps_alive_;
+}
+
+Complaint const& RequestReader::complaint() const {
+    return complaint_;
+}
+
+bool RequestReader::is_idle() const {
+    return !parsing_ && parsed_ == unread_.size();
+}
+
+void RequestReader::clear() {
+    parsing_.reset();
+    parsed_ = 0;
+    unread_.clear();
+    if (unread_.capacity() > kKeptBytes) {
+        unread_.shrink_to_fit();
+    }
+}
+
+}  // namespace florin::http
