@@ -33,8 +33,9 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     if (options.keep_s != 0) {
         constexpr std::uint64_t kOftenMs = 200;
         plan.idempotency_keep_s = options.keep_s;
+        // Looked at once keys are over, as in production: a body is looked at once.
         plan.retention = {
-            .replaced_s = options.keep_s, .events_s = options.keep_s, .interval_ms = kOftenMs
+            .replaced_s = options.keep_s + 1, .events_s = options.keep_s, .interval_ms = kOftenMs
         };
     }
     plan.webhooks.allow_private = true;

@@ -211,6 +211,18 @@ std::string difference(Table table, Walk::Entry const& stored, Walk::Entry const
            std::to_string(ours - stored.value.begin());
 }
 
+// Views that are behind the journal may have a document's body that was forgotten since: a newer
+// version, which they do not have yet, replaced it. The journal then gives the same document
+// without its body. Damage to the body itself is what the checksums of the files are for.
+bool is_forgotten_since(Table table, ByteView stored, ByteView expected) {
+    if (table != Table::document || expected.empty() || stored.size() < expected.size()) {
+        return false;
+    }
+    std::size_t const mark = expected.size() - 1;  // 1 and the body, or 0 alone
+    return expected[mark] == 0 && stored[mark] == 1 &&
+           stored.substr(0, mark) == expected.substr(0, mark);
+}
+
 }  // namespace
 
 Result<std::uint64_t> compare_table(
@@ -238,7 +250,7 @@ Result<std::uint64_t> compare_table(
         if (a == nullptr || b->key < a->key) {
             return fail(Errc::corrupt, where + name_of_key(table, b->key) + ": is missing");
         }
-        if (a->value != b->value) {
+        if (a->value != b->value && !is_forgotten_since(table, a->value, b->value)) {
             return fail(
                 Errc::corrupt, where + name_of_key(table, a->key) + ": " + difference(table, *a, *b)
             );

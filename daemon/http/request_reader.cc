@@ -18,6 +18,10 @@ using boost::system::error_code;
 using Parser = bhttp::request_parser<bhttp::string_body>;
 
 constexpr std::size_t kReadAheadMax = 64 * 1024;
+// "0", CRLF, CRLF: so much of a chunked body is there or will come, wherever one stands in it.
+// Beast before 1.86 asserts that it gets so much, and would abort (boostorg/beast pull request
+// 2861).
+constexpr std::size_t kLastChunkBytes = 5;
 // Larger buffers are given back when a connection falls idle.
 constexpr std::size_t kKeptBytes = 4 * 1024;
 
@@ -49,8 +53,8 @@ Method method_of(bhttp::verb verb) {
     return verb == bhttp::verb::delete_ ? Method::delete_ : Method::other;
 }
 
-// nullopt: the path cannot be read.
-std::optional<Request> to_request(bhttp::request<bhttp::string_body> message) {
+// All but the body. nullopt: the path cannot be read.
+std::optional<Request> head_of(bhttp::request<bhttp::string_body> const& message) {
     Request request;
     request.method = method_of(message.method());
     std::string_view const target{message.target().data(), message.target().size()};
@@ -64,7 +68,6 @@ std::optional<Request> to_request(bhttp::request<bhttp::string_body> message) {
     for (auto const& field : message) {
         request.headers.emplace_back(field.name_string(), field.value());
     }
-    request.body = std::move(message.body());
     return request;
 }
 
@@ -93,7 +96,9 @@ struct RequestReader::Parsing {
         parser.body_limit(limits.body_bytes_max);
     }
     Parser parser;
+    std::size_t head_bytes = 0;
     bool has_looked_at_head = false;
+    bool waits_for_more = false;  // what is there was not enough for it
 };
 
 RequestReader::RequestReader(ServerLimits const& limits) : limits_{limits} {}
@@ -117,14 +122,20 @@ Reading RequestReader::read() {
             }
         }
         if (parser.is_done()) {
-            return message_is_whole();
+            request_.body = std::move(parser.get().body());
+            return Reading::whole;
         }
         error_code error;
         std::string_view const rest = std::string_view{unread_}.substr(parsed_);
-        if (!rest.empty()) {
-            parsed_ += parser.put(boost::asio::buffer(rest), error);
+        bool const waits = parsing_->waits_for_more && parser.is_header_done() && parser.chunked();
+        bool const is_too_little = rest.empty() || (waits && rest.size() < kLastChunkBytes);
+        if (!is_too_little) {
+            std::size_t const count = parser.put(boost::asio::buffer(rest), error);
+            parsed_ += count;
+            parsing_->head_bytes += parsing_->has_looked_at_head ? 0 : count;
+            parsing_->waits_for_more = error == bhttp::error::need_more;
         }
-        if (error == bhttp::error::need_more || rest.empty()) {
+        if (error == bhttp::error::need_more || is_too_little) {
             bool const is_full =
                 unread_.size() - parsed_ > limits_.header_bytes_max + kReadAheadMax;
             return is_full ? refuse(431, head_too_long(limits_)) : Reading::needs_bytes;
@@ -136,33 +147,32 @@ Reading RequestReader::read() {
     }
 }
 
-// `needs_bytes`: nothing to say, go on.
+// What follows from the head is settled here: the fields of a trailer come into the same message
+// later, and must not pass for headers (RFC 9110 section 6.5.1). `needs_bytes`: nothing to say.
 Reading RequestReader::head_is_whole() {
     auto const& head = parsing_->parser.get();
+    // The parser counts from where it was given bytes last.
+    if (parsing_->head_bytes > limits_.header_bytes_max) {
+        return refuse(431, head_too_long(limits_));
+    }
     bool const is_smuggling = head.count(bhttp::field::content_length) > 0 &&
                               head.count(bhttp::field::transfer_encoding) > 0;
     if (is_smuggling) {
         return refuse(400, "Content-Length and Transfer-Encoding exclude each other.");
     }
-    bool const expects = head.count(bhttp::field::expect) > 0 &&
-                         bhttp::token_list{head[bhttp::field::expect]}.exists("100-continue");
-    return expects ? Reading::wants_continue : Reading::needs_bytes;
-}
-
-Reading RequestReader::message_is_whole() {
-    Parser& parser = parsing_->parser;
-    // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the answer
-    // has a body, so the connection ends with it. HTTP/1.0 has one request only.
-    auto const verb = parser.get().method();
-    bool const is_plain =
-        verb != bhttp::verb::head && verb != bhttp::verb::connect && parser.get().version() == 11;
-    keeps_alive_ = parser.get().keep_alive() && is_plain;
-    auto request = to_request(parser.release());
+    auto request = head_of(head);
     if (!request) {
         return refuse(400, "The request's path has a bad percent-escape.");
     }
     request_ = std::move(*request);
-    return Reading::whole;
+    // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the answer
+    // has a body, so the connection ends with it. HTTP/1.0 has one request only.
+    bool const is_plain = head.method() != bhttp::verb::head &&
+                          head.method() != bhttp::verb::connect && head.version() == 11;
+    keeps_alive_ = head.keep_alive() && is_plain;
+    bool const expects = head.count(bhttp::field::expect) > 0 &&
+                         bhttp::token_list{head[bhttp::field::expect]}.exists("100-continue");
+    return expects ? Reading::wants_continue : Reading::needs_bytes;
 }
 
 Reading RequestReader::refuse(int status, std::string message) {

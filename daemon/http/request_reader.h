@@ -3,8 +3,8 @@
 //
 // The reader holds what was read ahead, within bounds: a head of header_bytes_max and 64 KiB more
 // (a chunk extension that never ends, or a pipeline). How the bytes were cut into pieces makes no
-// difference to what they mean. Beast parses, and stays in the .cc file.
-// Thread rule: one thread at a time.
+// difference to what they mean. A trailer is read and dropped. Beast parses, and stays in the .cc
+// file. Thread rule: one thread at a time.
 #pragma once
 
 #include "daemon/http/message.h"
@@ -57,7 +57,6 @@ private:
     struct Parsing;  // of one request
     Reading refuse(int status, std::string message);
     Reading head_is_whole();
-    Reading message_is_whole();
 
     ServerLimits const& limits_;
     std::string unread_;

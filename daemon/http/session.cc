@@ -88,7 +88,8 @@ private:
         set_deadline(limits_.handshake_ms);
         // Who has not finished the handshake has asked for nothing yet: stopping need not wait.
         watched_.is_idle = true;
-        TlsState state = tls_.handshake();
+        // Waited for first: whoever says nothing costs no buffers.
+        TlsState state = TlsState::want_read;
         while (state == TlsState::want_read || state == TlsState::want_write) {
             if (!co_await wait_for(state)) {
                 co_return false;

@@ -114,6 +114,30 @@ test('malformed HTTP is answered or cut, never obeyed', async (t) => {
         assert.match(await expecting.ended, /HTTP\/1\.1 200 OK/);
     });
 
+    await t.test('a last chunk may come byte by byte, and what follows it is no header', async () => {
+        const chunked = `POST /v1/payment_intents HTTP/1.1\r\n${key}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+        const body = 'amount=1000&currency=eur';
+        const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+        // In pieces: each is there before the next is sent.
+        for (const [text, wanted] of [['', 400], [chunk, 200]]) {
+            for (const cut of [1, 2, 3, 4]) {
+                const line = await dial(daemon).open;
+                line.socket.setNoDelay(true);
+                for (const part of [chunked + text, '0\r\n\r\n'.slice(0, cut), ...'0\r\n\r\n'.slice(cut)]) {
+                    line.socket.write(part);
+                    await pause(5);
+                }
+                assert.equal(status(await line.ended), wanted);
+            }
+        }
+        const keyed = await exchange(daemon, `${chunked}${chunk}0\r\nIdempotency-Key: trailer\r\n\r\n`);
+        assert.equal(status(keyed), 200);
+        assert.equal(keyed.includes('Idempotency-Key'), false);
+        await refused(`${chunked}${chunk}0\r\nContent-Length: 3\r\n\r\n`, 400);
+        const anonymous = 'GET /v1/balance HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
+        assert.equal(status(await exchange(daemon, `${anonymous}0\r\n${key}\r\n`)), 401);
+    });
+
     await t.test('a pipeline is answered in order, HTTP/1.0 once, HEAD without surprises', async () => {
         const one = (id, more = '') => `GET /v1/payment_intents/pi_${id} HTTP/1.1\r\n${key}${more}\r\n`;
         const text = await exchange(daemon, Array.from({ length: 30 }, (_, i) => one(i, i === 29 ? 'Connection: close\r\n' : '')).join(''));
