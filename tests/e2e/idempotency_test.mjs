@@ -292,7 +292,7 @@ test('a key has its time', async (t) => {
         assert.ok(full >= idle + keys / 2, `${full} documents, ${idle} before`);
         await outlast('after');
         // Of each key, and of most versions of the intents.
-        await eventually('their bodies are forgotten', () => forgotten() - forgottenBefore >= 1.5 * keys);
+        await eventually('their bodies are forgotten', () => forgotten() - forgottenBefore >= 1.5 * keys, 90_000);
         const after = await stored();
         assert.ok(after <= idle, `${after} documents, ${idle} before`);
         t.diagnostic(`${keys} keys: ${idle} documents before, ${full} with them, ${after} after`);
