@@ -24,7 +24,8 @@ public:
     Result<CreateTransfersAnswer> decide(
         CreateTransfers const& request, std::uint64_t clock, RecordDraft& draft
     );
-    Result<Receipt> decide(Command const& command, std::uint64_t clock, RecordDraft& draft);
+    // What is written is taken out of `command`.
+    Result<Receipt> decide(Command&& command, std::uint64_t clock, RecordDraft& draft);
 
     // How many timestamps a command needs: one per account and transfer, at least one.
     static std::uint64_t timestamps_of(Command const& command);
@@ -72,10 +73,11 @@ private:
     Result<Receipt> choose_counters(Command const& command, std::vector<CounterTaken>& taken);
     Result<Receipt> move_money(Command const& command, std::uint64_t clock, RecordDraft& draft);
     Result<void> write_documents(
-        Command const& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
+        Command&& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
     );
     Result<std::uint64_t> document_version(DocumentKey const& key);
-    void add_live(Effect const& effect, RecordDraft& draft, std::uint32_t event_index = 0);
+    template <class E>
+    void add_live(E const& effect, RecordDraft& draft, std::uint32_t event_index = 0);
 
     Books& books_;
     LiveFront& live_;

@@ -184,25 +184,29 @@ Result<Receipt> Decider::move_money(
     return receipt;
 }
 
-void Decider::add_live(Effect const& effect, RecordDraft& draft, std::uint32_t event_index) {
+template <class E>
+void Decider::add_live(E const& effect, RecordDraft& draft, std::uint32_t event_index) {
     draft.add(effect);
     auto const payload = [&](std::uint32_t index) { return &draft.payloads()[index]; };
-    auto changes = live_changes(effect, draft.sequence(), event_index, payload);
-    for (Change const& change : changes) {
-        live_.put(change, draft.sequence());
+    auto& changes = draft.live();
+    std::size_t const before = changes.size();
+    add_live_changes(effect, draft.sequence(), event_index, payload, changes);
+    for (std::size_t i = before; i < changes.size(); ++i) {
+        live_.put(changes[i], draft.sequence());
     }
-    draft.add_live(std::move(changes));
 }
 
 Result<void> Decider::write_documents(
-    Command const& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
+    Command&& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
 ) {
-    for (DocumentPut const& put : command.puts) {
-        DocumentWritten written{.key = put.key, .version = put.expected_version + 1, .body = {}};
+    for (DocumentPut& put : command.puts) {
+        DocumentWritten written{
+            .key = std::move(put.key), .version = put.expected_version + 1, .body = {}
+        };
         if (put.detached) {
-            written.body = draft.add_payload(put.body);
+            written.body = draft.add_payload(std::move(put.body));
         } else {
-            written.body = put.body;
+            written.body = std::move(put.body);
         }
         add_live(written, draft);
     }
@@ -225,19 +229,19 @@ Result<void> Decider::write_documents(
     for (CounterTaken const& counter : taken) {
         add_live(counter, draft);
     }
-    for (NewEvent const& event : command.events) {
+    for (NewEvent& event : command.events) {
         EventRecorded const recorded{
-            .owner = event.owner,
-            .id = event.id,
-            .type = event.type,
-            .body = draft.add_payload(event.body),
+            .owner = std::move(event.owner),
+            .id = std::move(event.id),
+            .type = std::move(event.type),
+            .body = draft.add_payload(std::move(event.body)),
         };
         add_live(recorded, draft, draft.next_event_index());
     }
     return {};
 }
 
-Result<Receipt> Decider::decide(Command const& command, std::uint64_t clock, RecordDraft& draft) {
+Result<Receipt> Decider::decide(Command&& command, std::uint64_t clock, RecordDraft& draft) {
     std::vector<CounterTaken> taken;
     auto const checks = {&Decider::check_documents, &Decider::check_guards, &Decider::check_timers};
     for (auto const check : checks) {
@@ -270,7 +274,7 @@ Result<Receipt> Decider::decide(Command const& command, std::uint64_t clock, Rec
         return receipt;
     }
     books_.keep_scope();
-    FLORIN_TRY_VOID(write_documents(command, taken, draft));
+    FLORIN_TRY_VOID(write_documents(std::move(command), taken, draft));
     for (CounterTaken const& counter : taken) {
         receipt.counters.push_back(counter.value);
     }

@@ -7,7 +7,6 @@
 #include "ledger/record.h"
 #include "ledger/state_store.h"
 
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -33,13 +32,7 @@ public:
         encode_effect(effects_, effect);
     }
     // What applying the record will do to the live tables.
-    void add_live(std::vector<Change> changes) {
-        live_.insert(
-            live_.end(),
-            std::make_move_iterator(changes.begin()),
-            std::make_move_iterator(changes.end())
-        );
-    }
+    std::vector<Change>& live() { return live_; }
     std::vector<Change> take_live() { return std::move(live_); }
     PayloadReference add_payload(Payload body);
     std::uint32_t next_event_index() { return events_++; }

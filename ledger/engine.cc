@@ -210,7 +210,7 @@ std::size_t Engine::decided_bytes() const {
     return bytes;
 }
 
-Result<Answer> Engine::decide(Request const& request) {
+Result<Answer> Engine::decide(Request& request) {
     std::size_t const bytes = request_bytes(request);
     if (bytes > kRequestBytesMax) {
         return fail(
@@ -234,7 +234,7 @@ Result<Answer> Engine::decide(Request const& request) {
         if (auto const* transfers = std::get_if<CreateTransfers>(&request)) {
             return decider_.decide(*transfers, clock, draft);
         }
-        return decider_.decide(std::get<Command>(request), clock, draft);
+        return decider_.decide(std::get<Command>(std::move(request)), clock, draft);
     }();
     if (!answer) {
         // A store that cannot be read leaves a decision half done.

@@ -113,7 +113,7 @@ private:
     Result<std::uint64_t> replay();
     std::uint64_t next_clock(std::uint64_t events) const;
     RecordDraft& draft_for(std::size_t bytes);
-    Result<Answer> decide(Request const& request);
+    Result<Answer> decide(Request& request);
     Result<Answer> advance_clock(AdvanceClock const& request);
     Result<Answer> read(Request const& request);
     InFlight encode_group();

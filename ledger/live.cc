@@ -6,6 +6,7 @@ namespace florin::ledger {
 namespace {
 
 constexpr std::uint32_t kNoPayload = 0xffffffff;
+constexpr std::size_t kDocumentVersionBytes = sizeof(std::uint64_t);  // a value begins with it
 
 std::string document_value(
     DocumentWritten const& written, Sequence sequence, PayloadLookup const& payload
@@ -58,67 +59,151 @@ void add_event(
     changes.push_back({Table::event, event_id_store_key(event.owner, event.id), std::move(by_id)});
 }
 
+void add(
+    DocumentWritten const& written,
+    Sequence sequence,
+    std::uint32_t,
+    PayloadLookup const& payload,
+    std::vector<Change>& changes
+) {
+    changes.push_back(
+        {Table::document,
+         document_store_key(written.key),
+         document_value(written, sequence, payload)}
+    );
+}
+void add(
+    DocumentRemoved const& removed,
+    Sequence,
+    std::uint32_t,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    changes.push_back({Table::document, document_store_key(removed.key), std::nullopt});
+}
+void add(
+    TimerSet const& set, Sequence, std::uint32_t, PayloadLookup const&, std::vector<Change>& changes
+) {
+    changes.push_back({Table::timer, timer_store_key(set.due_ns, set.kind, set.key), std::string{}}
+    );
+}
+void add(
+    TimerCleared const& cleared,
+    Sequence,
+    std::uint32_t,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    changes.push_back(
+        {Table::timer, timer_store_key(cleared.due_ns, cleared.kind, cleared.key), std::nullopt}
+    );
+}
+void add(
+    EventRecorded const& event,
+    Sequence sequence,
+    std::uint32_t event_index,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    add_event(event, sequence, event_index, changes);
+}
+void add(
+    CounterTaken const& taken,
+    Sequence,
+    std::uint32_t,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    std::string last;
+    ByteWriter{last}.little(taken.value);
+    changes.push_back({Table::counter, counter_last_store_key(taken.counter), last});
+    changes.push_back(
+        {Table::counter, counter_held_store_key(taken.counter, taken.value), taken.holder}
+    );
+}
+void add(
+    CounterReleased const& released,
+    Sequence,
+    std::uint32_t,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    changes.push_back(
+        {Table::counter, counter_held_store_key(released.counter, released.value), std::nullopt}
+    );
+}
+
 }  // namespace
+
+template <class E>
+void add_live_changes(
+    E const& effect,
+    Sequence sequence,
+    std::uint32_t event_index,
+    PayloadLookup const& payload,
+    std::vector<Change>& changes
+) {
+    add(effect, sequence, event_index, payload, changes);
+}
+
+#define FLORIN_LIVE_EFFECT(E) \
+    template void             \
+    add_live_changes(E const&, Sequence, std::uint32_t, PayloadLookup const&, std::vector<Change>&);
+FLORIN_LIVE_EFFECT(DocumentWritten)
+FLORIN_LIVE_EFFECT(DocumentRemoved)
+FLORIN_LIVE_EFFECT(TimerSet)
+FLORIN_LIVE_EFFECT(TimerCleared)
+FLORIN_LIVE_EFFECT(EventRecorded)
+FLORIN_LIVE_EFFECT(CounterTaken)
+FLORIN_LIVE_EFFECT(CounterReleased)
+#undef FLORIN_LIVE_EFFECT
 
 std::vector<Change> live_changes(
     Effect const& effect, Sequence sequence, std::uint32_t event_index, PayloadLookup const& payload
 ) {
     std::vector<Change> changes;
-    if (auto const* written = std::get_if<DocumentWritten>(&effect)) {
-        changes.push_back(
-            {Table::document,
-             document_store_key(written->key),
-             document_value(*written, sequence, payload)}
-        );
-    } else if (auto const* removed = std::get_if<DocumentRemoved>(&effect)) {
-        changes.push_back({Table::document, document_store_key(removed->key), std::nullopt});
-    } else if (auto const* set = std::get_if<TimerSet>(&effect)) {
-        changes.push_back(
-            {Table::timer, timer_store_key(set->due_ns, set->kind, set->key), std::string{}}
-        );
-    } else if (auto const* cleared = std::get_if<TimerCleared>(&effect)) {
-        changes.push_back(
-            {Table::timer, timer_store_key(cleared->due_ns, cleared->kind, cleared->key), {}}
-        );
-    } else if (auto const* event = std::get_if<EventRecorded>(&effect)) {
-        add_event(*event, sequence, event_index, changes);
-    } else if (auto const* taken = std::get_if<CounterTaken>(&effect)) {
-        std::string last;
-        ByteWriter{last}.little(taken->value);
-        changes.push_back({Table::counter, counter_last_store_key(taken->counter), last});
-        changes.push_back(
-            {Table::counter, counter_held_store_key(taken->counter, taken->value), taken->holder}
-        );
-    } else if (auto const* released = std::get_if<CounterReleased>(&effect)) {
-        changes.push_back(
-            {Table::counter, counter_held_store_key(released->counter, released->value), {}}
-        );
-    }
+    std::visit(
+        [&](auto const& e) {
+            if constexpr (requires { add(e, sequence, event_index, payload, changes); }) {
+                add(e, sequence, event_index, payload, changes);
+            }
+        },
+        effect
+    );
     return changes;
 }
 
-Result<std::optional<std::string>> LiveFront::get(Table table, std::string const& key) const {
-    if (auto const found = decided_.find({table, key}); found != decided_.end()) {
+std::string const& LiveFront::name_of(Table table, std::string const& key) {
+    name_.assign(1, static_cast<char>(table));
+    return name_.append(key);
+}
+
+Result<std::optional<std::string>> LiveFront::get(Table table, std::string const& key) {
+    if (auto const found = decided_.find(name_of(table, key)); found != decided_.end()) {
         return found->second.value;
     }
     return store_.get(table, key);
 }
 
 void LiveFront::put(Change const& change, Sequence sequence) {
-    std::pair const key{change.table, change.key};
-    decided_.insert_or_assign(key, Decided{.value = change.value, .sequence = sequence});
-    by_sequence_.emplace(sequence, key);
+    auto& entry = *decided_.try_emplace(name_of(change.table, change.key)).first;
+    auto& value = entry.second.value;
+    value = change.value;
+    if (value && change.table == Table::document && value->size() > kDocumentVersionBytes) {
+        *value = value->substr(0, kDocumentVersionBytes);
+    }
+    ++entry.second.places;
+    by_sequence_.push_back({sequence, &entry});
 }
 
 void LiveFront::applied_up_to(Sequence sequence) {
-    auto const end = by_sequence_.upper_bound(sequence);
-    for (auto entry = by_sequence_.begin(); entry != end; ++entry) {
-        auto const found = decided_.find(entry->second);
-        if (found != decided_.end() && found->second.sequence <= sequence) {
-            decided_.erase(found);
+    while (by_sequence_.size() > kKept && by_sequence_.front().sequence <= sequence) {
+        auto& entry = *by_sequence_.front().entry;
+        by_sequence_.pop_front();
+        if (--entry.second.places == 0) {
+            decided_.erase(decided_.find(entry.first));
         }
     }
-    by_sequence_.erase(by_sequence_.begin(), end);
 }
 
 }  // namespace florin::ledger

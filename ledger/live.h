@@ -10,10 +10,11 @@
 #include "ledger/journal.h"
 #include "ledger/state_store.h"
 
+#include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace florin::ledger {
@@ -26,25 +27,49 @@ using PayloadLookup = std::function<Payload const*(std::uint32_t index)>;
 std::vector<Change> live_changes(
     Effect const& effect, Sequence sequence, std::uint32_t event_index, PayloadLookup const& payload
 );
+// The same behind what `changes` holds already, for an effect whose type is known.
+template <class E>
+void add_live_changes(
+    E const& effect,
+    Sequence sequence,
+    std::uint32_t event_index,
+    PayloadLookup const& payload,
+    std::vector<Change>& changes
+);
 
-// Live tables as decided: the store, and over it what has not been applied yet.
+// Live tables as decided: the store, and over it what has not been applied yet. What was applied
+// lately stays too, as far as there is room: what is changed was mostly just made, and asking the
+// store costs more.
+//
+// Of documents it knows the version alone: no decision asks for more.
 class LiveFront {
 public:
     explicit LiveFront(StateStore const& store) : store_{store} {}
 
-    Result<std::optional<std::string>> get(Table table, std::string const& key) const;
+    // Of a document only what stands before its body.
+    Result<std::optional<std::string>> get(Table table, std::string const& key);
     void put(Change const& change, Sequence sequence);
-    // Forgets what the store knows by now.
+    // What the store knows by now may be forgotten.
     void applied_up_to(Sequence sequence);
 
 private:
+    static constexpr std::size_t kKept = 65'536;
+
     struct Decided {
         std::optional<std::string> value;
-        Sequence sequence;
+        std::uint32_t places = 0;  // in by_sequence_
     };
+    using Entries = std::unordered_map<std::string, Decided>;  // by table and key
+    struct Place {
+        Sequence sequence;
+        Entries::iterator::pointer entry;
+    };
+    std::string const& name_of(Table table, std::string const& key);
+
     StateStore const& store_;
-    std::map<std::pair<Table, std::string>, Decided> decided_;
-    std::multimap<Sequence, std::pair<Table, std::string>> by_sequence_;
+    Entries decided_;
+    std::deque<Place> by_sequence_;
+    std::string name_;  // kept for its memory
 };
 
 }  // namespace florin::ledger

@@ -206,7 +206,7 @@ public:
     }
 
     std::string fingerprint(Pan const& pan) const override {
-        auto const digest = crypto::hmac_sha256(fingerprint_key_, pan.reveal());
+        auto const digest = fingerprint_key_.of(pan.reveal());
         return to_hex(view(digest)).substr(0, 16);
     }
 
@@ -334,7 +334,7 @@ private:
     crypto::KeyRing keys_;
     crypto::Random& random_;
     Clock const& clock_;
-    KeyBytes fingerprint_key_;
+    crypto::HmacSha256 fingerprint_key_;
     std::filesystem::path path_;
     sqlite3* database_ = nullptr;
     std::mutex mutex_;
