@@ -9,16 +9,14 @@
 #include "daemon/api/keys.h"
 #include "daemon/api/openapi.h"
 #include "daemon/api/service.h"
+#include "daemon/app_metrics.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
-#include "daemon/ledger_metrics.h"
 #include "daemon/ledger_options.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/modes.h"
 #include "daemon/process.h"
-#include "daemon/recon/reconciliation.h"
-#include "daemon/settlement/settlement.h"
-#include "daemon/webhook_metrics.h"
 #include "daemon/webhooks/dispatcher.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -128,7 +126,17 @@ public:
             asio::co_spawn(background_->executor(), payments_->recover(), asio::use_future);
         FLORIN_TRY_VOID(recovered.get());
         resolutions_ = std::make_unique<flow::Resolutions>(*client_, *payments_, ids_);
-        FLORIN_TRY_VOID(make_modes());
+        FLORIN_TRY(
+            modes_,
+            make_modes(
+                plan_,
+                {.ledger = *client_,
+                 .payments = *payments_,
+                 .ids = ids_,
+                 .priorities = priorities_,
+                 .background = background_->executor()}
+            )
+        );
         retention_ = std::make_unique<retention::Retention>(*ledger_, clock_, plan_.retention);
         retention_->start();
         timers_ =
@@ -196,7 +204,16 @@ public:
             return answer(std::move(request), true, shares_port);
         };
         FLORIN_TRY(server_, http::Server::start(plan_.server, handler_));
-        add_metrics();
+        add_app_metrics(
+            metrics_,
+            {.server = *server_,
+             .admission = *admission_,
+             .service = *service_,
+             .ledger = *ledger_,
+             .retention = *retention_,
+             .payments = *payments_,
+             .dispatcher = *dispatcher_}
+        );
         if (plan_.admin_listen) {
             admin_handler_ = [this](http::Request request) {
                 return answer(std::move(request), false, true);
@@ -409,73 +426,6 @@ private:
         return {};
     }
 
-    // Settlement and reconciliation for each mode that has a connector.
-    Result<void> make_modes() {
-        fs::path const outbox = plan_.settlement.outbox.empty() ? plan_.data_dir / "outbox"
-                                                                : fs::path{plan_.settlement.outbox};
-        for (Mode const mode : {Mode::test, Mode::live}) {
-            std::string const name{model::mode_name(mode)};
-            std::vector<recon::Reconciliation::Acquirer> acquirers;
-            bool is_used = false;
-            for (config::Connector const& each : plan_.connectors) {
-                is_used = is_used || each.mode == name;
-                if (each.mode == name && each.rail == "iso8583") {
-                    acquirers.push_back(
-                        {.connector = each.name,
-                         .name = each.acquirer.empty() ? each.name : each.acquirer}
-                    );
-                }
-            }
-            if (!is_used) {
-                continue;
-            }
-            std::vector<settlement::BankAccount> payers;
-            std::vector<recon::Reconciliation::BankAccount> accounts;
-            for (config::BankAccount const& each : plan_.bank_accounts) {
-                if (each.mode == name) {
-                    payers.push_back({.name = each.name, .iban = each.iban, .holder = each.holder});
-                    accounts.push_back({.name = each.name, .iban = each.iban});
-                }
-            }
-            ModeObjects& made = modes_[mode];
-            made.routing = std::make_unique<flow::Routing>(flow::Routing::Parts{
-                .ledger = *client_,
-                .payments = *payments_,
-                .ids = ids_,
-                .mode = mode,
-                .connectors = priorities_[mode],
-            });
-            FLORIN_TRY_VOID(made.routing->load());
-            made.settlement =
-                std::make_unique<settlement::Settlement>(settlement::Settlement::Parts{
-                    .ledger = *client_,
-                    .ids = ids_,
-                    .mode = mode,
-                    .bank_accounts = std::move(payers),
-                    .outbox = {fs::absolute(outbox), settlement::kernel_boot_id()},
-                });
-            made.reconciliation =
-                std::make_unique<recon::Reconciliation>(recon::Reconciliation::Parts{
-                    .ledger = *client_,
-                    .take_evidence =
-                        [this](std::string owner, std::string attempt, model::Evidence evidence) {
-                            return payments_->take_evidence(
-                                std::move(owner), std::move(attempt), std::move(evidence)
-                            );
-                        },
-                    .ids = ids_,
-                    .mode = mode,
-                    .acquirers = std::move(acquirers),
-                    .bank_accounts = std::move(accounts),
-                });
-            auto recovered = asio::co_spawn(
-                background_->executor(), made.settlement->recover(), asio::use_future
-            );
-            FLORIN_TRY_VOID(recovered.get());
-        }
-        return {};
-    }
-
     // What is under way refers to dispatcher and sender, and goes with its thread's context; the
     // threads that resolve names post to that context.
     void close_webhooks() {
@@ -529,54 +479,6 @@ private:
             pointers.push_back(connector.get());
         }
         return pointers;
-    }
-
-    void add_metrics() {
-        metrics_.add_gauge("florin_http_connections", "Open connections to the API.", [this] {
-            return static_cast<double>(server_->figures().connections);
-        });
-        metrics_.add_counter("florin_http_requests_total", "Requests that arrived whole.", [this] {
-            return static_cast<double>(server_->figures().requests);
-        });
-        metrics_.add_counter(
-            "florin_http_malformed_total",
-            "Requests that broke HTTP or its limits.",
-            [this] { return static_cast<double>(server_->figures().malformed); }
-        );
-        add_limit_metrics();
-        add_ledger_metrics(metrics_, *ledger_);
-        metrics_.add_counter(
-            "florin_bodies_forgotten_total",
-            "Bodies beside the journal that were forgotten since the start.",
-            [this] { return static_cast<double>(retention_->dropped()); }
-        );
-        metrics_.add_gauge(
-            "florin_attempts_driving",
-            "Attempts being sent or repeated now.",
-            [this] { return static_cast<double>(payments_->driving()); }
-        );
-        add_webhook_metrics(metrics_, *dispatcher_);
-    }
-
-    void add_limit_metrics() {
-        metrics_.add_gauge("florin_api_in_flight", "API requests being worked on.", [this] {
-            return static_cast<double>(admission_->figures().in_flight);
-        });
-        metrics_.add_gauge(
-            "florin_api_in_flight_bound",
-            "How many API requests are let in at the same time now.",
-            [this] { return static_cast<double>(admission_->figures().bound); }
-        );
-        metrics_.add_counter(
-            "florin_api_overloaded_total",
-            "API requests refused because more was asked than can be done.",
-            [this] { return static_cast<double>(admission_->figures().refused); }
-        );
-        metrics_.add_counter(
-            "florin_api_rate_limited_total",
-            "API requests over the limits of their key.",
-            [this] { return static_cast<double>(service_->rate_limited()); }
-        );
     }
 
     asio::awaitable<http::Response> answer(http::Request request, bool api, bool admin) {
@@ -657,16 +559,11 @@ private:
     std::unique_ptr<IoThread> background_;
     std::vector<std::unique_ptr<connectors::Connector>> connectors_;
     std::map<Mode, flow::Payments::ModeRoutes> routes_;
-    std::map<Mode, std::vector<std::pair<connectors::Connector*, std::int64_t>>> priorities_;
+    ConnectorPriorities priorities_;
     std::unique_ptr<flow::Payments> payments_;
     std::unique_ptr<retention::Retention> retention_;
     std::unique_ptr<flow::Resolutions> resolutions_;
-    struct ModeObjects {
-        std::unique_ptr<settlement::Settlement> settlement;
-        std::unique_ptr<recon::Reconciliation> reconciliation;
-        std::unique_ptr<flow::Routing> routing;
-    };
-    std::map<Mode, ModeObjects> modes_;
+    Modes modes_;
     std::unique_ptr<webhooks::Secrets> secrets_;
     std::unique_ptr<IoThread> hooks_;
     std::unique_ptr<webhooks::Sender> sender_;

@@ -270,32 +270,28 @@ Answer propose(Call& call) {
     co_return decided(call, found.owner, made);
 }
 
-Answer confirm(Call& call) {
+using Decision = decltype(&flow::Resolutions::confirm);
+
+Answer decide(Call& call, Decision decision) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
     FLORIN_CO_TRY(
         auto const made,
-        co_await call.services.resolutions.confirm(
+        co_await (call.services.resolutions.*decision)(
             found.owner, found.attempt.id, call.id("resolution"), std::move(person)
         )
     );
     co_return decided(call, found.owner, made);
 }
 
+Answer confirm(Call& call) {
+    return decide(call, &flow::Resolutions::confirm);
+}
+
 Answer withdraw(Call& call) {
-    FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
-    FLORIN_CO_TRY_VOID(body.finish());
-    FLORIN_CO_TRY(Found const found, find(call));
-    flow::Person person = call.person();
-    FLORIN_CO_TRY(
-        auto const made,
-        co_await call.services.resolutions.withdraw(
-            found.owner, found.attempt.id, call.id("resolution"), std::move(person)
-        )
-    );
-    co_return decided(call, found.owner, made);
+    return decide(call, &flow::Resolutions::withdraw);
 }
 
 }  // namespace

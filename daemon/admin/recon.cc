@@ -14,10 +14,6 @@ using nlohmann::ordered_json;
 constexpr std::size_t kLinesMax = 1'000;
 constexpr std::int64_t kDay = 86'400;
 
-std::string text(ordered_json const& value) {
-    return reply(value).body;
-}
-
 // A member of the body as one of our documents.
 template <class T>
 Result<T> document(json const& value) {
@@ -90,7 +86,7 @@ std::int64_t now_s() {
 
 asio::awaitable<Result<std::string>> reconcile(recon::Reconciliation& reconciliation) {
     FLORIN_CO_TRY(auto const report, co_await reconciliation.run());
-    co_return text(report_json(report));
+    co_return reply(report_json(report)).body;
 }
 
 Answer begin_import(Call& call) {
@@ -138,11 +134,7 @@ Answer start_reconciliation(Call& call) {
     auto const progress = [&reconciliation] {
         return Jobs::Progress{.step = "lines", .done = reconciliation.progress()};
     };
-    ordered_json const body = {
-        {"job",
-         call.jobs.start(call.services.background, "recon", reconcile(reconciliation), progress)}
-    };
-    co_return reply(body);
+    co_return start_job(call, "recon", reconcile(reconciliation), progress);
 }
 
 Answer open_breaks(Call& call) {

@@ -104,6 +104,14 @@ Answer as_reply(asio::awaitable<Result<std::string>> work) {
     co_return Reply{std::move(body)};
 }
 
+Reply start_job(
+    Call& call, std::string const& name, Jobs::Work work, std::function<Jobs::Progress()> progress
+) {
+    std::string const id =
+        call.jobs.start(call.services.background, name, std::move(work), std::move(progress));
+    return reply({{"job", id}});
+}
+
 Rows all_rows() {
     using http::Method;
     Rows rows{

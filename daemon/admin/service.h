@@ -90,6 +90,11 @@ using Endpoint = std::function<Answer(Call& call)>;
 // For what answers JSON text.
 Answer as_reply(boost::asio::awaitable<Result<std::string>> work);
 
+// Starts `work` in the background; answers {"job":…}, under which it is asked about.
+Reply start_job(
+    Call& call, std::string const& name, Jobs::Work work, std::function<Jobs::Progress()> progress
+);
+
 struct Row {
     http::Method method;
     std::string path;      // "/admin/v1/:mode/attempts/:id"

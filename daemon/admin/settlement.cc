@@ -12,10 +12,6 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kBatchesShown = 100;
 
-std::string text(ordered_json const& value) {
-    return reply(value).body;
-}
-
 ordered_json batch_json(
     model::SettlementBatch const& batch,
     std::vector<model::Payout> const& payouts,
@@ -62,7 +58,7 @@ Result<std::string> whole_batch(
     settlement::Settlement const& settlement, model::SettlementBatch const& batch
 ) {
     FLORIN_TRY(auto const payouts, settlement.payouts(batch.id));
-    return text(batch_json(batch, payouts, settlement.file_of(batch).string()));
+    return reply(batch_json(batch, payouts, settlement.file_of(batch).string())).body;
 }
 
 asio::awaitable<Result<std::string>> settle(settlement::Settlement& settlement) {
@@ -76,11 +72,7 @@ Answer start_settlement(Call& call) {
         auto const at = settlement.progress();
         return Jobs::Progress{.step = at.step, .done = at.done};
     };
-    ordered_json const body = {
-        {"job",
-         call.jobs.start(call.services.background, "settlement", settle(settlement), progress)}
-    };
-    co_return reply(body);
+    co_return start_job(call, "settlement", settle(settlement), progress);
 }
 
 Answer batches(Call& call) {

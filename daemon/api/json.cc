@@ -1,5 +1,7 @@
 #include "daemon/api/json.h"
 
+#include "ledger/base/check.h"
+
 namespace florin::api {
 namespace {
 
@@ -14,6 +16,39 @@ void open_for_more(std::string& text) {
 void append_member(std::string& text, std::string_view name, std::string_view value) {
     text += '"';
     text.append(name).append("\":").append(value);
+}
+
+// The place behind the text in quotes that begins at `at`.
+std::size_t end_of_string(std::string_view text, std::size_t at) {
+    std::size_t end = at + 1;
+    while (end < text.size() && text[end] != '"') {
+        end += text[end] == '\\' ? 2U : 1U;
+    }
+    FLORIN_CHECK(end < text.size(), "JSON that this program wrote ends inside a string");
+    return end + 1;
+}
+
+// The place behind the value that begins at `at`: the separator or bracket that ends it.
+std::size_t end_of_value(std::string_view text, std::size_t at) {
+    std::size_t depth = 0;
+    while (at < text.size()) {
+        char const c = text[at];
+        if (c == '"') {
+            at = end_of_string(text, at);
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
+            break;
+        }
+        if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            --depth;
+        }
+        ++at;
+    }
+    FLORIN_CHECK(at < text.size(), "JSON that this program wrote ends inside a value");
+    return at;
 }
 
 }  // namespace
@@ -92,12 +127,9 @@ std::string Json::indented() const {
     for (std::size_t i = 0; i < text_.size(); ++i) {
         char const c = text_[i];
         if (c == '"') {
-            std::size_t end = i + 1;
-            while (text_[end] != '"') {
-                end += text_[end] == '\\' ? 2U : 1U;
-            }
-            out.append(text_, i, end - i + 1);
-            i = end;
+            std::size_t const end = end_of_string(text_, i);
+            out.append(text_, i, end - i);
+            i = end - 1;
         } else if (c == '{' || c == '[') {
             out += c;
             char const next = text_[i + 1];
@@ -122,6 +154,23 @@ std::string Json::indented() const {
         }
     }
     return out;
+}
+
+std::vector<MemberText> members_of(std::string_view object) {
+    FLORIN_CHECK(
+        object.size() >= 2 && object.front() == '{' && object.back() == '}', "this is no object"
+    );
+    std::vector<MemberText> members;
+    std::size_t at = 1;
+    while (at + 1 < object.size()) {
+        std::size_t const colon = end_of_string(object, at);
+        std::size_t const end = end_of_value(object, colon + 1);
+        members.push_back(
+            {object.substr(at + 1, colon - at - 2), object.substr(colon + 1, end - colon - 1)}
+        );
+        at = end + 1;
+    }
+    return members;
 }
 
 }  // namespace florin::api

@@ -58,4 +58,14 @@ struct Json::Member {
     Json value;
 };
 
+// A member as it stands in the text: its name between the quotes and its value, escapes and all. So
+// equal values of one writer are equal texts, and both may go into another text as they are.
+struct MemberText {
+    std::string_view name;
+    std::string_view value;
+};
+// The members of an object, in their order; views into `object`, which is text that Json made: on
+// one line, and an object.
+std::vector<MemberText> members_of(std::string_view object);
+
 }  // namespace florin::api

@@ -1,28 +1,31 @@
 #include "daemon/api/objects.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
 namespace florin::api {
 namespace {
 
-using nlohmann::ordered_json;
+std::string_view const* value_of(std::vector<MemberText> const& members, std::string_view name) {
+    auto const found = std::ranges::find(members, name, &MemberText::name);
+    return found == members.end() ? nullptr : &found->value;
+}
 
-ordered_json difference(ordered_json const& before, ordered_json const& after) {
-    ordered_json previous = ordered_json::object();
-    for (auto const& [key, value] : after.items()) {
-        auto const was = before.find(key);
-        if (was == before.end()) {
-            previous[key] = nullptr;
+Json difference(std::string_view before, std::string_view after) {
+    auto const old_members = members_of(before);
+    auto const new_members = members_of(after);
+    Json previous = Json::object();
+    for (auto const& [name, value] : new_members) {
+        std::string_view const* const was = value_of(old_members, name);
+        if (was == nullptr) {
+            previous.add(name, nullptr);
         } else if (*was != value) {
-            bool const are_hashes = was->is_object() && value.is_object();
-            previous[key] = are_hashes ? difference(*was, value) : *was;
+            bool const are_hashes = was->starts_with('{') && value.starts_with('{');
+            previous.add(name, are_hashes ? difference(*was, value) : Json::raw(std::string{*was}));
         }
     }
-    for (auto const& [key, value] : before.items()) {
-        if (!after.contains(key)) {
-            previous[key] = value;
+    for (auto const& [name, value] : old_members) {
+        if (value_of(new_members, name) == nullptr) {
+            previous.add(name, Json::raw(std::string{value}));
         }
     }
     return previous;
@@ -49,7 +52,7 @@ ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& pre
 }
 
 std::string previous_attributes(std::string const& before, std::string const& after) {
-    return difference(ordered_json::parse(before), ordered_json::parse(after)).dump();
+    return difference(before, after).text();
 }
 
 void note_update(

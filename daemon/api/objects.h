@@ -51,7 +51,8 @@ ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& pre
 
 // The top-level members of an object that a change altered, as they were before: what an event
 // carries as previous_attributes. Inside a hash only the members that differ; null for one that
-// was not there. Both are JSON objects; "{}" where nothing differs.
+// was not there. Both are objects that Json wrote; "{}" where nothing
+// differs.
 std::string previous_attributes(std::string const& before, std::string const& after);
 
 // An event about an object that was changed, with what it was before. Both are rendered objects.

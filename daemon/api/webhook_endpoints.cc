@@ -3,6 +3,7 @@
 // A secret is answered once, when it is made. The answer that is kept for replays of the request is
 // sealed (webhooks/secrets.h).
 #include "daemon/api/list.h"
+#include "daemon/api/objects.h"
 #include "daemon/api/service.h"
 #include "daemon/model/webhooks.h"
 #include "daemon/webhooks/rules.h"
@@ -19,7 +20,6 @@ using model::Kind;
 using model::WebhookEndpoint;
 
 constexpr std::size_t kEndpointsMax = 16;  // of an account and mode
-constexpr int kTriesMax = 20;              // when somebody else changes the same endpoint
 constexpr std::int64_t kOverlapDefault = 24 * 3600;
 constexpr std::int64_t kOverlapMax = 7 * 24 * 3600;
 
@@ -100,19 +100,10 @@ std::vector<std::string> without_repeats(std::vector<std::string> const& names) 
     return once;
 }
 
-// Stores the change with an answer that holds a secret, and answers it in the clear.
-asio::awaitable<ApiResult<Done>> store_secret_answer(
-    Call& call, flow::Change change, std::string body
-) {
-    Done sealed{200, {}, true};
-    sealed.body =
-        call.services.webhooks.secrets.seal_answer(body, call.owner(), call.caller.idempotency_key);
-    auto const stored =
-        co_await call.services.payments.store(call.caller, std::move(change), std::move(sealed));
-    if (!stored) {
-        co_return std::unexpected{stored.error()};
-    }
-    co_return Done{200, std::move(body)};
+// An answer that holds a secret, as it is kept for replays of the request.
+Done sealed(Call const& call, std::string const& body) {
+    auto const& secrets = call.services.webhooks.secrets;
+    return {200, secrets.seal_answer(body, call.owner(), call.caller.idempotency_key), true};
 }
 
 ApiResult<Stored<WebhookEndpoint>> find_endpoint(Call const& call) {
@@ -220,11 +211,14 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     open_queue(call, endpoint, change);
     change.put(endpoint.id, endpoint, 0);
     std::string body = to_body(with_secret(endpoint_json(call, endpoint), secret));
-    auto done = co_await store_secret_answer(call, std::move(change), std::move(body));
-    if (done) {
-        call.services.webhooks.changed(call.owner(), endpoint.id);
+    Done kept = sealed(call, body);
+    auto const stored =
+        co_await call.services.payments.store(call.caller, std::move(change), std::move(kept));
+    if (!stored) {
+        co_return std::unexpected{stored.error()};
     }
-    co_return done;
+    call.services.webhooks.changed(call.owner(), endpoint.id);
+    co_return Done{200, std::move(body)};
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -299,10 +293,28 @@ std::optional<ApiError> apply(
     return drop_queue(call, endpoint, change);
 }
 
-// The queue changes whenever something was delivered: a conflict over it is tried again for longer
-// than one over a document that only people change.
-bool should_try_again(ApiError const& error, int tries) {
-    return error.code == "lock_timeout" && tries < kTriesMax;
+// Changes the endpoint, and tells the dispatcher, which looks at what is stored: also after an
+// error in storing, for then it may be stored nevertheless. Deliveries change the queue all the
+// time, so that a conflict is usual. decide(endpoint, change) -> ApiResult<Done>; `decide` outlives
+// the call.
+template <class Decide>
+asio::awaitable<ApiResult<Done>> change_endpoint(Call& call, Decide const& decide) {
+    bool was_decided = false;
+    auto const decide_on_present = [&](flow::Change& change) -> ApiResult<Done> {
+        was_decided = false;
+        auto endpoint = find_endpoint(call);
+        if (!endpoint) {
+            return std::unexpected{endpoint.error()};
+        }
+        auto done = decide(*endpoint, change);
+        was_decided = done.has_value();
+        return done;
+    };
+    auto saved = co_await store_change(call, decide_on_present);
+    if (was_decided) {
+        call.services.webhooks.changed(call.owner(), call.id());
+    }
+    co_return saved;
 }
 
 asio::awaitable<ApiResult<Done>> update(Call& call) {
@@ -310,24 +322,15 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    for (int tries = 0;; ++tries) {
-        auto endpoint = find_endpoint(call);
-        if (!endpoint) {
-            co_return std::unexpected{endpoint.error()};
+    auto const decide = [&](Stored<WebhookEndpoint>& endpoint,
+                            flow::Change& change) -> ApiResult<Done> {
+        if (auto error = apply(call, wanted, endpoint.value, change)) {
+            return std::unexpected{*error};
         }
-        flow::Change change{call.owner()};
-        if (auto error = apply(call, wanted, endpoint->value, change)) {
-            co_return std::unexpected{*error};
-        }
-        change.put(endpoint->value.id, *endpoint);
-        Done done{200, to_body(endpoint_json(call, endpoint->value))};
-        auto saved =
-            co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
-        if (saved || !should_try_again(saved.error(), tries)) {
-            call.services.webhooks.changed(call.owner(), call.id());
-            co_return saved;
-        }
-    }
+        change.put(endpoint.value.id, endpoint);
+        return Done{200, to_body(endpoint_json(call, endpoint.value))};
+    };
+    co_return co_await change_endpoint(call, decide);
 }
 
 asio::awaitable<ApiResult<Done>> roll_secret(Call& call) {
@@ -338,52 +341,41 @@ asio::awaitable<ApiResult<Done>> roll_secret(Call& call) {
         co_return std::unexpected{*error};
     }
     auto const& secrets = call.services.webhooks.secrets;
-    for (int tries = 0;; ++tries) {
-        auto endpoint = find_endpoint(call);
-        if (!endpoint) {
-            co_return std::unexpected{endpoint.error()};
-        }
+    std::string body;  // of the last decision, in the clear
+    auto const decide = [&](Stored<WebhookEndpoint>& endpoint,
+                            flow::Change& change) -> ApiResult<Done> {
         auto const secret = secrets.make();
-        WebhookEndpoint& value = endpoint->value;
+        WebhookEndpoint& value = endpoint.value;
         value.old_secret = overlap > 0 ? value.secret : "";
         value.old_secret_until = overlap > 0 ? call.services.ids.now_s() + overlap : 0;
         value.secret = secrets.seal(secret, call.owner(), value.id);
-        flow::Change change{call.owner()};
-        change.put(value.id, *endpoint);
-        std::string body = to_body(with_secret(endpoint_json(call, value), secret));
-        auto saved = co_await store_secret_answer(call, std::move(change), std::move(body));
-        if (saved || !should_try_again(saved.error(), tries)) {
-            call.services.webhooks.changed(call.owner(), call.id());
-            co_return saved;
-        }
+        change.put(value.id, endpoint);
+        body = to_body(with_secret(endpoint_json(call, value), secret));
+        return sealed(call, body);
+    };
+    auto const saved = co_await change_endpoint(call, decide);
+    if (!saved) {
+        co_return std::unexpected{saved.error()};
     }
+    co_return Done{200, std::move(body)};
 }
 
 asio::awaitable<ApiResult<Done>> remove(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    for (int tries = 0;; ++tries) {
-        auto endpoint = find_endpoint(call);
-        if (!endpoint) {
-            co_return std::unexpected{endpoint.error()};
-        }
-        flow::Change change{call.owner()};
-        change.remove(Kind::webhook_endpoint, call.id(), endpoint->version);
-        if (!endpoint->value.queue.empty()) {
-            if (auto error = drop_queue(call, endpoint->value, change)) {
-                co_return std::unexpected{*error};
+    auto const decide = [&](Stored<WebhookEndpoint>& endpoint,
+                            flow::Change& change) -> ApiResult<Done> {
+        change.remove(Kind::webhook_endpoint, call.id(), endpoint.version);
+        if (!endpoint.value.queue.empty()) {
+            if (auto error = drop_queue(call, endpoint.value, change)) {
+                return std::unexpected{*error};
             }
         }
         Json const json = {{"id", call.id()}, {"object", "webhook_endpoint"}, {"deleted", true}};
-        Done done{200, to_body(json)};
-        auto saved =
-            co_await call.services.payments.store(call.caller, std::move(change), std::move(done));
-        if (saved || !should_try_again(saved.error(), tries)) {
-            call.services.webhooks.changed(call.owner(), call.id());
-            co_return saved;
-        }
-    }
+        return Done{200, to_body(json)};
+    };
+    co_return co_await change_endpoint(call, decide);
 }
 
 asio::awaitable<ApiResult<Done>> list(Call& call) {

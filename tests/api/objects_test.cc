@@ -3,6 +3,7 @@
 #include "daemon/model/ids.h"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 using namespace florin;
 using namespace florin::api;
@@ -20,6 +21,24 @@ TEST_CASE("previous attributes are what differed, and inside hashes only that") 
         previous_attributes(R"({"a":{"b":{"c":1}}})", R"({"a":{"b":null}})") ==
         R"({"a":{"b":{"c":1}}})"
     );
+}
+
+TEST_CASE("previous attributes are right for names and texts that hold JSON's own marks") {
+    using Map = std::map<std::string, std::string>;
+    Map const odd{{R"(a"},{\)", R"(}],"x":"\)"}, {"gone", "{"}, {"same", R"(\",")"}};
+    Map changed = odd;
+    changed[R"(a"},{\)"] = "new";
+    changed.erase("gone");
+    changed["ü\n"] = "";
+    Json const before = {{"id", "cus_1"}, {"metadata", Json(odd)}, {"list", Json::array()}};
+    Json const after = {{"id", "cus_1"}, {"metadata", Json(changed)}, {"list", Json::array()}};
+    // Read back by a library that others wrote.
+    auto const previous = nlohmann::json::parse(previous_attributes(before.text(), after.text()));
+    nlohmann::json const expected = {
+        {"metadata", {{R"(a"},{\)", R"(}],"x":"\)"}, {"gone", "{"}, {"ü\n", nullptr}}}
+    };
+    CHECK(previous == expected);
+    CHECK(previous_attributes(before.text(), before.text()) == "{}");
 }
 
 TEST_CASE("the bound of a second lies between the ids of before and after") {

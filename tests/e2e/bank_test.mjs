@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
 
+import { conforms } from './schemas.mjs';
 import { control, eventually, florin, kill, pay, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
 
 const reaches = (stripe, id, status) =>
@@ -105,6 +106,10 @@ test('payments through a bank', async (t) => {
         const intent = await pay(stripe, 4242);
         assert.equal(intent.status, 'processing');
         const after = await reaches(stripe, intent.id, 'requires_payment_method');
+        const told = (await stripe.events.list({ type: 'payment_intent.processing', limit: 100 })).data.filter((one) => one.data.object.id === intent.id);
+        assert.equal(told.length, 1);
+        conforms('event', told[0]);
+        assert.equal(conforms('payment_intent', told[0].data.object).status, 'processing');
         assert.equal(after.last_payment_error.code, 'processing_error');
         assert.equal(after.latest_charge.status, 'failed');
         const paid = await stripe.paymentIntents.confirm(intent.id, { payment_method: 'pm_card_visa' });

@@ -6,20 +6,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
-import Ajv from 'ajv/dist/2020.js';
-
+import { conforms } from './schemas.mjs';
 import { control, kill, pay, programs, request, run, sdk, signedOn, startBank, startDaemon, temporary, writeConfig } from './support.mjs';
 
-const ajv = new Ajv({ strict: false, allErrors: true });
-ajv.addSchema(JSON.parse(readFileSync(new URL('schemas/components.json', import.meta.url))));
-
-// Every required field, no unknown one, every type.
-function conforms(kind, object) {
-    const validate = ajv.getSchema(`components.json#/$defs/${kind}`);
-    const { lastResponse, ...plain } = object;
-    assert.ok(validate(plain), `${kind}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(plain, null, 1)}`);
-    return object;
-}
 const ids = (list) => list.data.map((one) => one.id);
 async function walk(list) {
     const found = [];
@@ -120,6 +109,17 @@ test('objects', async (t) => {
         }));
         assert.deepEqual([updated.billing_details.name, updated.billing_details.email, updated.billing_details.address], [null, 'a@example.com', null]);
         assert.deepEqual([updated.card.exp_month, updated.card.exp_year, updated.metadata], [3, 2041, {}]);
+        // The event says what was there before: of each hash only what changed, and nothing of the rest.
+        const told = (await stripe.events.list({ type: 'payment_method.updated', limit: 100 })).data.filter((one) => one.data.object.id === method.id);
+        assert.equal(told.length, 1);
+        conforms('event', told[0]);
+        const { lastResponse, ...shown } = updated;
+        assert.deepEqual(told[0].data.object, shown);
+        assert.deepEqual(told[0].data.previous_attributes, {
+            billing_details: { address: method.billing_details.address, email: null, name: 'A' },
+            card: { exp_month: method.card.exp_month, exp_year: method.card.exp_year },
+            metadata: { k: 'v' },
+        });
         await refused(stripe.paymentMethods.update(method.id, { card: { exp_year: 2001 } }), { statusCode: 402, code: 'invalid_expiry_year' });
         await refused(stripe.paymentMethods.update(method.id, { card: { exp_month: 13 } }), { statusCode: 402, code: 'invalid_expiry_month' });
         await refused(stripe.paymentMethods.attach(method.id, { customer: 'cus_none' }), { statusCode: 400, code: 'resource_missing', param: 'customer' });

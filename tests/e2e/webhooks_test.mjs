@@ -6,18 +6,10 @@ import https from 'node:https';
 import path from 'node:path';
 import test from 'node:test';
 
-import Ajv from 'ajv/dist/2020.js';
-
 import { Stripe } from '../../tools/shop/programs.mjs';
+import { conforms } from './schemas.mjs';
 import { eventually, florin, kill, pay, request, run, sdk, startDaemon, startProduction, temporary, writeConfig } from './support.mjs';
 
-const ajv = new Ajv({ strict: false, allErrors: true });
-ajv.addSchema(JSON.parse(readFileSync(new URL('schemas/components.json', import.meta.url))));
-function conforms(kind, object) {
-    const validate = ajv.getSchema(`components.json#/$defs/${kind}`);
-    assert.ok(validate(object), `${kind}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(object, null, 1)}`);
-    return object;
-}
 // The envelope, and the snapshot as the object that its type is about.
 function isEvent(event) {
     conforms('event', event);

@@ -1,7 +1,7 @@
 #include "tools/florin/attempts.h"
 
-#include "ledger/base/calendar.h"
 #include "ledger/reader.h"
+#include "tools/florin/attempts_tables.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -65,6 +65,7 @@ Result<json> parse(ledger::Document const& document) {
     if (attempt.is_discarded() || !attempt.is_object()) {
         return fail(Errc::corrupt, "attempt " + document.key.id + ": not a JSON object");
     }
+    attempt["id"] = document.key.id;
     return whole(std::move(attempt));
 }
 
@@ -75,37 +76,13 @@ int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Form
     if (!reader) {
         return report_error(reader.error());
     }
-    Table table{
-        {"attempt",
-         "operation",
-         "state",
-         ">amount",
-         "currency",
-         "connector",
-         "stan",
-         "code",
-         "created",
-         ">sends",
-         "payment"}
-    };
+    Table table = attempts_table(kStoredAttempt);
     auto const add = [&](ledger::Document const& document) -> Result<bool> {
         FLORIN_TRY(json const attempt, parse(document));
         if (unknown_only && !is_open(attempt)) {
             return true;
         }
-        table.add(
-            {document.key.id,
-             text_of(attempt, "operation"),
-             text_of(attempt, "state"),
-             text_of(attempt, "amount"),
-             text_of(attempt, "currency"),
-             text_of(attempt, "connector"),
-             text_of(attempt, "stan"),
-             text_of(attempt, "response_code"),
-             utc_time(attempt.value("created", std::int64_t{0})),
-             text_of(attempt, "sends"),
-             text_of(attempt, "payment_intent")}
-        );
+        add_attempt(table, kStoredAttempt, attempt);
         return true;
     };
     if (auto const done = (*reader)->documents().each(kAttempt, add); !done) {
@@ -150,19 +127,7 @@ int attempts_show(
         }
     }
     fields.print(format);
-    Table evidence{{"source", "outcome", "code", ">amount", "time", "reference"}};
-    for (json const& each : found->value("evidence", json::array())) {
-        evidence.add(
-            {text_of(each, "source"),
-             text_of(each, "outcome"),
-             text_of(each, "code"),
-             text_of(each, "amount"),
-             utc_time(each.value("time_ms", std::int64_t{0}) / 1000),
-             text_of(each, "reference")}
-        );
-    }
-    fmt::print("\nevidence\n");
-    evidence.print(format);
+    print_evidence(kStoredAttempt, *found, format);
     return kDone;
 }
 

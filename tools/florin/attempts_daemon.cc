@@ -1,5 +1,5 @@
-#include "ledger/base/calendar.h"
 #include "tools/florin/attempts.h"
+#include "tools/florin/attempts_tables.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -8,11 +8,6 @@ namespace florin::tools {
 namespace {
 
 using json = nlohmann::ordered_json;
-
-std::string time_of(json const& object, char const* name) {
-    std::int64_t const at = object.value(name, std::int64_t{0});
-    return at == 0 ? "" : utc_time(at);
-}
 
 int print_resolution(json const& made, Format format) {
     if (format == Format::json) {
@@ -45,19 +40,7 @@ int ask(DaemonOptions const& daemon, std::string const& path, json const& body, 
 }
 
 void print_parts(json const& attempt, Format format) {
-    Table evidence{{"source", "outcome", "code", ">amount_minor", "time", "reference"}};
-    for (json const& each : attempt.value("evidence", json::array())) {
-        evidence.add(
-            {text_of(each, "source"),
-             text_of(each, "outcome"),
-             text_of(each, "code"),
-             text_of(each, "amount_minor"),
-             utc_time(each.value("time_ms", std::int64_t{0}) / 1000),
-             text_of(each, "reference")}
-        );
-    }
-    fmt::print("\nevidence\n");
-    evidence.print(format);
+    print_evidence(kAnsweredAttempt, attempt, format);
     Table resolutions{
         {"resolution", "outcome", "state", "proposed_by", "proposed", "decided_by", "reason"}
     };
@@ -83,20 +66,7 @@ int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format)
     if (!client) {
         return report_error(client.error());
     }
-    Table table{
-        {"attempt",
-         "merchant",
-         "operation",
-         "state",
-         ">amount",
-         "currency",
-         "connector",
-         "stan",
-         "code",
-         "created",
-         ">sends",
-         "payment"}
-    };
+    Table table = attempts_table(kAnsweredAttempt);
     std::string const filter = unknown_only ? "&state=open" : "";
     std::string after;
     for (bool more = true; more;) {
@@ -106,20 +76,7 @@ int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format)
             return report_error(page.error());
         }
         for (json const& attempt : page->value("attempts", json::array())) {
-            table.add(
-                {text_of(attempt, "attempt"),
-                 text_of(attempt, "merchant"),
-                 text_of(attempt, "operation"),
-                 text_of(attempt, "state"),
-                 text_of(attempt, "amount_minor"),
-                 text_of(attempt, "currency"),
-                 text_of(attempt, "connector"),
-                 text_of(attempt, "stan"),
-                 text_of(attempt, "response_code"),
-                 time_of(attempt, "created"),
-                 text_of(attempt, "sends"),
-                 text_of(attempt, "payment_intent")}
-            );
+            add_attempt(table, kAnsweredAttempt, attempt);
         }
         more = page->value("has_more", false);
         after = more ? text_of(*page, "next") : "";
