@@ -450,6 +450,7 @@ private:
                 std::make_unique<settlement::Settlement>(settlement::Settlement::Parts{
                     .ledger = *client_,
                     .ids = ids_,
+                    .renderer = *renderer_,
                     .mode = mode,
                     .bank_accounts = std::move(payers),
                     .outbox = {fs::absolute(outbox), settlement::kernel_boot_id()},
