@@ -391,7 +391,11 @@ test('rows and balance agree, whatever happens', async (t) => {
         await refused('/v1/balance_transactions?currency=xyz', 400, 'currency');
         await refused('/v1/balance_transactions?customer=cus_1', 400, 'customer');
         assert.equal((await request(daemon, 'POST', '/v1/balance_transactions', { body: '' })).status, 404);
-        // The publishable key may not look.
-        assert.equal((await request(daemon, 'GET', '/v1/balance_transactions', { key: daemon.ready.publishable_key })).status, 403);
+        // A key looks where its rights say so.
+        const keyed = (right) => operate('keys', 'create', '--merchant', 'acct_dev', '--right', right, '--data-dir', data).key;
+        const look = async (key) => (await request(daemon, 'GET', '/v1/balance_transactions', { key })).status;
+        assert.equal(await look(keyed('balance_transactions=read')), 200);
+        assert.equal(await look(keyed('balance=read')), 403);
+        assert.equal(await look(daemon.ready.publishable_key), 403);
     });
 });
