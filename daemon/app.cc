@@ -133,6 +133,7 @@ public:
                 {.ledger = *client_,
                  .payments = *payments_,
                  .ids = ids_,
+                 .renderer = *renderer_,
                  .priorities = priorities_,
                  .background = background_->executor()}
             )

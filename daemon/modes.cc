@@ -54,6 +54,7 @@ Result<Modes> make_modes(Plan const& plan, ModeNeeds const& needs) {
         made.settlement = std::make_unique<settlement::Settlement>(settlement::Settlement::Parts{
             .ledger = needs.ledger,
             .ids = needs.ids,
+            .renderer = needs.renderer,
             .mode = mode,
             .bank_accounts = std::move(payers),
             .outbox = {fs::absolute(outbox), settlement::kernel_boot_id()},

@@ -34,6 +34,7 @@ struct ModeNeeds {
     LedgerClient& ledger;
     flow::Payments& payments;
     model::IdMaker& ids;
+    flow::Renderer const& renderer;
     ConnectorPriorities const& priorities;
     boost::asio::any_io_executor background;
 };

@@ -26,7 +26,7 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
           {"review", std::nullopt},
           {"transfer_data.destination", std::nullopt}}},
         {ObjectKind::charge,
-         {{"balance_transaction", std::nullopt},
+         {{"balance_transaction", ObjectKind::balance_transaction},
           {"customer", ObjectKind::customer},
           {"payment_intent", ObjectKind::payment_intent},
           {"refunds", std::nullopt},
@@ -38,7 +38,7 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
         {ObjectKind::refund,
          {{"charge", ObjectKind::charge},
           {"payment_intent", ObjectKind::payment_intent},
-          {"balance_transaction", std::nullopt},
+          {"balance_transaction", ObjectKind::balance_transaction},
           {"payment_method", ObjectKind::payment_method},
           {"customer", ObjectKind::customer},
           {"transfer_reversal", std::nullopt}}},
@@ -46,6 +46,9 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
         {ObjectKind::customer,
          {{"default_source", std::nullopt},
           {"invoice_settings.default_payment_method", ObjectKind::payment_method}}},
+        // Either of them; a payout is no object of this version, its id stays.
+        {ObjectKind::balance_transaction,
+         {{"source", ObjectKind::charge}, {"source", ObjectKind::refund}}},
         {ObjectKind::balance, {}},
     };
     return table.at(kind);

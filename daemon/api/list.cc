@@ -30,6 +30,10 @@ public:
     // The next objects; fewer than `limit` (none, too) at the end.
     Result<std::vector<ledger::Document>> next(std::size_t limit) {
         std::vector<ledger::Document> found;
+        if (listing_.ids) {
+            at_end_ = true;
+            return read_named();
+        }
         if (!listing_.link) {
             FLORIN_TRY(found, read(listing_.kind, after_, limit));
             at_end_ = found.size() < limit;
@@ -60,6 +64,25 @@ public:
     bool at_end() const { return at_end_; }
 
 private:
+    // The few that the list names, from the cursor on.
+    Result<std::vector<ledger::Document>> read_named() const {
+        std::vector<std::string> ids = *listing_.ids;
+        std::ranges::sort(ids);
+        if (newest_first_) {
+            std::ranges::reverse(ids);
+        }
+        std::vector<ledger::Document> found;
+        for (std::string const& id : ids) {
+            if (after_.empty() || (newest_first_ ? id < after_ : id > after_)) {
+                auto const key = model::key_of(listing_.kind, call_.owner(), id);
+                FLORIN_TRY(auto document, call_.documents().get(key));
+                if (document) {
+                    found.push_back(std::move(*document));
+                }
+            }
+        }
+        return found;
+    }
     Result<std::vector<ledger::Document>> read(
         model::Kind kind, std::string const& after, std::size_t limit
     ) const {

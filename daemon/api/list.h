@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace florin::api {
 
@@ -44,6 +45,8 @@ struct Listing {
         std::string from;
     };
     std::optional<Link> link;
+    // Only these, in any order.
+    std::optional<std::vector<std::string>> ids = std::nullopt;
 };
 
 // nullopt: not in this list.

@@ -26,6 +26,8 @@ template <>
 inline constexpr char const* kKindName<model::Refund> = "refund";
 template <>
 inline constexpr char const* kKindName<model::Customer> = "customer";
+template <>
+inline constexpr char const* kKindName<model::BalanceTransaction> = "balance_transaction";
 
 // The object with this id: 404 where there is none, 400 where `param` names where the id stood. A
 // deleted customer is there.

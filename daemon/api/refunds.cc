@@ -72,7 +72,9 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     flow::Render render = [&renderer = call.services.renderer,
                            owner = call.owner(),
                            expansions = *expand](Objects const& objects) {
-        return Done{200, to_body(renderer.refund_json(owner, *objects.refund, expansions))};
+        Json const json =
+            renderer.refund_json(owner, *objects.refund, expansions, objects.transaction);
+        return Done{200, to_body(json)};
     };
     Metadata changes;
     if (metadata) {

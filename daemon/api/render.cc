@@ -1,6 +1,7 @@
 #include "daemon/api/render.h"
 
 #include "daemon/api/render_parts.h"
+#include "daemon/model/settlement.h"
 #include "ledger/base/check.h"
 #include "ledger/base/money.h"
 
@@ -21,6 +22,20 @@ std::int64_t wire_amount(std::int64_t minor, std::string const& currency) {
     auto const amount = convert_minor(minor, known->digits(), known->stripe_digits());
     FLORIN_CHECK(amount.has_value(), "an amount that came in through the API goes out again");
     return *amount;
+}
+
+std::int64_t wire_floor(std::int64_t minor, Currency const& currency) {
+    if (auto const exact = convert_minor(minor, currency.digits(), currency.stripe_digits())) {
+        return *exact;
+    }
+    std::int64_t scale = 1;
+    for (unsigned i = currency.stripe_digits(); i < currency.digits(); ++i) {
+        scale *= 10;
+    }
+    std::int64_t const rest = ((minor % scale) + scale) % scale;
+    auto const floor = convert_minor(minor - rest, currency.digits(), currency.stripe_digits());
+    FLORIN_CHECK(floor.has_value(), "a whole amount converts");
+    return *floor;
 }
 
 ApiResult<std::int64_t> minor_amount(
@@ -74,11 +89,12 @@ Json ObjectRenderer::charge_member(
     std::string const& id,
     Expansions const& expand,
     std::string const& name,
-    std::optional<model::Charge> const& known
+    std::optional<model::Charge> const& known,
+    Row const& unstored
 ) const {
     if (expand.has(name) && !id.empty()) {
         if (known && known->id == id) {
-            return charge_json(owner, *known, expand.below(name));
+            return charge_json(owner, *known, expand.below(name), unstored);
         }
         auto const stored = flow::load<model::Charge>(reader_, owner, id);
         if (stored && *stored) {
@@ -227,8 +243,119 @@ Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& c
     };
 }
 
+Json ObjectRenderer::transaction_member(
+    std::string const& owner, std::string const& id, Expansions const& expand, Row const& unstored
+) const {
+    constexpr char const* kName = "balance_transaction";
+    if (expand.has(kName) && !id.empty()) {
+        if (unstored && unstored->id == id) {
+            return transaction_json(owner, *unstored, expand.below(kName), false);
+        }
+        auto stored = flow::load<model::BalanceTransaction>(reader_, owner, id);
+        if (stored && *stored) {
+            (*stored)->value.id = id;
+            return transaction_json(owner, (*stored)->value, expand.below(kName), true);
+        }
+    }
+    return text_or_null(id);
+}
+
+Json ObjectRenderer::source_member(
+    std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+) const {
+    if (expand.has("source") && row.type == "charge") {
+        return charge_member(owner, row.source, expand, "source");
+    }
+    if (expand.has("source") && row.type == "refund") {
+        auto const stored = flow::load<model::Refund>(reader_, owner, row.source);
+        if (stored && *stored) {
+            return refund_json(owner, (*stored)->value, expand.below("source"));
+        }
+    }
+    return row.source;
+}
+
+Json ObjectRenderer::transaction_json(
+    std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+) const {
+    return transaction_json(owner, row, expand, true);
+}
+
+Json ObjectRenderer::transaction_json(
+    std::string const& owner,
+    model::BalanceTransaction const& row,
+    Expansions const& expand,
+    bool is_stored
+) const {
+    auto const currency = Currency::from_alphabetic(row.currency);
+    FLORIN_CHECK(currency.has_value(), "a stored currency is known");
+    // The document that goes when the money is made available comes with the row.
+    bool is_pending = row.due != 0;
+    if (is_pending && is_stored) {
+        auto const waiting = reader_.get(model::key_of(
+            model::Kind::availability, owner, model::availability_id(row.currency, row.due, row.id)
+        ));
+        is_pending = !waiting || waiting->has_value();
+    }
+    std::int64_t const amount = wire_floor(row.amount, *currency);
+    std::int64_t const net = wire_floor(row.net(), *currency);
+    std::int64_t const fee = amount - net;
+    Json fees = Json::array();
+    if (fee != 0) {
+        fees.push_back(
+            {{"amount", fee},
+             {"application", nullptr},
+             {"currency", currency->lower()},
+             {"description", "Processing fee"},
+             {"type", "stripe_fee"}}
+        );
+    }
+    return {
+        {"id", row.id},
+        {"object", "balance_transaction"},
+        {"amount", amount},
+        {"available_on", row.due == 0 ? row.created() : row.due},
+        {"balance_type", "payments"},
+        {"created", row.created()},
+        {"currency", currency->lower()},
+        {"description", text_or_null(row.description)},
+        {"exchange_rate", nullptr},
+        {"fee", fee},
+        {"fee_details", fees},
+        {"net", net},
+        {"reporting_category", row.type == "payout_failure" ? "payout_reversal" : row.type},
+        {"source", source_member(owner, row, expand)},
+        {"status", is_pending ? "pending" : "available"},
+        {"type", row.type},
+    };
+}
+
+Json ObjectRenderer::balance_json(flow::Balance const& balance) const {
+    auto const entry = [](std::int64_t amount, Currency const& currency) -> Json {
+        std::int64_t const wire = wire_floor(amount, currency);
+        return {
+            {"amount", wire}, {"currency", currency.lower()}, {"source_types", {{"card", wire}}}
+        };
+    };
+    Json available = Json::array();
+    Json pending = Json::array();
+    for (flow::CurrencyBalance const& each : balance.currencies) {
+        available.push_back(entry(each.available, each.currency));
+        pending.push_back(entry(each.pending, each.currency));
+    }
+    return {
+        {"object", "balance"},
+        {"available", available},
+        {"livemode", balance.mode == model::Mode::live},
+        {"pending", pending},
+    };
+}
+
 Json ObjectRenderer::charge_json(
-    std::string const& owner, model::Charge const& charge, Expansions const& expand
+    std::string const& owner,
+    model::Charge const& charge,
+    Expansions const& expand,
+    Row const& unstored
 ) const {
     Json fraud = Json::object();
     if (!charge.fraud_report.empty()) {
@@ -243,7 +370,8 @@ Json ObjectRenderer::charge_json(
         {"application", nullptr},
         {"application_fee", nullptr},
         {"application_fee_amount", nullptr},
-        {"balance_transaction", nullptr},
+        {"balance_transaction",
+         transaction_member(owner, charge.balance_transaction, expand, unstored)},
         {"billing_details", billing_json(charge.billing_details)},
         {"calculated_statement_descriptor", text_or_null(calculated_descriptor(charge))},
         {"captured", charge.captured},
@@ -330,7 +458,14 @@ Json ObjectRenderer::intent_json(
         {"excluded_payment_method_types", texts_or_null(intent.excluded_payment_method_types)},
         {"last_payment_error", last_error},
         {"latest_charge",
-         charge_member(owner, intent.latest_charge, expand, "latest_charge", objects.charge)},
+         charge_member(
+             owner,
+             intent.latest_charge,
+             expand,
+             "latest_charge",
+             objects.charge,
+             objects.transaction
+         )},
         {"livemode", is_live(owner)},
         {"managed_payments", nullptr},
         {"metadata", metadata_json(intent.metadata)},
@@ -357,13 +492,17 @@ Json ObjectRenderer::intent_json(
 }
 
 Json ObjectRenderer::refund_json(
-    std::string const& owner, model::Refund const& refund, Expansions const& expand
+    std::string const& owner,
+    model::Refund const& refund,
+    Expansions const& expand,
+    Row const& unstored
 ) const {
     Json json = {
         {"id", refund.id},
         {"object", "refund"},
         {"amount", wire_amount(refund.amount, refund.currency)},
-        {"balance_transaction", nullptr},
+        {"balance_transaction",
+         transaction_member(owner, refund.balance_transaction, expand, unstored)},
         {"charge", charge_member(owner, refund.charge, expand, "charge")},
         {"created", refund.created},
         {"currency", lower(refund.currency)},
@@ -400,6 +539,10 @@ std::string ObjectRenderer::refund(Objects const& objects) const {
 std::string ObjectRenderer::method(Objects const& objects) const {
     FLORIN_CHECK(objects.method.has_value(), "an event about a payment method has one");
     return method_json(objects.owner, *objects.method, {}).text();
+}
+
+std::string ObjectRenderer::balance(flow::Balance const& balance) const {
+    return balance_json(balance).text();
 }
 
 ApiError ObjectRenderer::card_error(Objects const& objects) const {

@@ -15,7 +15,15 @@
 namespace florin::api {
 
 // Which kind of object a path of `expand` starts at.
-enum class ObjectKind { payment_intent, charge, refund, payment_method, customer, balance };
+enum class ObjectKind {
+    payment_intent,
+    charge,
+    refund,
+    payment_method,
+    customer,
+    balance,
+    balance_transaction,
+};
 
 // What to render in place of ids.
 class Expansions {
@@ -41,12 +49,25 @@ public:
     Json intent_json(
         std::string const& owner, flow::Objects const& objects, Expansions const& expand
     ) const;
+    // `unstored`: the row that the command writes which changes this object.
+    using Row = std::optional<model::BalanceTransaction>;
     Json charge_json(
-        std::string const& owner, model::Charge const& charge, Expansions const& expand
+        std::string const& owner,
+        model::Charge const& charge,
+        Expansions const& expand,
+        Row const& unstored = std::nullopt
     ) const;
     Json refund_json(
-        std::string const& owner, model::Refund const& refund, Expansions const& expand
+        std::string const& owner,
+        model::Refund const& refund,
+        Expansions const& expand,
+        Row const& unstored = std::nullopt
     ) const;
+    // Amounts that the surface's unit cannot say are rounded so that net = amount - fee holds.
+    Json transaction_json(
+        std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+    ) const;
+    Json balance_json(flow::Balance const& balance) const;
     Json method_json(
         std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
     ) const;
@@ -64,6 +85,7 @@ public:
     std::string charge(flow::Objects const& objects) const override;
     std::string refund(flow::Objects const& objects) const override;
     std::string method(flow::Objects const& objects) const override;
+    std::string balance(flow::Balance const& balance) const override;
 
     // The error object of a refused card, for a 402.
     ApiError card_error(flow::Objects const& objects) const;
@@ -83,13 +105,29 @@ private:
         std::string const& id,
         Expansions const& expand,
         std::string const& name,
-        std::optional<model::Charge> const& known = std::nullopt
+        std::optional<model::Charge> const& known = std::nullopt,
+        Row const& unstored = std::nullopt
     ) const;
     Json intent_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
         std::optional<model::Charge> const& charge = std::nullopt
+    ) const;
+    Json transaction_member(
+        std::string const& owner,
+        std::string const& id,
+        Expansions const& expand,
+        Row const& unstored
+    ) const;
+    Json source_member(
+        std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+    ) const;
+    Json transaction_json(
+        std::string const& owner,
+        model::BalanceTransaction const& row,
+        Expansions const& expand,
+        bool is_stored
     ) const;
     Json refunds_of(std::string const& owner, model::Charge const& charge) const;
 
@@ -98,6 +136,9 @@ private:
 
 // A whole number in the API's own minor units. A stored amount always converts.
 std::int64_t wire_amount(std::int64_t minor, std::string const& currency);
+// The same of a sum, which may be finer than the surface's own unit (MGA: ISO has two decimals, the
+// wire none): rounded down, so that the wire never shows more than there is.
+std::int64_t wire_floor(std::int64_t minor, Currency const& currency);
 // ISO minor units of an amount that came in; an ApiError where that is not exact.
 ApiResult<std::int64_t> minor_amount(
     std::int64_t wire, Currency const& currency, std::string const& param

@@ -167,6 +167,7 @@ Routes all_routes() {
     add_charges(routes);
     add_refunds(routes);
     add_balance(routes);
+    add_balance_transactions(routes);
     add_events(routes);
     add_webhook_endpoints(routes);
     return routes;

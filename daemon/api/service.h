@@ -67,6 +67,7 @@ void add_payment_methods(Routes& routes);
 void add_charges(Routes& routes);
 void add_refunds(Routes& routes);
 void add_balance(Routes& routes);
+void add_balance_transactions(Routes& routes);
 void add_events(Routes& routes);
 void add_webhook_endpoints(Routes& routes);
 // All of them.

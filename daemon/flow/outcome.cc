@@ -590,11 +590,20 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
     intent.live_attempt.clear();
     intent.captured_attempt = payment.attempt.value.id;
     std::int64_t const due = available_from(payment.merchant, parts_.ids.now_s());
+    model::BalanceTransaction row{
+        .id = {},
+        .source = charge.id,
+        .currency = intent.currency,
+        .description = charge.description,
+        .amount = amount,
+        .fee = charge.fee,
+        .due = due,
+    };
+    write_row(change, parts_.ids, row);
+    charge.balance_transaction = row.id;
     change.put(
-        model::availability_id(intent.currency, due, intent.captured_attempt),
+        model::availability_id(intent.currency, due, row.id),
         model::Availability{
-            .payment_intent = intent.id,
-            .charge = charge.id,
             .attempt = intent.captured_attempt,
             .currency = intent.currency,
             .gross = amount,
@@ -603,6 +612,7 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
         },
         0
     );
+    payment.transaction = std::move(row);
     bool const was_held = model::is_captured_later(intent);
     announce(payment, was_held ? "charge.captured" : "charge.succeeded", change);
     announce(payment, "payment_intent.succeeded", change);
@@ -658,6 +668,18 @@ void Payments::outcome_of_refund(
         refund.reference = attempt.stan != 0 ? stan_text(attempt) : "";
         charge.amount_refunded += refund.amount;
         charge.refunded = charge.amount_refunded >= charge.amount_captured;
+        model::BalanceTransaction row{
+            .id = {},
+            .type = "refund",
+            .source = refund.id,
+            .currency = refund.currency,
+            .description = charge.description,
+            .amount = -refund.amount,
+        };
+        write_row(change, parts_.ids, row);
+        list_with_next_payout(change, parts_.ledger.documents(), row);
+        refund.balance_transaction = row.id;
+        payment.transaction = std::move(row);
         change.post(model::refund_confirmed(attempt.id, pending));
         close_attempt(payment.attempt, "approved", change);
         announce(payment, "charge.refunded", change);

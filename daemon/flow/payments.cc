@@ -65,6 +65,7 @@ Objects Payments::Case::objects() const {
     if (refund) {
         objects.refund = refund->value;
     }
+    objects.transaction = transaction;
     return objects;
 }
 

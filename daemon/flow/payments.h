@@ -14,6 +14,7 @@
 
 #include "connectors/connector.h"
 #include "daemon/api/error.h"
+#include "daemon/flow/balance.h"
 #include "daemon/flow/evidence.h"
 #include "daemon/flow/store.h"
 #include "daemon/ledger_client.h"
@@ -57,6 +58,8 @@ struct Objects {
     std::optional<model::Charge> charge;
     std::optional<model::PaymentMethod> method;
     std::optional<model::Refund> refund;
+    // The row that the same command writes.
+    std::optional<model::BalanceTransaction> transaction = std::nullopt;
     bool refused = false;  // the card was: answer the error in intent.last_payment_error
 };
 
@@ -89,6 +92,7 @@ public:
     virtual std::string charge(Objects const& objects) const = 0;
     virtual std::string refund(Objects const& objects) const = 0;
     virtual std::string method(Objects const& objects) const = 0;
+    virtual std::string balance(Balance const& balance) const = 0;
 };
 
 struct FlowOptions {
@@ -201,8 +205,9 @@ private:
         Stored<model::PaymentIntent> intent;
         Stored<model::Charge> charge;
         std::optional<Stored<model::Refund>> refund;
-        std::optional<Stored<model::Attempt>> original;  // of a capture, void or refund
-        bool changes_original = false;                   // it is to be stored too
+        std::optional<Stored<model::Attempt>> original;        // of a capture, void or refund
+        bool changes_original = false;                         // it is to be stored too
+        std::optional<model::BalanceTransaction> transaction;  // of what it posts
         model::Merchant merchant;
         Stored<model::PaymentMethod> method;
         bool is_method_changed = false;

@@ -186,6 +186,7 @@ FLORIN_FIELDS(
     off_session,
     moto,
     fraud_report,
+    balance_transaction,
     billing_details,
     has_shipping,
     shipping,
@@ -207,6 +208,7 @@ FLORIN_FIELDS(
     created,
     attempt,
     pending_transfer,
+    balance_transaction,
     metadata
 )
 FLORIN_FIELDS(Evidence, source, outcome, code, amount, time_ms, reference)

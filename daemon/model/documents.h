@@ -44,6 +44,7 @@ enum class Kind : std::uint16_t {
     unmatched_line = 30,        // one for each statement line that nothing explains yet
     payout_reference = 31,      // what an acquirer says it pays together
     reported_transaction = 32,  // one for each attempt that an acquirer has reported
+    balance_transaction = 33,   // one for each posting that changed a merchant's balance
     webhook_endpoint = 40,
     webhook_queue = 41,        // what an endpoint has been told so far
     webhook_delivery = 42,     // id "<queue>/<event>": one for each that failed
@@ -56,8 +57,9 @@ enum class Kind : std::uint16_t {
     customer_charge = 62,
     customer_method = 63,
     payment_charge = 64,
-    email_customer = 65,  // by a keyed digest of the address
-    group_charge = 66,    // by a digest of the transfer_group
+    email_customer = 65,      // by a keyed digest of the address
+    group_charge = 66,        // by a digest of the transfer_group
+    payout_transaction = 67,  // by payout_rows() of model/balance.h: what a payout is made of
 };
 
 // Test and live are separate worlds: part of every key.
@@ -213,7 +215,8 @@ struct Charge {
     ThreeDSecure three_d_secure;
     std::string off_session;  // as the intent has it
     bool moto = false;
-    std::string fraud_report;  // what the merchant says: "", "fraudulent", "safe"
+    std::string fraud_report;         // what the merchant says: "", "fraudulent", "safe"
+    std::string balance_transaction;  // empty: not captured
     BillingDetails billing_details;
     bool has_shipping = false;
     Shipping shipping;
@@ -232,6 +235,7 @@ struct Refund {
     std::string reference;  // the STAN that the bank knows it by; empty: none (yet)
     std::int64_t amount = 0, created = 0;
     std::string attempt, pending_transfer;
+    std::string balance_transaction;  // empty: not booked
     Metadata metadata;
 };
 

@@ -9,8 +9,8 @@
 
 namespace florin::model {
 
-FLORIN_FIELDS(Availability, payment_intent, charge, attempt, currency, gross, fee, due)
-FLORIN_FIELDS(SettlementPosition, batch, cut_ns, available)
+FLORIN_FIELDS(Availability, attempt, currency, gross, fee, due)
+FLORIN_FIELDS(SettlementPosition, batch, cut_ns, available, payouts)
 FLORIN_FIELDS(PayoutLines, opening, gross, fees, refunds, payouts, returned, other, available)
 FLORIN_FIELDS(
     Payout,
@@ -27,7 +27,10 @@ FLORIN_FIELDS(
     attempt,
     created,
     closed,
-    statement_line
+    statement_line,
+    number,
+    balance_transaction,
+    failure_balance_transaction
 )
 FLORIN_FIELDS(BatchPayout, owner, payout)
 FLORIN_FIELDS(
@@ -53,8 +56,15 @@ FLORIN_DOCUMENT(Payout)
 FLORIN_DOCUMENT(BatchPayout)
 FLORIN_DOCUMENT(SettlementBatch)
 
-std::string availability_id(std::string_view currency, std::int64_t due, std::string_view attempt) {
-    return fmt::format("{}/{:012}/{}", currency, due, attempt);
+std::string availability_id(
+    std::string_view currency, std::int64_t due, std::string_view transaction
+) {
+    return fmt::format("{}/{:012}/{}", currency, due, transaction);
+}
+
+std::string_view transaction_of(std::string_view availability) {
+    auto const id = availability.substr(availability.rfind('/') + 1);
+    return id.starts_with("txn_") ? id : std::string_view{};
 }
 
 std::string payout_id(

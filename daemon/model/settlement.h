@@ -14,13 +14,18 @@ namespace florin::model {
 // A captured payment whose money is still pending. Gone once it was made available.
 struct Availability {
     static constexpr Kind kKind = Kind::availability;
-    std::string payment_intent, charge, attempt, currency;
+    std::string attempt, currency;
     std::int64_t gross = 0;
     std::int64_t fee = 0;  // already taken from pending by the capture
     std::int64_t due = 0;  // may be made available from here on
 };
-// Sorts by currency, then by when it is due: "EUR/001700000000/at_…".
-std::string availability_id(std::string_view currency, std::int64_t due, std::string_view attempt);
+// Sorts by currency, then by when it is due: "EUR/001700000000/txn_…", with the id of the payment's
+// balance transaction. (Those made before there were any have the attempt's id instead.)
+std::string availability_id(
+    std::string_view currency, std::int64_t due, std::string_view transaction
+);
+// The balance transaction in such an id; empty where it has none.
+std::string_view transaction_of(std::string_view availability);
 
 // How far a merchant's available account of one currency has been settled. Id: the currency.
 struct SettlementPosition {
@@ -28,6 +33,7 @@ struct SettlementPosition {
     std::string batch;           // the last one that covered this account
     std::uint64_t cut_ns = 0;    // of that batch
     std::int64_t available = 0;  // posted less pending debits at that cut; may be below zero
+    std::int64_t payouts = 0;    // made so far
 };
 
 // What moved a merchant's available account between two cuts. The identity that every payout is
@@ -58,6 +64,11 @@ struct Payout {
     std::int64_t attempt = 1;  // counts up where money went away between cut and payout
     std::int64_t created = 0, closed = 0;
     std::string statement_line;  // that showed it
+    // Counts up for each merchant and currency, from 1; by it the rows are found that it is made of
+    // (model/balance.h). 0: made before there were any.
+    std::int64_t number = 0;
+    // Of the way out, and of the way back where it was returned.
+    std::string balance_transaction, failure_balance_transaction;
 };
 
 // Its place in a batch; owner: the platform; id "<batch>/<merchant>/<currency>".

@@ -1,4 +1,5 @@
 // Banks' lines against what acquirers said they pay, and against our own payouts.
+#include "daemon/flow/balance.h"
 #include "daemon/model/chart.h"
 #include "daemon/recon/reconciliation.h"
 
@@ -287,6 +288,17 @@ asio::awaitable<Result<bool>> Reconciliation::match_payout(
     } else {
         change.command.transfers =
             model::payout_returned(book, value.id, value.merchant, account.name, value.amount);
+        model::BalanceTransaction row{
+            .id = {},
+            .type = "payout_failure",
+            .source = value.id,
+            .currency = value.currency,
+            .description = {},
+            .amount = value.amount,
+        };
+        flow::write_row(change, parts_.ids, row);
+        flow::list_with_next_payout(change, parts_.ledger.documents(), row);
+        value.failure_balance_transaction = row.id;
     }
     value.state = pays ? "paid" : "returned";
     value.closed = parts_.ids.now_s();

@@ -173,7 +173,22 @@ asio::awaitable<Result<void>> Settlement::post_availability(Batch& batch) {
     co_return Result<void>{};
 }
 
-// One chunk of what is due; 0 where nothing is.
+// The merchant's balance as it will be when so much more of this account is available.
+asio::awaitable<Result<std::string>> Settlement::balance_after(
+    Account account, std::int64_t made_available
+) {
+    FLORIN_CO_TRY(auto balance, co_await flow::read_balance(parts_.ledger, account.owner));
+    for (flow::CurrencyBalance& each : balance.currencies) {
+        if (each.currency == account.currency) {
+            each.available += made_available;
+            each.pending -= made_available;
+        }
+    }
+    co_return parts_.renderer.balance(balance);
+}
+
+// One chunk of what is due; 0 where nothing is. The last one of a run announces the balance, so
+// that a merchant is told once for each currency.
 asio::awaitable<Result<std::int64_t>> Settlement::post_due(Account account, std::int64_t now_s) {
     std::string const prefix = std::string{account.currency.alphabetic()} + "/";
     FLORIN_CO_TRY(
@@ -183,11 +198,23 @@ asio::awaitable<Result<std::int64_t>> Settlement::post_due(Account account, std:
              .owner = account.owner,
              .after = prefix,
              .newest_first = false,
-             .limit = kChunk}
+             .limit = kChunk + 1}
         )
+    );
+    FLORIN_CO_TRY(
+        auto const position,
+        flow::load<model::SettlementPosition>(
+            parts_.ledger.documents(), account.owner, std::string{account.currency.alphabetic()}
+        )
+    );
+    // Nobody else than this run makes payouts, so they belong to the next one.
+    std::string const rows = model::payout_rows(
+        account.currency.alphabetic(), (position ? position->value.payouts : 0) + 1
     );
     model::Book const book{account.currency, parts_.mode};
     Change change{account.owner};
+    std::int64_t made_available = 0;
+    bool is_last = true;
     for (ledger::Document const& document : documents) {
         if (!document.key.id.starts_with(prefix)) {
             break;
@@ -198,13 +225,25 @@ asio::awaitable<Result<std::int64_t>> Settlement::post_due(Account account, std:
         if (due.due > now_s) {
             break;
         }
+        if (change.command.transfers.size() == kChunk) {
+            is_last = false;
+            break;
+        }
         change.command.transfers.push_back(
             model::availability(book, due.attempt, account.merchant, due.gross, due.fee)
         );
         change.remove(Kind::availability, document.key.id, document.version);
+        made_available += due.gross - due.fee;
+        if (auto const row = model::transaction_of(document.key.id); !row.empty()) {
+            change.link(Kind::payout_transaction, rows, row);
+        }
     }
     auto const count = static_cast<std::int64_t>(change.command.transfers.size());
     if (count > 0) {
+        if (is_last) {
+            FLORIN_CO_TRY(std::string balance, co_await balance_after(account, made_available));
+            change.event(parts_.ids, "balance.available", std::move(balance));
+        }
         FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), account.owner));
     }
     co_return count;
@@ -286,19 +325,25 @@ asio::awaitable<Result<bool>> Settlement::settle_account(
     FLORIN_CO_TRY(
         auto const merchant, flow::load_known<model::Merchant>(reader, platform(), account.merchant)
     );
-    Change change{account.owner};
-    position.value = {.batch = batch.id, .cut_ns = batch.cut_ns, .available = lines.available};
-    change.put(currency, position);
-
     // Refunds since the cut may have taken some of it away again.
     FLORIN_CO_TRY(std::int64_t const now, co_await available_now(account));
     std::int64_t const amount = std::min(lines.available, now);
-    if (amount > 0 && !merchant.value.iban.empty()) {
+    bool const pays = amount > 0 && !merchant.value.iban.empty();
+    Change change{account.owner};
+    position.value = {
+        .batch = batch.id,
+        .cut_ns = batch.cut_ns,
+        .available = lines.available,
+        .payouts = position.value.payouts + (pays ? 1 : 0),
+    };
+    change.put(currency, position);
+    if (pays) {
+        Plan const plan{.lines = lines, .amount = amount, .number = position.value.payouts};
         // An id whose transfer was refused is used up: the next attempt has another.
         for (std::int64_t attempt = 1; attempt <= kAttemptsMax; ++attempt) {
             FLORIN_CO_TRY(
                 auto const receipt,
-                co_await pay_out(change, batch, account, merchant.value, lines, amount, attempt)
+                co_await pay_out(change, batch, account, merchant.value, plan, attempt)
             );
             if (receipt.committed()) {
                 co_return true;
@@ -338,20 +383,29 @@ asio::awaitable<Result<ledger::Receipt>> Settlement::pay_out(
     model::SettlementBatch batch,
     Account account,
     model::Merchant merchant,
-    model::PayoutLines lines,
-    std::int64_t amount,
+    Plan plan,
     std::int64_t attempt
 ) {
     std::string const currency{account.currency.alphabetic()};
     std::string const id = model::payout_id(batch.id, account.merchant, currency, attempt);
+    model::BalanceTransaction row{
+        .id = {},
+        .type = "payout",
+        .source = id,
+        .currency = currency,
+        .description = {},
+        .amount = -plan.amount,
+    };
+    flow::write_row(change, parts_.ids, row);
+    change.link(Kind::payout_transaction, model::payout_rows(currency, plan.number), row.id);
     model::Payout const payout{
         .id = id,
         .batch = batch.id,
         .merchant = account.merchant,
         .currency = currency,
         .state = "prepared",
-        .amount = amount,
-        .lines = lines,
+        .amount = plan.amount,
+        .lines = plan.lines,
         .iban = merchant.iban,
         .account_holder = merchant.account_holder,
         .uetr = model::payout_uetr(id),
@@ -359,15 +413,18 @@ asio::awaitable<Result<ledger::Receipt>> Settlement::pay_out(
         .created = parts_.ids.now_s(),
         .closed = 0,
         .statement_line = {},
+        .number = plan.number,
+        .balance_transaction = row.id,
+        .failure_balance_transaction = {},
     };
     model::Book const book{account.currency, parts_.mode};
     change.command.guards.push_back(ledger::AvailableGuard{
         .account_id = model::account_id(model::Role::merchant_available, account.merchant, book),
-        .at_least = static_cast<u128>(amount),
+        .at_least = static_cast<u128>(plan.amount),
     });
     change.command.ensure_accounts =
         model::payout_accounts(book, account.merchant, parts_.bank_accounts.front().name);
-    change.command.transfers.push_back(model::payout(book, id, account.merchant, amount));
+    change.command.transfers.push_back(model::payout(book, id, account.merchant, plan.amount));
     change.put(id, payout, 0);
     change.put_for(
         platform(),

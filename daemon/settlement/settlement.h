@@ -14,6 +14,7 @@
 // any thread.
 #pragma once
 
+#include "daemon/flow/payments.h"
 #include "daemon/flow/store.h"
 #include "daemon/ledger_client.h"
 #include "daemon/model/settlement.h"
@@ -44,6 +45,7 @@ public:
     struct Parts {
         LedgerClient& ledger;
         model::IdMaker& ids;
+        flow::Renderer const& renderer;  // of balance.available
         model::Mode mode;
         std::vector<BankAccount> bank_accounts;  // of this mode; payouts leave from the first
         Outbox outbox;
@@ -77,18 +79,26 @@ private:
     boost::asio::awaitable<Result<Batch>> open_batch();
     boost::asio::awaitable<Result<void>> post_availability(Batch& batch);
     boost::asio::awaitable<Result<std::int64_t>> post_due(Account account, std::int64_t now_s);
+    boost::asio::awaitable<Result<std::string>> balance_after(
+        Account account, std::int64_t made_available
+    );
     boost::asio::awaitable<Result<void>> fix_cut(Batch& batch);
     boost::asio::awaitable<Result<void>> make_payouts(Batch& batch);
     boost::asio::awaitable<Result<bool>> settle_account(
         model::SettlementBatch batch, Account account
     );
+    // What a payout is to be.
+    struct Plan {
+        model::PayoutLines lines;
+        std::int64_t amount = 0;
+        std::int64_t number = 0;
+    };
     boost::asio::awaitable<Result<ledger::Receipt>> pay_out(
         flow::Change change,
         model::SettlementBatch batch,
         Account account,
         model::Merchant merchant,
-        model::PayoutLines lines,
-        std::int64_t amount,
+        Plan plan,
         std::int64_t attempt
     );
     boost::asio::awaitable<Result<model::PayoutLines>> lines_since(

@@ -8,6 +8,7 @@
 
 using namespace florin;
 using namespace florin::admin;
+using flow::test::PlainRenderer;
 using flow::test::Rig;
 using flow::test::ScriptedBank;
 using nlohmann::json;
@@ -33,9 +34,11 @@ struct Office {
     };
     MerchantDesk merchant_desk{{.ledger = rig.client(), .ids = rig.ids()}};
     flow::Resolutions resolutions{rig.client(), rig.payments(), rig.ids()};
+    PlainRenderer renderer;
     settlement::Settlement settlement{{
         .ledger = rig.client(),
         .ids = rig.ids(),
+        .renderer = renderer,
         .mode = model::Mode::test,
         .bank_accounts = {},
         .outbox = {rig.data_dir() / "outbox", "boot"},

@@ -288,6 +288,10 @@ test('operators', async (t) => {
         await see('POST', `/refunds/${refund.id}`, 'metadata[a]=b');
         await see('GET', '/refunds');
         await see('GET', '/balance');
+        const { data: rows } = await see('GET', '/balance_transactions');
+        await see('GET', `/balance_transactions/${rows[0].id}`);
+        await see('GET', `/balance_transactions/${rows[0].id}?expand[]=source`);
+        await see('GET', '/balance_transactions/txn_none', undefined, 404);
         await see('GET', '/charges/ch_none', undefined, 404);
         await see('POST', '/refunds', 'more=1', 400);
         await see('POST', '/payment_intents', 'amount=902&currency=eur&payment_method=pm_card_visa_chargeDeclined&confirm=true', 402);

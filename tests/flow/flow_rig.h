@@ -162,6 +162,9 @@ public:
         return objects.refund->id + " " + objects.refund->status;
     }
     std::string method(Objects const& objects) const override { return objects.method->id; }
+    std::string balance(Balance const& balance) const override {
+        return std::to_string(balance.currencies.size());
+    }
 };
 
 // A bank that may do without STANs, and the daemon's flow with everything it stands on. `restart`

@@ -10,6 +10,7 @@
 #include <boost/asio/use_future.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -24,6 +25,23 @@ namespace fs = std::filesystem;
 
 constexpr char const* kBoot = "boot-1";
 
+// "EUR 990/0;" for each currency: available and pending. Settlement renders nothing else.
+class BalanceText final : public flow::Renderer {
+public:
+    std::string intent(flow::Objects const&) const override { return {}; }
+    std::string charge(flow::Objects const&) const override { return {}; }
+    std::string refund(flow::Objects const&) const override { return {}; }
+    std::string method(flow::Objects const&) const override { return {}; }
+    std::string balance(flow::Balance const& balance) const override {
+        std::string text;
+        for (flow::CurrencyBalance const& each : balance.currencies) {
+            text += std::string{each.currency.alphabetic()} + " " + std::to_string(each.available) +
+                    "/" + std::to_string(each.pending) + ";";
+        }
+        return '"' + text + '"';
+    }
+};
+
 // A ledger with merchants, and settlement on top of it.
 class Rig {
 public:
@@ -34,6 +52,7 @@ public:
         settlement_ = std::make_unique<Settlement>(Settlement::Parts{
             .ledger = client(),
             .ids = ids_,
+            .renderer = renderer_,
             .mode = Mode::test,
             .bank_accounts =
                 {{.name = "client-money",
@@ -83,6 +102,7 @@ public:
         std::string const& merchant, char const* currency, std::int64_t gross, std::int64_t due = 0
     ) {
         constexpr std::int64_t kFee = 10;
+        std::string const row = "txn_" + std::to_string(last_ + 1);
         std::string const attempt = "at_" + std::to_string(++last_);
         model::Book const book = book_of(currency);
         flow::Change change{model::owner_of(merchant, Mode::test)};
@@ -91,10 +111,8 @@ public:
         change.post(reservation);
         change.post(model::capture(book, attempt, reservation[0].id, merchant, gross, kFee));
         change.put(
-            model::availability_id(currency, due, attempt),
+            model::availability_id(currency, due, row),
             model::Availability{
-                .payment_intent = "pi",
-                .charge = "ch",
                 .attempt = attempt,
                 .currency = currency,
                 .gross = gross,
@@ -140,6 +158,43 @@ public:
         auto const& receipt = std::get<ledger::Receipt>(*answer);
         REQUIRE_MESSAGE(receipt.committed(), ledger::status_name(receipt.transfer_status));
     }
+    // Ids of the rows that the payout of this number lists.
+    std::vector<std::string> rows(
+        std::string const& merchant, char const* currency, std::int64_t number
+    ) {
+        std::string const prefix = model::link_id(model::payout_rows(currency, number), "");
+        auto const links = ledger_->documents().list(
+            {.kind = static_cast<std::uint16_t>(model::Kind::payout_transaction),
+             .owner = model::owner_of(merchant, Mode::test),
+             .after = prefix,
+             .newest_first = false,
+             .limit = 1'000}
+        );
+        REQUIRE(links.has_value());
+        std::vector<std::string> ids;
+        for (ledger::Document const& link : *links) {
+            if (link.key.id.starts_with(prefix)) {
+                ids.push_back(link.key.id.substr(prefix.size()));
+            }
+        }
+        return ids;
+    }
+    // What was announced to merchants, in order: "acct_a/test EUR 990/0;"
+    std::vector<std::string> announced() {
+        std::vector<std::string> told;
+        auto const events = ledger_->documents().events(0, 0, 1'000);
+        REQUIRE(events.has_value());
+        for (ledger::Event const& event : *events) {
+            CHECK(event.type == "balance.available");
+            auto const body = ledger_->payload(event.sequence, event.payload_index);
+            REQUIRE(body.has_value());
+            REQUIRE(body->has_value());
+            std::string const& text = **body;
+            auto const begin = text.find("\"object\":\"") + 10;
+            told.push_back(event.owner + " " + text.substr(begin, text.find('"', begin) - begin));
+        }
+        return told;
+    }
     // Blocks or frees the place where the outbox has to be.
     void block_outbox() { std::ofstream{outbox()} << "in the way"; }
     void free_outbox() { fs::remove(outbox()); }
@@ -163,6 +218,7 @@ private:
     test::TempDir folder_;
     SystemClock clock_;
     crypto::SystemRandom random_;
+    BalanceText renderer_;
     model::IdMaker ids_{clock_, random_};
     std::unique_ptr<ledger::Ledger> ledger_;
     std::unique_ptr<LedgerClient> client_;
@@ -203,6 +259,76 @@ TEST_CASE("a payout is what became available, less what was given back") {
     CHECK(crypto::hex(crypto::sha256(file)) == batch.file_sha256);
     CHECK(file.find(model::end_to_end_id(payouts[0].id)) != std::string::npos);
     CHECK(file.find("139.50") != std::string::npos);
+}
+
+TEST_CASE("merchants are told once for each currency what became available") {
+    Rig rig;
+    rig.merchant("acct_a", "");
+    rig.merchant("acct_b", "");
+    rig.captured("acct_a", "EUR", 1'000);
+    rig.captured("acct_a", "EUR", 500, 4'000'000'000);
+    rig.captured("acct_a", "JPY", 700);
+    rig.captured("acct_b", "EUR", 200);
+    rig.must_run();
+    CHECK(
+        rig.announced() ==
+        std::vector<std::string>{
+            "acct_a/test EUR 990/490;JPY 0/690;",
+            "acct_a/test EUR 990/490;JPY 690/0;",
+            "acct_b/test EUR 190/0;",
+        }
+    );
+    rig.must_run();
+    CHECK(rig.announced().size() == 3);
+}
+
+TEST_CASE("more than one command's worth of payments is announced once") {
+    Rig rig;
+    rig.merchant("acct_a", kIban);
+    for (int i = 0; i < 400; ++i) {
+        rig.captured("acct_a", "EUR", 110);
+    }
+    CHECK(rig.must_run().availabilities == 400);
+    CHECK(rig.announced() == std::vector<std::string>{"acct_a/test EUR 40000/0;"});
+    CHECK(rig.rows("acct_a", "EUR", 1).size() == 401);
+    rig.captured("acct_a", "EUR", 20);
+    rig.must_run();
+    CHECK(rig.announced().size() == 2);
+}
+
+TEST_CASE("a payout lists the rows that it is made of, also from runs that paid nothing") {
+    Rig rig;
+    rig.merchant("acct_a", kIban);
+    rig.captured("acct_a", "EUR", 1'000);
+    rig.captured("acct_a", "EUR", 2'000);
+    auto const first = rig.payouts(rig.must_run());
+    REQUIRE(first.size() == 1);
+    CHECK(first[0].number == 1);
+    CHECK(rig.rows("acct_a", "EUR", 1).size() == 3);
+
+    rig.captured("acct_a", "EUR", 100);
+    rig.refund("acct_a", "EUR", 500, 'c');
+    CHECK(rig.must_run().state == "empty");
+    rig.captured("acct_a", "EUR", 1'000);
+    auto const second = rig.payouts(rig.must_run());
+    REQUIRE(second.size() == 1);
+    CHECK(second[0].number == 2);
+    CHECK(second[0].amount == 90 + 990 - 500);
+    CHECK(rig.rows("acct_a", "EUR", 2).size() == 3);
+    CHECK(rig.rows("acct_a", "EUR", 3).empty());
+
+    // The payout's own row says what went away.
+    auto const row = flow::load_known<model::BalanceTransaction>(
+        rig.ledger().documents(),
+        model::owner_of("acct_a", Mode::test),
+        second[0].balance_transaction
+    );
+    REQUIRE(row.has_value());
+    CHECK(row->value.type == "payout");
+    CHECK(row->value.source == second[0].id);
+    CHECK(row->value.net() == -second[0].amount);
+    auto const listed = rig.rows("acct_a", "EUR", 2);
+    CHECK(std::ranges::count(listed, second[0].balance_transaction) == 1);
 }
 
 TEST_CASE("the next batch opens where the last one ended") {

@@ -1,0 +1,156 @@
+// /v1/balance_transactions: what changed a merchant's balance, row by row. They are written with
+// the postings and by nobody else.
+#include "daemon/api/list.h"
+#include "daemon/api/objects.h"
+#include "daemon/model/balance.h"
+#include "daemon/model/settlement.h"
+
+namespace florin::api {
+namespace {
+
+namespace asio = boost::asio;
+using flow::Done;
+using model::BalanceTransaction;
+using model::Kind;
+
+constexpr char const* kUrl = "/v1/balance_transactions";
+
+// Nullopt: the body is not one, or was forgotten.
+std::optional<BalanceTransaction> row_of(ledger::Document const& document) {
+    auto row = model::from_text<BalanceTransaction>(document.body.value_or(""));
+    if (!row) {
+        return std::nullopt;
+    }
+    row->id = document.key.id;
+    return std::move(*row);
+}
+
+asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+    auto const expand = finish(call, ObjectKind::balance_transaction);
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    auto stored = find<BalanceTransaction>(call, call.id());
+    if (!stored) {
+        co_return std::unexpected{stored.error()};
+    }
+    stored->value.id = call.id();
+    co_return Done{
+        200, to_body(call.services.renderer.transaction_json(call.owner(), stored->value, *expand))
+    };
+}
+
+struct Filter {
+    std::optional<std::string> source, type, payout;
+    std::optional<Currency> currency;
+    CreatedFilter created;
+
+    bool matches(BalanceTransaction const& row) const {
+        return (!source || row.source == *source) && (!type || row.type == *type) &&
+               (!currency || row.currency == currency->alphabetic()) &&
+               created.matches(row.created());
+    }
+};
+
+Filter take_filter(Parameters& parameters) {
+    Filter filter;
+    filter.created = take_created(parameters);
+    filter.source = parameters.take_string("source");
+    filter.payout = parameters.take_string("payout");
+    // The wire's own names; of most of them there are no rows here.
+    filter.type = parameters.take_enum(
+        "type",
+        {"adjustment",
+         "application_fee",
+         "application_fee_refund",
+         "charge",
+         "payment",
+         "payment_refund",
+         "payout",
+         "payout_cancel",
+         "payout_failure",
+         "refund",
+         "refund_failure",
+         "stripe_fee",
+         "transfer",
+         "transfer_refund"}
+    );
+    if (auto const code = parameters.take_string("currency")) {
+        filter.currency = Currency::from_alphabetic(*code);
+        if (!filter.currency) {
+            parameters.refuse(bad_parameter("", "currency", "Invalid currency: " + *code + "."));
+        }
+    }
+    return filter;
+}
+
+// The rows that an object names; none for what is not there or has none.
+Result<std::vector<std::string>> rows_of(Call const& call, std::string const& source) {
+    std::vector<std::string> rows;
+    auto const add = [&](std::string const& id) {
+        if (!id.empty()) {
+            rows.push_back(id);
+        }
+    };
+    auto const& reader = call.documents();
+    if (source.starts_with("ch_")) {
+        FLORIN_TRY(auto const charge, flow::load<model::Charge>(reader, call.owner(), source));
+        add(charge ? charge->value.balance_transaction : "");
+    } else if (source.starts_with("re_")) {
+        FLORIN_TRY(auto const refund, flow::load<model::Refund>(reader, call.owner(), source));
+        add(refund ? refund->value.balance_transaction : "");
+    } else if (source.starts_with("po_")) {
+        FLORIN_TRY(auto const payout, flow::load<model::Payout>(reader, call.owner(), source));
+        add(payout ? payout->value.balance_transaction : "");
+        add(payout ? payout->value.failure_balance_transaction : "");
+    }
+    return rows;
+}
+
+asio::awaitable<ApiResult<Done>> list(Call& call) {
+    Page const page = take_page(call.parameters);
+    Filter const filter = take_filter(call.parameters);
+    auto const expand = finish(call, ObjectKind::balance_transaction, "data.");
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    Listing listing{.kind = Kind::balance_transaction, .prefix = "txn", .url = kUrl, .link = {}};
+    if (filter.payout) {
+        auto const payout =
+            flow::load<model::Payout>(call.documents(), call.owner(), *filter.payout);
+        if (!payout) {
+            co_return std::unexpected{internal_error(payout.error().context)};
+        }
+        if (!*payout || (*payout)->value.number == 0) {
+            co_return empty_list(listing.url);
+        }
+        auto const& value = (*payout)->value;
+        listing.link = {
+            .kind = Kind::payout_transaction,
+            .from = model::payout_rows(value.currency, value.number)
+        };
+    } else if (filter.source) {
+        auto rows = rows_of(call, *filter.source);
+        if (!rows) {
+            co_return std::unexpected{internal_error(rows.error().context)};
+        }
+        listing.ids = std::move(*rows);
+    }
+    auto const render = [&](ledger::Document const& document) -> std::optional<Json> {
+        auto const row = row_of(document);
+        if (!row || !filter.matches(*row)) {
+            return std::nullopt;
+        }
+        return call.services.renderer.transaction_json(call.owner(), *row, *expand);
+    };
+    co_return list_page(call, listing, page, filter.created, render);
+}
+
+}  // namespace
+
+void add_balance_transactions(Routes& routes) {
+    routes.add(http::Method::get, kUrl, list);
+    routes.add(http::Method::get, "/v1/balance_transactions/:id", retrieve);
+}
+
+}  // namespace florin::api
