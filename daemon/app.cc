@@ -182,9 +182,9 @@ public:
             .ids = ids_,
             .merchant_resources = service_->resources(),
         });
-        merchant_desk_ = std::make_unique<admin::MerchantDesk>(
-            admin::MerchantDesk::Parts{.ledger = *client_, .ids = ids_}
-        );
+        merchant_desk_ = std::make_unique<admin::MerchantDesk>(admin::MerchantDesk::Parts{
+            .ledger = *client_, .merchants = payments_->merchants(), .ids = ids_
+        });
         admin_ = std::make_unique<admin::Service>(admin::Services{
             .ledger = *client_,
             .vault = *vault_,

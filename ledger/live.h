@@ -53,7 +53,7 @@ public:
     void applied_up_to(Sequence sequence);
 
 private:
-    static constexpr std::size_t kKept = 65'536;
+    static constexpr std::size_t kKept = 16'384;
 
     struct Decided {
         std::optional<std::string> value;

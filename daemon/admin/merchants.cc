@@ -165,6 +165,9 @@ asio::awaitable<Result<void>> MerchantDesk::store(std::vector<InMode> merchants)
         change.put_for(platform(each.mode), merchant.id, merchant, each.stored.version);
     }
     auto const receipt = co_await parts_.ledger.commit(std::move(change.command), "merchant");
+    for (InMode const& each : merchants) {
+        parts_.merchants.changed(each.stored.value.id, each.mode);
+    }
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
     }

@@ -11,6 +11,7 @@
 // thread; what a coroutine gets by reference outlives the service.
 #pragma once
 
+#include "daemon/flow/merchants.h"
 #include "daemon/flow/store.h"
 #include "daemon/ledger_client.h"
 #include "daemon/model/ids.h"
@@ -26,6 +27,7 @@ class MerchantDesk {
 public:
     struct Parts {
         LedgerClient& ledger;
+        flow::Merchants& merchants;  // told what changes
         model::IdMaker& ids;
     };
     using Answer = boost::asio::awaitable<Result<std::string>>;

@@ -9,8 +9,8 @@ using flow::Done;
 using flow::Objects;
 using flow::Stored;
 
-Objects only(std::string const& owner, model::PaymentIntent intent) {
-    return {.owner = owner, .intent = std::move(intent), .charge = {}, .method = {}, .refund = {}};
+Objects only(std::string const& owner, model::PaymentIntent const& intent) {
+    return {.owner = owner, .intent = intent};
 }
 
 flow::Render renderer_for(Call& call, Expansions expand) {

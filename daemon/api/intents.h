@@ -12,7 +12,7 @@
 namespace florin::api {
 
 // Objects with the intent alone.
-flow::Objects only(std::string const& owner, model::PaymentIntent intent);
+flow::Objects only(std::string const& owner, model::PaymentIntent const& intent);
 
 // The intent, or the refusal of a card.
 flow::Render renderer_for(Call& call, Expansions expand);

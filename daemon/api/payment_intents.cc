@@ -155,7 +155,7 @@ ApiResult<Done> change_intent(
     change.put(value.id, *intent);
     flow::Objects objects = only(call.owner(), value);
     if (method) {
-        objects.method = method->value;
+        objects.method = &method->value;
     }
     return Done{200, to_body(call.services.renderer.intent_json(call.owner(), objects, expand))};
 }

@@ -89,11 +89,11 @@ Json ObjectRenderer::charge_member(
     std::string const& id,
     Expansions const& expand,
     std::string const& name,
-    std::optional<model::Charge> const& known,
-    Row const& unstored
+    model::Charge const* known,
+    Row const* unstored
 ) const {
     if (expand.has(name) && !id.empty()) {
-        if (known && known->id == id) {
+        if (known != nullptr && known->id == id) {
             return charge_json(owner, *known, expand.below(name), unstored);
         }
         auto const stored = flow::load<model::Charge>(reader_, owner, id);
@@ -108,18 +108,12 @@ Json ObjectRenderer::intent_member(
     std::string const& owner,
     std::string const& id,
     Expansions const& expand,
-    std::optional<model::Charge> const& charge
+    model::Charge const* charge
 ) const {
     if (expand.has("payment_intent") && !id.empty()) {
         auto const stored = flow::load<model::PaymentIntent>(reader_, owner, id);
         if (stored && *stored) {
-            Objects const objects{
-                .owner = owner,
-                .intent = (*stored)->value,
-                .charge = charge,
-                .method = {},
-                .refund = {}
-            };
+            Objects const objects{.owner = owner, .intent = (*stored)->value, .charge = charge};
             return intent_json(owner, objects, expand.below("payment_intent"));
         }
     }
@@ -244,11 +238,11 @@ Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& c
 }
 
 Json ObjectRenderer::transaction_member(
-    std::string const& owner, std::string const& id, Expansions const& expand, Row const& unstored
+    std::string const& owner, std::string const& id, Expansions const& expand, Row const* unstored
 ) const {
     constexpr char const* kName = "balance_transaction";
     if (expand.has(kName) && !id.empty()) {
-        if (unstored && unstored->id == id) {
+        if (unstored != nullptr && unstored->id == id) {
             return transaction_json(owner, *unstored, expand.below(kName), false);
         }
         auto stored = flow::load<model::BalanceTransaction>(reader_, owner, id);
@@ -355,7 +349,7 @@ Json ObjectRenderer::charge_json(
     std::string const& owner,
     model::Charge const& charge,
     Expansions const& expand,
-    Row const& unstored
+    Row const* unstored
 ) const {
     Json fraud = Json::object();
     if (!charge.fraud_report.empty()) {
@@ -389,7 +383,7 @@ Json ObjectRenderer::charge_json(
         {"on_behalf_of", nullptr},
         {"outcome", outcome_json(charge)},
         {"paid", charge.paid},
-        {"payment_intent", intent_member(owner, charge.payment_intent, expand, charge)},
+        {"payment_intent", intent_member(owner, charge.payment_intent, expand, &charge)},
         {"payment_method", text_or_null(charge.payment_method)},
         {"payment_method_details", {{"card", card_details_json(charge)}, {"type", "card"}}},
         {"receipt_email", text_or_null(charge.receipt_email)},
@@ -495,7 +489,7 @@ Json ObjectRenderer::refund_json(
     std::string const& owner,
     model::Refund const& refund,
     Expansions const& expand,
-    Row const& unstored
+    Row const* unstored
 ) const {
     Json json = {
         {"id", refund.id},
@@ -528,16 +522,16 @@ std::string ObjectRenderer::intent(Objects const& objects) const {
     return intent_json(objects.owner, objects, {}).text();
 }
 std::string ObjectRenderer::charge(Objects const& objects) const {
-    FLORIN_CHECK(objects.charge.has_value(), "an event about a charge has one");
+    FLORIN_CHECK(objects.charge != nullptr, "an event about a charge has one");
     return charge_json(objects.owner, *objects.charge, {}).text();
 }
 std::string ObjectRenderer::refund(Objects const& objects) const {
-    FLORIN_CHECK(objects.refund.has_value(), "an event about a refund has one");
+    FLORIN_CHECK(objects.refund != nullptr, "an event about a refund has one");
     return refund_json(objects.owner, *objects.refund, {}).text();
 }
 
 std::string ObjectRenderer::method(Objects const& objects) const {
-    FLORIN_CHECK(objects.method.has_value(), "an event about a payment method has one");
+    FLORIN_CHECK(objects.method != nullptr, "an event about a payment method has one");
     return method_json(objects.owner, *objects.method, {}).text();
 }
 

@@ -50,18 +50,18 @@ public:
         std::string const& owner, flow::Objects const& objects, Expansions const& expand
     ) const;
     // `unstored`: the row that the command writes which changes this object.
-    using Row = std::optional<model::BalanceTransaction>;
+    using Row = model::BalanceTransaction;
     Json charge_json(
         std::string const& owner,
         model::Charge const& charge,
         Expansions const& expand,
-        Row const& unstored = std::nullopt
+        Row const* unstored = nullptr
     ) const;
     Json refund_json(
         std::string const& owner,
         model::Refund const& refund,
         Expansions const& expand,
-        Row const& unstored = std::nullopt
+        Row const* unstored = nullptr
     ) const;
     // Amounts that the surface's unit cannot say are rounded so that net = amount - fee holds.
     Json transaction_json(
@@ -105,20 +105,20 @@ private:
         std::string const& id,
         Expansions const& expand,
         std::string const& name,
-        std::optional<model::Charge> const& known = std::nullopt,
-        Row const& unstored = std::nullopt
+        model::Charge const* known = nullptr,
+        Row const* unstored = nullptr
     ) const;
     Json intent_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
-        std::optional<model::Charge> const& charge = std::nullopt
+        model::Charge const* charge = nullptr
     ) const;
     Json transaction_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
-        Row const& unstored
+        Row const* unstored
     ) const;
     Json source_member(
         std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand

@@ -119,13 +119,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
         if (is_unsent) {
             intent.value.status = "canceled";
             intent.value.canceled_at = parts_.ids.now_s();
-            Objects const objects{
-                .owner = caller.owner,
-                .intent = intent.value,
-                .charge = {},
-                .method = {},
-                .refund = {}
-            };
+            Objects const objects{.owner = caller.owner, .intent = intent.value};
             Done const done = render(objects);
             complete(change, caller, done, {});
             change.put(intent.value.id, intent);
@@ -254,13 +248,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         model::Book const book{*currency, caller.mode};
         ensure_accounts(change, book, attempt.connector, caller.merchant);
         change.post(model::refund(book, attempt.id, attempt.connector, caller.merchant, wanted));
-        Objects const objects{
-            .owner = caller.owner,
-            .intent = intent.value,
-            .charge = {},
-            .method = {},
-            .refund = refund
-        };
+        Objects const objects{.owner = caller.owner, .intent = intent.value, .refund = &refund};
         change.event(parts_.ids, "refund.created", parts_.renderer.refund(objects));
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {
@@ -311,9 +299,7 @@ ApiError Payments::wrong_state(
                     " because it has a status of " + intent.status +
                     ". Only a PaymentIntent with one of the following statuses may be " +
                     std::string{wanted} + ": " + std::string{allowed} + ".";
-    Objects const objects{
-        .owner = owner, .intent = intent, .charge = {}, .method = {}, .refund = {}
-    };
+    Objects const objects{.owner = owner, .intent = intent};
     error.payment_intent_json = parts_.renderer.intent(objects);
     return error;
 }

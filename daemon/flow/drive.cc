@@ -176,10 +176,10 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
         .cvv = {},
     };
     connectors::Terminal terminal{
-        .terminal_id = payment.merchant.terminal_id,
-        .acceptor_id = payment.merchant.acceptor_id,
-        .name_location = payment.merchant.name.substr(0, 40),
-        .category_code = payment.merchant.category_code,
+        .terminal_id = payment.merchant->terminal_id,
+        .acceptor_id = payment.merchant->acceptor_id,
+        .name_location = payment.merchant->name.substr(0, 40),
+        .category_code = payment.merchant->category_code,
     };
     if (attempt.operation == "authorise") {
         card.cvv = std::move(secrets.cvc);
@@ -374,7 +374,7 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         );
         Caller const caller{
             .owner = owner,
-            .merchant = payment.merchant.id,
+            .merchant = payment.merchant->id,
             .mode = payment.mode,
             .request_id = key ? key->value.request_id : "",
             .idempotency_key = attempt.idempotency_key,

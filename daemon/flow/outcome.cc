@@ -120,11 +120,7 @@ Result<Payments::Case> Payments::load_case(std::string const& owner, std::string
         FLORIN_TRY(payment.original, load_known<Attempt>(reader, owner, attempt.original));
     }
     std::string const merchant = owner.substr(0, owner.find('/'));
-    FLORIN_TRY(
-        auto terms,
-        load_known<model::Merchant>(reader, model::owner_of("platform", payment.mode), merchant)
-    );
-    payment.merchant = std::move(terms.value);
+    FLORIN_TRY(payment.merchant, merchants_.terms(merchant, payment.mode));
     return payment;
 }
 
@@ -417,7 +413,7 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
             payment.book(),
             attempt.id,
             transfer_of(attempt.pending_transfer),
-            payment.merchant.id,
+            payment.merchant->id,
             intent.amount,
             payment.charge.value.fee
         ));
@@ -583,13 +579,13 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
     charge.amount_captured = amount;
     charge.statement_descriptor = intent.statement_descriptor;
     charge.statement_descriptor_suffix = intent.statement_descriptor_suffix;
-    charge.fee = model::fee_of(payment.merchant, amount);
+    charge.fee = model::fee_of(*payment.merchant, amount);
     intent.status = "succeeded";
     intent.amount_received = amount;
     intent.amount_capturable = 0;
     intent.live_attempt.clear();
     intent.captured_attempt = payment.attempt.value.id;
-    std::int64_t const due = available_from(payment.merchant, parts_.ids.now_s());
+    std::int64_t const due = available_from(*payment.merchant, parts_.ids.now_s());
     model::BalanceTransaction row{
         .id = {},
         .source = charge.id,
@@ -642,12 +638,12 @@ void Payments::outcome_of_capture(Case& payment, Verdict verdict, Change& change
         set_retry(attempt, change);
         return;
     }
-    std::int64_t const fee = model::fee_of(payment.merchant, attempt.amount);
+    std::int64_t const fee = model::fee_of(*payment.merchant, attempt.amount);
     change.post(model::capture(
         payment.book(),
         attempt.id,
         transfer_of(attempt.pending_transfer),
-        payment.merchant.id,
+        payment.merchant->id,
         attempt.amount,
         fee
     ));

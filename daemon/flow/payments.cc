@@ -52,21 +52,14 @@ model::Book Payments::Case::book() const {
 }
 
 Objects Payments::Case::objects() const {
-    Objects objects{
+    return {
         .owner = owner,
         .intent = intent.value,
-        .charge = std::nullopt,
-        .method = method.value,
-        .refund = std::nullopt
+        .charge = charge.value.id.empty() ? nullptr : &charge.value,
+        .method = &method.value,
+        .refund = refund ? &refund->value : nullptr,
+        .transaction = transaction ? &*transaction : nullptr,
     };
-    if (charge.version > 0 || !charge.value.id.empty()) {
-        objects.charge = charge.value;
-    }
-    if (refund) {
-        objects.refund = refund->value;
-    }
-    objects.transaction = transaction;
-    return objects;
 }
 
 connectors::Connector* Payments::connector_named(std::string const& id) const {
@@ -76,19 +69,6 @@ connectors::Connector* Payments::connector_named(std::string const& id) const {
         }
     }
     return nullptr;
-}
-
-ApiResult<model::Merchant> Payments::merchant(Caller const& caller) const {
-    auto const stored = load<model::Merchant>(
-        parts_.ledger.documents(), model::owner_of("platform", caller.mode), caller.merchant
-    );
-    if (!stored) {
-        return std::unexpected{api::internal_error(stored.error().context)};
-    }
-    if (!*stored) {
-        return std::unexpected{api::internal_error("merchant " + caller.merchant + " is gone")};
-    }
-    return (*stored)->value;
 }
 
 void Payments::claim(Change& change, Caller const& caller) const {
@@ -266,7 +246,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
     Render render
 ) {
     Objects const objects{
-        .owner = caller.owner, .intent = intent, .charge = {}, .method = new_method, .refund = {}
+        .owner = caller.owner, .intent = intent, .method = new_method ? &*new_method : nullptr
     };
     Done done = render(objects);
     Change change{caller.owner, caller.cause()};
@@ -317,6 +297,7 @@ asio::awaitable<ApiResult<void>> Payments::remember_currency(
         co_return std::unexpected{api::internal_error(known.error().context)};
     }
     if (*known) {
+        merchants_.currency_is_stored(owner, currency);
         co_return ApiResult<void>{};
     }
     Change change{owner};
@@ -335,9 +316,9 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     CardSecrets secrets,
     Render render
 ) {
-    auto terms = merchant(caller);
+    auto terms = merchants_.terms(caller.merchant, caller.mode);
     if (!terms) {
-        co_return std::unexpected{terms.error()};
+        co_return std::unexpected{api::internal_error(terms.error().context)};
     }
     auto routes = routes_for(intent.value, caller.mode);
     if (!routes) {
@@ -347,10 +328,12 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     payment.intent = std::move(intent);
     payment.merchant = std::move(*terms);
     payment.method = std::move(method);
-    auto const remembered =
-        co_await remember_currency(payment.owner, payment.intent.value.currency);
-    if (!remembered) {
-        co_return std::unexpected{remembered.error()};
+    if (!merchants_.has_currency(payment.owner, payment.intent.value.currency)) {
+        auto const remembered =
+            co_await remember_currency(payment.owner, payment.intent.value.currency);
+        if (!remembered) {
+            co_return std::unexpected{remembered.error()};
+        }
     }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
     co_return co_await authorise(
@@ -456,9 +439,9 @@ Payments::Begun Payments::begin_authorisation(
         change.link(Kind::group_charge, model::link_digest(charge.transfer_group), charge.id);
     }
     open_attempt(change, attempt, connector);
-    ensure_accounts(change, payment.book(), connector.id().text(), payment.merchant.id);
+    ensure_accounts(change, payment.book(), connector.id().text(), payment.merchant->id);
     change.post(model::authorisation(
-        payment.book(), attempt.id, connector.id().text(), payment.merchant.id, intent.amount
+        payment.book(), attempt.id, connector.id().text(), payment.merchant->id, intent.amount
     ));
     return {std::move(attempt), std::move(charge)};
 }

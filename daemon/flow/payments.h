@@ -16,6 +16,7 @@
 #include "daemon/api/error.h"
 #include "daemon/flow/balance.h"
 #include "daemon/flow/evidence.h"
+#include "daemon/flow/merchants.h"
 #include "daemon/flow/store.h"
 #include "daemon/ledger_client.h"
 #include "daemon/model/chart.h"
@@ -51,15 +52,15 @@ struct Caller {
     model::Cause cause() const { return {request_id, idempotency_key}; }
 };
 
-// What an answer can be made of, as it stands after the operation.
+// What an answer can be made of, as it stands after the operation; of those that it is made from.
 struct Objects {
-    std::string owner;
-    model::PaymentIntent intent;
-    std::optional<model::Charge> charge;
-    std::optional<model::PaymentMethod> method;
-    std::optional<model::Refund> refund;
+    std::string const& owner;
+    model::PaymentIntent const& intent;
+    model::Charge const* charge = nullptr;
+    model::PaymentMethod const* method = nullptr;
+    model::Refund const* refund = nullptr;
     // The row that the same command writes.
-    std::optional<model::BalanceTransaction> transaction = std::nullopt;
+    model::BalanceTransaction const* transaction = nullptr;
     bool refused = false;  // the card was: answer the error in intent.last_payment_error
 };
 
@@ -121,7 +122,11 @@ public:
         boost::asio::any_io_executor background;  // for what nobody waits for
         FlowOptions options;
     };
-    explicit Payments(Parts parts) : parts_{std::move(parts)} {}
+    explicit Payments(Parts parts)
+        : parts_{std::move(parts)}, merchants_{parts_.ledger.documents()} {}
+
+    // What is known of merchants; whoever changes one tells it.
+    Merchants& merchants() { return merchants_; }
 
     // Stores a new intent without confirming it, and the method that came with it.
     boost::asio::awaitable<api::ApiResult<Done>> create(
@@ -208,7 +213,7 @@ private:
         std::optional<Stored<model::Attempt>> original;        // of a capture, void or refund
         bool changes_original = false;                         // it is to be stored too
         std::optional<model::BalanceTransaction> transaction;  // of what it posts
-        model::Merchant merchant;
+        std::shared_ptr<model::Merchant const> merchant;
         Stored<model::PaymentMethod> method;
         bool is_method_changed = false;
 
@@ -273,7 +278,6 @@ private:
         Case payment, Routes routes, CardSecrets secrets, Waiter waiter
     );
     connectors::Connector* connector_named(std::string const& id) const;
-    api::ApiResult<model::Merchant> merchant(Caller const& caller) const;
 
     // capture.cc
     boost::asio::awaitable<api::ApiResult<Done>> send_and_note(
@@ -377,6 +381,7 @@ private:
     void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
 
     Parts parts_;
+    mutable Merchants merchants_;
     mutable std::mutex routes_mutex_;  // guards parts_.routes
     std::atomic<bool> stopping_ = false;
     mutable std::mutex driving_mutex_;

@@ -37,7 +37,8 @@ rocksdb::ColumnFamilyOptions table_options(
     blocks.block_cache = cache;
     blocks.block_size = 8192;
     blocks.format_version = 5;
-    blocks.cache_index_and_filter_blocks = true;  // counted in the cache, so bounded
+    blocks.cache_index_and_filter_blocks = true;            // counted in the cache, so bounded
+    blocks.pin_l0_filter_and_index_blocks_in_cache = true;  // every look-up of a new key asks them
     bool const is_looked_up = table == Table::transfer_id || table == Table::account ||
                               table == Table::document || table == Table::pending;
     if (is_looked_up) {

@@ -32,7 +32,9 @@ struct Office {
     KeyDesk key_desk{
         {.ledger = rig.client(), .keys = keys, .ids = rig.ids(), .merchant_resources = {"charges"}}
     };
-    MerchantDesk merchant_desk{{.ledger = rig.client(), .ids = rig.ids()}};
+    MerchantDesk merchant_desk{
+        {.ledger = rig.client(), .merchants = rig.payments().merchants(), .ids = rig.ids()}
+    };
     flow::Resolutions resolutions{rig.client(), rig.payments(), rig.ids()};
     PlainRenderer renderer;
     settlement::Settlement settlement{{
