@@ -67,7 +67,7 @@ rocksdb::ColumnFamilyOptions family_options(
     blocks.cache_index_and_filter_blocks = true;  // counted in the cache, so bounded
     rocksdb::ColumnFamilyOptions options;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
-    options.compression = rocksdb::CompressionType::kNoCompression;
+    options.compression = rocksdb::CompressionType::kLZ4Compression;
     options.write_buffer_size = write_buffer_bytes;
     options.max_write_buffer_number = 4;
     options.target_file_size_base = 64U << 20U;

@@ -1,6 +1,7 @@
 // Bodies come back as they were, whatever they are, and a damaged one is refused.
 #include "ledger/body_codec.h"
 
+#include "ledger/base/bytes.h"
 #include "ledger/command.h"
 
 #include <doctest/doctest.h>
@@ -45,6 +46,18 @@ TEST_CASE("a body may begin with any byte") {
 TEST_CASE("a usual body takes less than half") {
     CHECK(pack_body(payment(7)).size() < payment(7).size() / 2);
     CHECK(pack_body("{}") == "{}");
+}
+
+// Packed once by a Florin with dictionary 1: what is stored stays readable, whatever is changed.
+TEST_CASE("what was stored once is read for ever") {
+    constexpr std::string_view kStored =
+        "0120a08d0100830105abee7517f430711a144cb79d10a2ea3cc601880a08fc4fd7332016624d5da9ae9aa6b6b5"
+        "079ca73a4d54fbea2663";
+    auto const stored = from_hex(kStored);
+    REQUIRE(stored.has_value());
+    CHECK(unpack_body(*stored).value() == payment(7));
+    CHECK(unpack_body(from_hex("00017b7d").value()).value() == "\x01{}");
+    CHECK(unpack_body("{}").value() == "{}");
 }
 
 TEST_CASE("damage is refused or changes nothing but the text") {

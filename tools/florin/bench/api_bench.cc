@@ -1,5 +1,7 @@
 #include "tools/florin/bench/api_bench.h"
 
+#include "ledger/store/data_dir.h"
+#include "ledger/store/local_journal.h"
 #include "tools/florin/bench/bench_directory.h"
 #include "tools/florin/bench/child.h"
 #include "tools/florin/bench/https_load.h"
@@ -9,10 +11,12 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 
 namespace florin::tools {
@@ -30,12 +34,13 @@ struct ApiWorkload {
     char const* name;
     char const* about;
 };
-std::array<ApiWorkload, 5> const kWorkloads{{
+std::array<ApiWorkload, 6> const kWorkloads{{
     {"payment", "POST /v1/payment_intents with confirm, a new Idempotency-Key each"},
     {"get", "GET /v1/payment_intents/:id, any of those made"},
     {"list", "GET /v1/payment_intents?limit=10"},
     {"bare", "the same server and TLS without the application, 2 KiB answers"},
     {"idle", "memory of connections that ask for nothing"},
+    {"retention", "payments, and what is left of them once nothing need be kept any more"},
 }};
 
 // A florind that is ours or somebody else's, and what to say to it.
@@ -137,13 +142,22 @@ private:
     std::size_t body_min_;
 };
 
-Result<void> start(Daemon& daemon, fs::path const& directory, bool bare) {
+// How a florind of our own is started.
+struct Mode {
+    bool bare = false;
+    unsigned keep_seconds = 0;  // of what has a time to be kept; 0: as in production
+};
+
+Result<void> start(Daemon& daemon, fs::path const& directory, Mode mode) {
     FLORIN_TRY(auto const program, florind_program());
-    FLORIN_TRY_VOID(daemon.child.start(
-        program,
-        {bare ? "--bare" : "--dev", "--data-dir", directory.string(), "--listen", "127.0.0.1:0"},
-        directory.string() + ".log"
-    ));
+    std::vector<std::string> arguments{
+        mode.bare ? "--bare" : "--dev", "--data-dir", directory.string(), "--listen", "127.0.0.1:0"
+    };
+    if (mode.keep_seconds != 0) {
+        arguments.emplace_back("--keep-seconds");
+        arguments.push_back(std::to_string(mode.keep_seconds));
+    }
+    FLORIN_TRY_VOID(daemon.child.start(program, std::move(arguments), directory.string() + ".log"));
     FLORIN_TRY(auto const text, daemon.child.line());
     auto const ready = ordered_json::parse(text, nullptr, false);
     if (!ready.is_object() || ready.value("event", "") != "ready") {
@@ -154,6 +168,22 @@ Result<void> start(Daemon& daemon, fs::path const& directory, bool bare) {
     daemon.data_dir = directory;
     daemon.pid = daemon.child.pid();
     return {};
+}
+
+// Of records and bodies, each once: what waits in the write-ahead log is stored first. For a
+// directory that nobody has open.
+Result<std::uint64_t> journal_bytes(fs::path const& data_dir) {
+    FLORIN_TRY(
+        auto const directory,
+        ledger::DataDirectory::open(data_dir, ledger::DataDirectory::Access::exclusive, false)
+    );
+    FLORIN_TRY(
+        auto journal,
+        ledger::LocalJournal::open({.directory = directory.log(), .witness = directory.witness()})
+    );
+    FLORIN_TRY_VOID(journal->compact());
+    journal.reset();
+    return directory_bytes(directory.log());
 }
 
 Line line_of(std::string name, HttpsLoadResult& result, Daemon const& daemon) {
@@ -181,7 +211,7 @@ public:
             FLORIN_TRY_VOID(measure_bare());
         }
         if (options_.url.empty()) {
-            FLORIN_TRY_VOID(start(daemon_, directory_.path() / "florind", false));
+            FLORIN_TRY_VOID(start(daemon_, directory_.path() / "florind", {}));
         } else {
             FLORIN_TRY(daemon_.target, https_target(options_.url, options_.ca_file));
             char const* const key = std::getenv("FLORIN_API_KEY");
@@ -203,6 +233,12 @@ public:
             FLORIN_TRY_VOID(measure_idle());
         }
         FLORIN_TRY_VOID(daemon_.child.stop());
+        if (wants("payment") && !daemon_.data_dir.empty()) {
+            FLORIN_TRY_VOID(note_journal(daemon_, "payment", payments_->made()));
+        }
+        if (wants("retention") && options_.url.empty()) {
+            FLORIN_TRY_VOID(measure_retention());
+        }
         for (Line& line : lines_) {
             line.ratio = bare_ > 0 ? line.per_second / bare_ : 0;
         }
@@ -242,7 +278,7 @@ private:
 
     Result<void> measure_bare() {
         Daemon bare;
-        FLORIN_TRY_VOID(start(bare, directory_.path() / "bare", true));
+        FLORIN_TRY_VOID(start(bare, directory_.path() / "bare", {.bare = true}));
         SameDriver driver{head(bare, "GET", "/", "\r\n"), 1'000};
         FLORIN_TRY_VOID(measure(bare, "bare", driver, options_.seconds));
         bare_ = lines_.back().per_second;
@@ -254,19 +290,35 @@ private:
         constexpr double kToRead = 2;
         payments_.emplace(daemon_);
         bool const is_wanted = wants("payment");
-        std::uint64_t const before =
-            daemon_.data_dir.empty() ? 0 : directory_bytes(daemon_.data_dir / "ledger" / "log");
         FLORIN_TRY_VOID(measure("payment", *payments_, is_wanted ? options_.seconds : kToRead));
         if (!is_wanted) {
             lines_.pop_back();
-            return {};
-        }
-        if (!daemon_.data_dir.empty()) {
-            std::uint64_t const after = directory_bytes(daemon_.data_dir / "ledger" / "log");
-            lines_.back().bytes_per_payment =
-                static_cast<double>(after - before) / static_cast<double>(payments_->made());
         }
         return {};
+    }
+
+    // What the journal of a stopped daemon takes, for the line of that name.
+    Result<void> note_journal(Daemon const& daemon, char const* name, std::uint64_t payments) {
+        auto const line = std::ranges::find(lines_, name, &Line::name);
+        FLORIN_TRY(std::uint64_t const bytes, journal_bytes(daemon.data_dir));
+        line->bytes_per_payment =
+            static_cast<double>(bytes) / static_cast<double>(std::max<std::uint64_t>(payments, 1));
+        return {};
+    }
+
+    // A few payments, and then as long as it takes until they are old and looked at.
+    Result<void> measure_retention() {
+        constexpr unsigned kKeepSeconds = 4;
+        constexpr double kSeconds = 2;
+        Daemon daemon;
+        FLORIN_TRY_VOID(
+            start(daemon, directory_.path() / "retention", {.keep_seconds = kKeepSeconds})
+        );
+        PaymentDriver payments{daemon};
+        FLORIN_TRY_VOID(measure(daemon, "retention", payments, kSeconds));
+        std::this_thread::sleep_for(std::chrono::seconds{4 * kKeepSeconds});
+        FLORIN_TRY_VOID(daemon.child.stop());
+        return note_journal(daemon, "retention", payments.made());
     }
 
     Result<void> measure_idle() {
