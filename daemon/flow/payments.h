@@ -5,9 +5,11 @@
 // and nothing is answered before its outcome is. What is not known is unknown, and leaves that
 // state on evidence only (evidence.h).
 //
-// Files: payments.cc creates and confirms, capture.cc captures, cancels and refunds, outcome.cc
-// turns evidence into postings and documents, drive.cc sends, repeats what must arrive, and
-// recovers after a restart.
+// Files: payments.cc creates and confirms, capture.cc captures, cancels and refunds. outcome.cc
+// notes evidence with what follows from it; outcome_authorisation.cc decides that for
+// authorisations and their reversals, outcome_capture.cc for captures and refunds. send.cc builds
+// every message, drive.cc repeats what must arrive, fires timers and recovers after a restart,
+// late_reply.cc takes in what came late.
 //
 // Thread rule: operations may be awaited on any io thread; they resume there.
 #pragma once
@@ -309,6 +311,13 @@ private:
         Also const* also = nullptr,
         std::optional<Case> known = std::nullopt
     );
+    // The number under which an attempt names its transfer.
+    static u128 transfer_of(std::string const& text);
+    void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
+    void set_retry(model::Attempt& attempt, Change& change) const;
+    void announce(Case const& payment, std::string type, Change& change) const;
+
+    // outcome_authorisation.cc
     void outcome_of_authorisation(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
@@ -327,20 +336,28 @@ private:
         Next& next
     );
     model::PaymentError fail_charge(Case& payment, Verdict verdict, connectors::Reply const& reply);
-    void outcome_of_capture(Case& payment, Verdict verdict, Change& change, Next& next);
-    void outcome_of_refund(
-        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
-    );
     void outcome_of_void(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
     void given_back(Case& payment, Change& change);
+    void start_reversal(Case& payment, std::string reason, Change& change, Next& next);
+
+    // outcome_capture.cc
+    void outcome_of_capture(Case& payment, Verdict verdict, Change& change, Next& next);
     void captured(Case& payment, std::int64_t amount, Change& change);
     void not_captured(Case& payment, Change& change, Next& next);
-    void start_reversal(Case& payment, std::string reason, Change& change, Next& next);
-    void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
-    void set_retry(model::Attempt& attempt, Change& change) const;
-    void announce(Case const& payment, std::string type, Change& change) const;
+    void outcome_of_refund(
+        Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
+    );
+
+    // send.cc
+    model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
+    std::uint32_t stan_of(model::Attempt const& attempt) const;
+    void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
+    boost::asio::awaitable<Result<Pan>> card_number(Case const& payment);
+    boost::asio::awaitable<connectors::Reply> send(
+        Case const& payment, CardSecrets secrets, bool repeat
+    );
 
     // drive.cc
     // One coroutine at a time sends an attempt.
@@ -358,27 +375,22 @@ private:
         bool owns_ = false;
     };
     bool is_driven(std::string const& key) const;
-    model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
     void in_background(boost::asio::awaitable<void> work);
     // Where there is something to do.
     void drive_in_background(std::string owner, Next const& next);
     boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
-    boost::asio::awaitable<Result<Pan>> card_number(Case const& payment);
-    boost::asio::awaitable<connectors::Reply> send(
-        Case const& payment, CardSecrets secrets, bool repeat
-    );
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
     struct Recovery;
     boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);
     boost::asio::awaitable<void> fire(ledger::TimerSet timer);
     boost::asio::awaitable<void> expire(ledger::TimerSet timer);
-    boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
-    Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
     // Returns earlier when the daemon stops.
     boost::asio::awaitable<void> pause(std::uint64_t ms) const;
-    std::uint32_t stan_of(model::Attempt const& attempt) const;
-    void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
+
+    // late_reply.cc
+    boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
+    Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
 
     Parts parts_;
     mutable Merchants merchants_;

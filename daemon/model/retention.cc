@@ -4,7 +4,7 @@
 
 namespace florin::model {
 
-FLORIN_FIELDS(RetentionCursor, sequence)
+FLORIN_FIELDS(RetentionCursor, sequence, begun_ns)
 
 FLORIN_DOCUMENT(RetentionCursor)
 

@@ -16,6 +16,8 @@ using ledger::Sequence;
 // Small enough that a sweep is a short step, large enough that its sync is nothing.
 constexpr std::size_t kRecordsMax = 4'000;
 constexpr std::size_t kBodiesMax = 10'000;
+// Of a round, which finds little in much: what it looks at is what it costs.
+constexpr std::size_t kRoundDocumentsMax = 10'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 }  // namespace
@@ -25,9 +27,8 @@ Result<bool> Sweeper::is_replaced(ledger::DocumentWritten const& written) const 
     return !now || now->version > written.version;
 }
 
-Result<void> Sweeper::collect(
-    Pass const& pass, Sequence sequence, ByteView effects, std::vector<ledger::PayloadPlace>& places
-) const {
+Result<void> Sweeper::collect(Pass const& pass, Sequence sequence, ByteView effects, Step& step)
+    const {
     ledger::EffectReader reader{effects};
     while (!reader.at_end()) {
         FLORIN_TRY(auto const effect, reader.next());
@@ -36,13 +37,21 @@ Result<void> Sweeper::collect(
             if (body == nullptr) {
                 continue;
             }
+            ++step.documents;
+            if (pass.again) {
+                // Most are forgotten by now, and must not count once more with every round.
+                FLORIN_TRY(auto const kept, ledger_.payload(sequence, body->index));
+                if (!kept) {
+                    continue;
+                }
+            }
             FLORIN_TRY(bool const replaced, is_replaced(*written));
             if (replaced) {
-                places.push_back({sequence, body->index});
+                step.places.push_back({sequence, body->index});
             }
         } else if (auto const* const event = std::get_if<ledger::EventRecorded>(&effect);
                    event != nullptr && pass.events) {
-            places.push_back({sequence, event->body.index});
+            step.places.push_back({sequence, event->body.index});
         }
     }
     return {};
@@ -56,8 +65,13 @@ Result<Sweeper::Swept> Sweeper::sweep(Pass const& pass, std::uint64_t now_ns) {
     auto at = cursor.value_or(flow::Stored<model::RetentionCursor>{});
     std::uint64_t const keep_ns = pass.keep_s * kNsPerSecond;
     std::uint64_t const before_ns = now_ns > keep_ns ? now_ns - keep_ns : 0;
-    std::vector<ledger::PayloadPlace> places;
-    std::size_t records = 0;
+    if (pass.again && at.value.sequence == 0) {
+        if (at.value.begun_ns > before_ns) {
+            return Swept{.is_done = true};  // it rests
+        }
+        at.value.begun_ns = now_ns;
+    }
+    Step step;
     Sequence last = at.value.sequence;
     Swept swept{.is_done = true};
     auto const visit = [&](ledger::Journal::StoredRecord const& record) -> Result<bool> {
@@ -65,12 +79,13 @@ Result<Sweeper::Swept> Sweeper::sweep(Pass const& pass, std::uint64_t now_ns) {
         if (header.time >= before_ns) {
             return false;
         }
-        if (records >= kRecordsMax || places.size() >= kBodiesMax) {
+        if (step.records >= kRecordsMax || step.places.size() >= kBodiesMax ||
+            (pass.again && step.documents >= kRoundDocumentsMax)) {
             swept.is_done = false;
             return false;
         }
-        FLORIN_TRY_VOID(collect(pass, header.sequence, record.effects, places));
-        ++records;
+        FLORIN_TRY_VOID(collect(pass, header.sequence, record.effects, step));
+        ++step.records;
         last = header.sequence;
         return true;
     };
@@ -78,13 +93,17 @@ Result<Sweeper::Swept> Sweeper::sweep(Pass const& pass, std::uint64_t now_ns) {
         FLORIN_TRY_VOID(ledger_.read(at.value.sequence + 1, visit));
     }
     // A step that found nothing is not worth a record: its cursor stays and goes on from here soon.
-    if (places.empty() && records < kRecordsMax / 2) {
+    // A round's step is, since it moves once a look, and its end begins the rest; but one that
+    // never left the beginning was none.
+    bool const is_idle =
+        pass.again ? last == 0 : step.places.empty() && step.records < kRecordsMax / 2;
+    if (is_idle) {
         return swept;
     }
-    FLORIN_TRY_VOID(ledger_.drop_payloads(places));
-    swept.dropped = places.size();
+    FLORIN_TRY_VOID(ledger_.drop_payloads(step.places));
+    swept.dropped = step.places.size();
     flow::Change change{model::kRetentionOwner};
-    at.value.sequence = last;
+    at.value.sequence = pass.again && swept.is_done ? 0 : last;
     change.put(pass.name, at);
     FLORIN_TRY(auto const answer, ledger_.call(std::move(change.command)));
     auto const& receipt = std::get<ledger::Receipt>(answer);
@@ -99,11 +118,19 @@ Result<Sweeper::Swept> Sweeper::sweep(Pass const& pass, std::uint64_t now_ns) {
 }
 
 Result<Sweeper::Swept> Sweeper::sweep(std::uint64_t now_ns) {
-    Pass const replaced{.name = "replaced", .keep_s = options_.replaced_s, .events = false};
-    Pass const old{.name = "old", .keep_s = options_.events_s, .events = true};
+    Pass const replaced{
+        .name = "replaced", .keep_s = options_.replaced_s, .events = false, .again = false
+    };
+    Pass const old{.name = "old", .keep_s = options_.events_s, .events = true, .again = false};
+    Pass const round{.name = "round", .keep_s = options_.events_s, .events = false, .again = true};
     FLORIN_TRY(Swept const soon, sweep(replaced, now_ns));
     FLORIN_TRY(Swept const late, sweep(old, now_ns));
-    return Swept{.dropped = soon.dropped + late.dropped, .is_done = soon.is_done && late.is_done};
+    Swept swept{.dropped = soon.dropped + late.dropped, .is_done = soon.is_done && late.is_done};
+    if (swept.is_done) {
+        FLORIN_TRY(Swept const again, sweep(round, now_ns));
+        swept.dropped += again.dropped;
+    }
+    return swept;
 }
 
 Retention::Retention(ledger::Ledger& ledger, Clock const& clock, Options options)

@@ -1,0 +1,103 @@
+// Late replies: an answer that came when nobody waited for it any more finds its attempt, and is
+// evidence like any other.
+#include "daemon/flow/identity.h"
+#include "daemon/flow/payments.h"
+#include "daemon/log/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace florin::flow {
+
+namespace asio = boost::asio;
+using connectors::Outcome;
+using connectors::Reply;
+using model::Attempt;
+
+void Payments::late_reply(connectors::LateReply reply) {
+    in_background(take_late_reply(std::move(reply)));
+}
+
+ledger::DocumentKey given_up_key(
+    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
+) {
+    return model::key_of(
+        model::Kind::given_up,
+        fmt::format("connector/{}", connector),
+        fmt::format("{}/{:06}", transmission_time, stan)
+    );
+}
+
+// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply const& late
+) const {
+    auto const& reader = parts_.ledger.documents();
+    auto const key = given_up_key(late.connector.text(), late.transmission_time, late.stan);
+    FLORIN_TRY(auto const known, load<model::GivenUp>(reader, key.owner, key.id));
+    std::optional<model::GivenUp> found;
+    if (known) {
+        found = known->value;
+    } else {
+        // Not given up yet: it holds its number.
+        FLORIN_TRY(auto const held, reader.held("stan/" + late.connector.text()));
+        auto const holder =
+            std::ranges::find(held, late.stan, &ledger::DocumentReader::Held::value);
+        if (holder == held.end()) {
+            return std::nullopt;
+        }
+        auto const find = [&](ledger::Document const& document) -> Result<bool> {
+            if (document.key.id == holder->holder) {
+                found = model::GivenUp{document.key.owner, document.key.id};
+            }
+            return !found;
+        };
+        FLORIN_TRY_VOID(reader.each(static_cast<std::uint16_t>(model::Kind::open_attempt), find));
+    }
+    if (!found) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
+    attempt.value.stan = late.stan;
+    bool const is_same = attempt.value.operation == "authorise" &&
+                         attempt.value.transmission_time == late.transmission_time &&
+                         (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn);
+    if (!is_same) {
+        return std::nullopt;
+    }
+    return found;
+}
+
+// Only an authorisation's late answer changes anything: advices and reversals are repeated until
+// they are answered anyway.
+asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
+    if (late.mti != "0110") {
+        co_return;
+    }
+    auto const found = attempt_of(late);
+    if (!found || !*found) {
+        log::warn("late_reply.unmatched", {{"connector", late.connector}, {"stan", late.stan}});
+        co_return;
+    }
+    auto const [owner, attempt_id] = **found;
+    auto const attempt = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
+    Reply reply = late.reply;
+    bool const is_odd = attempt && reply.approved &&
+                        (reply.approved->currency.alphabetic() != attempt->value.currency ||
+                         reply.approved->minor > attempt->value.amount);
+    if (is_odd) {
+        reply.outcome = Outcome::unknown;  // what it approves is not what was asked for
+    }
+    model::Evidence evidence = said(reply, 1);
+    evidence.source = "late_reply";
+    auto const next = co_await note(owner, attempt_id, evidence, reply, nullptr);
+    if (!next) {
+        log::error("late_reply.refused", {{"attempt", attempt_id}, {"what", next.error().context}});
+        co_return;
+    }
+    drive_in_background(owner, *next);
+    // Approved before it was given up: nobody else sends the capture.
+    drive_in_background(owner, {.drive_attempt = next->capture_attempt});
+}
+
+}  // namespace florin::flow

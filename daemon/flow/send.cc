@@ -1,0 +1,221 @@
+// Sending: one place builds every message, from what the intent has made durable.
+#include "connectors/cards.h"
+#include "daemon/flow/identity.h"
+#include "daemon/flow/payments.h"
+#include "daemon/log/log.h"
+#include "ledger/base/check.h"
+
+namespace florin::flow {
+namespace {
+
+namespace asio = boost::asio;
+using connectors::Outcome;
+using connectors::Reply;
+using model::Attempt;
+
+connectors::Identity identity_of(Attempt const& attempt) {
+    return {
+        .attempt = AttemptId{attempt.id},
+        .stan = static_cast<std::uint32_t>(attempt.stan),
+        .rrn = retrieval_reference(attempt),
+        .transmission_time = attempt.transmission_time,
+    };
+}
+
+connectors::OriginalReference reference_to(Attempt const& original) {
+    char const* const mti = original.operation == "authorise" ? "0100"
+                            : original.operation == "capture" ? "0220"
+                            : original.operation == "refund"  ? "0200"
+                                                              : "0420";
+    return {
+        .mti = mti,
+        .stan = static_cast<std::uint32_t>(original.stan),
+        .transmission_time = original.transmission_time,
+        .rrn = retrieval_reference(original),
+        .authorization_code = original.authorization_code,
+    };
+}
+
+connectors::Authentication authentication_of(model::Charge const& charge, CardSecrets secrets) {
+    model::ThreeDSecure const& secure = charge.three_d_secure;
+    return {
+        .electronic_commerce_indicator = secure.electronic_commerce_indicator,
+        .cryptogram = std::move(secrets.cryptogram),
+        .version = secure.version,
+        .transaction_id = secure.transaction_id,
+    };
+}
+
+// Off the session the merchant acts by himself; on it the cardholder does.
+connectors::CredentialUse credential_use(
+    model::PaymentIntent const& intent, model::PaymentMethod const& method
+) {
+    if (!intent.off_session.empty()) {
+        return connectors::CredentialUse::merchant_further;
+    }
+    if (!method.customer.empty()) {
+        return connectors::CredentialUse::cardholder_further;
+    }
+    return model::future_usage(intent).empty() ? connectors::CredentialUse::none
+                                               : connectors::CredentialUse::cardholder_first;
+}
+
+std::string original_payment(
+    model::PaymentIntent const& intent, model::PaymentMethod const& method
+) {
+    std::string const& named = intent.card_options.network_transaction_id;
+    return named.empty() ? method.network_transaction_id : named;
+}
+
+}  // namespace
+
+model::Evidence Payments::said(Reply const& reply, std::int64_t send_number) const {
+    return {
+        .source = "reply",
+        .outcome = std::string{connectors::outcome_name(reply.outcome)},
+        .code = reply.response_code,
+        .amount = reply.approved ? reply.approved->minor : 0,
+        .time_ms = parts_.ids.now_ms(),
+        .reference = std::to_string(send_number),
+    };
+}
+
+std::uint32_t Payments::stan_of(Attempt const& attempt) const {
+    if (attempt.stan != 0) {
+        return static_cast<std::uint32_t>(attempt.stan);
+    }
+    auto* const connector = connector_named(attempt.connector);
+    if (connector != nullptr && !connector->needs_link_identity()) {
+        return 0;
+    }
+    {
+        std::lock_guard const lock{stans_mutex_};
+        if (auto const known = stans_.find(attempt.id); known != stans_.end()) {
+            return known->second;
+        }
+    }
+    // From before a restart: all of them at once, there may be thousands.
+    std::uint32_t stan = 0;
+    if (auto const held = parts_.ledger.documents().held("stan/" + attempt.connector)) {
+        for (auto const& each : *held) {
+            remember_stan(each.holder, each.value);
+            if (each.holder == attempt.id) {
+                stan = static_cast<std::uint32_t>(each.value);
+            }
+        }
+    }
+    return stan;
+}
+
+void Payments::remember_stan(std::string const& attempt_id, std::uint64_t stan) const {
+    std::lock_guard const lock{stans_mutex_};
+    stans_.insert_or_assign(attempt_id, static_cast<std::uint32_t>(stan));
+}
+
+// Test cards by name are not in the vault.
+asio::awaitable<Result<Pan>> Payments::card_number(Case const& payment) {
+    model::PaymentMethod const& method = payment.method.value;
+    if (method.vault_token.empty()) {
+        auto const known = connectors::test_card(method.sandbox_token);
+        if (!known) {
+            co_return fail(Errc::corrupt, "payment method " + method.id + " has no card");
+        }
+        co_return Pan{known->number};
+    }
+    VaultToken token{method.vault_token};
+    co_return co_await parts_.vault.get(payment.owner, std::move(token));
+}
+
+asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, bool repeat) {
+    Attempt const& attempt = payment.attempt.value;
+    auto* const connector = connector_named(attempt.connector);
+    Reply failed{
+        .outcome = Outcome::not_sent,
+        .approved = {},
+        .response_code = {},
+        .authorization_code = {},
+        .network_transaction_id = {},
+        .detail = {}
+    };
+    if (connector == nullptr) {
+        failed.detail = "connector " + attempt.connector + " is not configured";
+        co_return failed;
+    }
+    auto pan = co_await card_number(payment);
+    if (!pan) {
+        log::error("vault.read_failed", {{"attempt", attempt.id}, {"what", pan.error().context}});
+        failed.detail = "the card cannot be read from the vault";
+        co_return failed;
+    }
+    auto const currency = Currency::from_alphabetic(attempt.currency);
+    FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
+    Money const amount{attempt.amount, *currency};
+    connectors::Card card{
+        .pan = std::move(*pan),
+        .exp_month = static_cast<int>(payment.method.value.exp_month),
+        .exp_year = static_cast<int>(payment.method.value.exp_year),
+        .cvv = {},
+    };
+    connectors::Terminal terminal{
+        .terminal_id = payment.merchant->terminal_id,
+        .acceptor_id = payment.merchant->acceptor_id,
+        .name_location = payment.merchant->name.substr(0, 40),
+        .category_code = payment.merchant->category_code,
+    };
+    if (attempt.operation == "authorise") {
+        card.cvv = std::move(secrets.cvc);
+        connectors::AuthoriseRequest request{
+            .identity = identity_of(attempt),
+            .amount = amount,
+            .card = std::move(card),
+            .terminal = std::move(terminal),
+            .authentication = authentication_of(payment.charge.value, std::move(secrets)),
+            .credential = credential_use(payment.intent.value, payment.method.value),
+            .original_network_transaction_id =
+                original_payment(payment.intent.value, payment.method.value),
+            .is_mail_or_telephone = payment.charge.value.moto,
+        };
+        co_return co_await connector->authorise(std::move(request));
+    }
+    FLORIN_CHECK(payment.original.has_value(), "this operation is about another one");
+    connectors::OriginalReference original = reference_to(payment.original->value);
+    if (attempt.operation == "capture") {
+        connectors::CaptureRequest request{
+            identity_of(attempt),
+            amount,
+            std::move(card),
+            std::move(terminal),
+            std::move(original),
+            repeat
+        };
+        co_return co_await connector->capture(std::move(request));
+    }
+    if (attempt.operation == "refund") {
+        connectors::RefundRequest request{
+            identity_of(attempt),
+            amount,
+            std::move(card),
+            std::move(terminal),
+            std::move(original),
+            repeat
+        };
+        co_return co_await connector->refund(std::move(request));
+    }
+    connectors::ReversalReason const reason =
+        attempt.reason == "canceled"        ? connectors::ReversalReason::cancelled
+        : attempt.reason == "late_approval" ? connectors::ReversalReason::late_approval
+                                            : connectors::ReversalReason::no_answer;
+    connectors::ReverseRequest request{
+        .identity = identity_of(attempt),
+        .amount = amount,
+        .remaining = std::nullopt,
+        .card = std::move(card),
+        .terminal = std::move(terminal),
+        .original = std::move(original),
+        .reason = reason,
+        .repeat = repeat,
+    };
+    co_return co_await connector->reverse(std::move(request));
+}
+
+}  // namespace florin::flow
