@@ -64,7 +64,7 @@ public:
     void wake() { caught_up_ = false; }
     // Whether next() may answer something.
     bool may_have_work(std::uint64_t now_ms) const;
-    // The next try, which is under way from now on. nullopt: nothing for now; may_have_work() says
+    // The next try, which is under way from now on. nullopt: none at `now_ms`; may_have_work() says
     // whether to ask again at once (a long stretch of unwanted events is read in pieces).
     Result<std::optional<Try>> next(std::uint64_t now_ms);
     // What came of a try. Answers whether the endpoint is down by now, or up again.
