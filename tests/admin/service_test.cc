@@ -172,6 +172,22 @@ TEST_CASE("a job is shown to whoever may read what it is about") {
     office.service.wait();
 }
 
+TEST_CASE("payments see a merchant's new terms at once, though the old ones were at hand") {
+    Office office;
+    auto& merchants = office.rig.payments().merchants();
+    auto const fee = [&] {
+        auto const terms = merchants.terms("acct_1", model::Mode::test);
+        REQUIRE(terms.has_value());
+        return (*terms)->fee_basis_points;
+    };
+    auto const before = fee();
+    std::string const boss = office.key("Boss", {{"merchants", "write"}});
+    std::string const body = "{\"fee_basis_points\":" + std::to_string(before + 7) + "}";
+    auto const changed = office.ask(http::Method::post, "/admin/v1/merchants/acct_1", boss, body);
+    REQUIRE_MESSAGE(changed.status == 200, changed.body);
+    CHECK(fee() == before + 7);
+}
+
 TEST_CASE("attempts are listed over all merchants, page by page, newest first") {
     Office office;
     std::string const key = office.key("Anna", {});
