@@ -77,11 +77,20 @@ rocksdb::ColumnFamilyOptions table_options(
 }
 
 // Neighbours after one another: the place of the next entry is near that of the last, where the
-// memtable begins to look. Changes of one key stay in their order.
-std::vector<std::reference_wrapper<Change const>> in_key_order(std::vector<Change> const& changes) {
-    std::vector<std::reference_wrapper<Change const>> ordered{changes.begin(), changes.end()};
-    std::ranges::stable_sort(ordered, [](Change const& a, Change const& b) {
-        return a.table != b.table ? a.table < b.table : a.key < b.key;
+// memtable begins to look. Changes of one key stay in their order: that of their places in
+// `changes`.
+std::vector<Change const*> in_key_order(std::vector<Change> const& changes) {
+    std::vector<Change const*> ordered;
+    ordered.reserve(changes.size());
+    for (Change const& change : changes) {
+        ordered.push_back(&change);
+    }
+    std::ranges::sort(ordered, [](Change const* a, Change const* b) {
+        if (a->table != b->table) {
+            return a->table < b->table;
+        }
+        int const by_key = a->key.compare(b->key);
+        return by_key != 0 ? by_key < 0 : a < b;
     });
     return ordered;
 }
@@ -163,11 +172,11 @@ public:
     Result<void> write(std::vector<Change> const& changes) override {
         FLORIN_TRY_VOID(must_write());
         rocksdb::WriteBatch batch;
-        for (Change const& change : in_key_order(changes)) {
-            FLORIN_CHECK(!is_run_table(change.table), "write is for live tables");
-            auto const status = change.value
-                                    ? batch.Put(family(change.table), change.key, *change.value)
-                                    : batch.Delete(family(change.table), change.key);
+        for (Change const* const change : in_key_order(changes)) {
+            FLORIN_CHECK(!is_run_table(change->table), "write is for live tables");
+            auto const status = change->value
+                                    ? batch.Put(family(change->table), change->key, *change->value)
+                                    : batch.Delete(family(change->table), change->key);
             if (!status.ok()) {
                 return std::unexpected{rocks_error(status, directory_.string() + ": write")};
             }
