@@ -42,7 +42,7 @@ ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish) {
 }
 
 asio::awaitable<ApiResult<std::optional<Stored<model::PaymentMethod>>>> choose_method(
-    Call& call, IntentWish wish, std::string customer
+    Call& call, IntentWish const& wish, std::string customer
 ) {
     using Chosen = std::optional<Stored<model::PaymentMethod>>;
     if (wish.payment_method_data != nullptr) {
@@ -73,7 +73,7 @@ asio::awaitable<ApiResult<Done>> confirm_with(
     Call& call,
     Stored<model::PaymentIntent> intent,
     std::optional<Stored<model::PaymentMethod>> method,
-    IntentWish wish,
+    IntentWish& wish,
     Expansions expand
 ) {
     if (!method) {

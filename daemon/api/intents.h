@@ -27,15 +27,15 @@ ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish);
 // The method that a request names, brings, or means by a test token; nullopt: none of these.
 // `customer` is the intent's. A new one is not stored yet.
 boost::asio::awaitable<ApiResult<std::optional<flow::Stored<model::PaymentMethod>>>> choose_method(
-    Call& call, IntentWish wish, std::string customer
+    Call& call, IntentWish const& wish, std::string customer
 );
 
-// Authorises with this method.
+// Authorises with this method; the cryptogram is taken out of the wish.
 boost::asio::awaitable<ApiResult<flow::Done>> confirm_with(
     Call& call,
     flow::Stored<model::PaymentIntent> intent,
     std::optional<flow::Stored<model::PaymentMethod>> method,
-    IntentWish wish,
+    IntentWish& wish,
     Expansions expand
 );
 

@@ -42,7 +42,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (confirm) {
         Stored<Intent> unstored{.value = std::move(intent), .version = 0};
         co_return co_await confirm_with(
-            call, std::move(unstored), std::move(*method), std::move(wish), std::move(*expand)
+            call, std::move(unstored), std::move(*method), wish, std::move(*expand)
         );
     }
     std::optional<model::PaymentMethod> new_method;

@@ -49,7 +49,7 @@ asio::awaitable<ApiResult<Done>> confirm(Call& call) {
         co_return std::unexpected{*error};
     }
     co_return co_await confirm_with(
-        call, std::move(*intent), std::move(*method), std::move(wish), std::move(*expand)
+        call, std::move(*intent), std::move(*method), wish, std::move(*expand)
     );
 }
 

@@ -295,11 +295,11 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     http::Response response;
     bool replayed = false;
     std::string original_request;
-    auto const result = co_await serve(request, replayed, original_request);
+    auto result = co_await serve(request, replayed, original_request);
     std::optional<bool> should_retry;
     if (result) {
         response.status = result->status;
-        response.body = result->body;
+        response.body = std::move(result->body);
     } else {
         response = result.error().response();
         should_retry = result.error().should_retry;

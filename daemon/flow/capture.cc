@@ -135,10 +135,11 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
             co_return std::unexpected{last};
         }
         claim(change, caller);
-        auto payment = load_case(caller.owner, intent.value.authorised_attempt);
-        if (!payment) {
-            co_return std::unexpected{api::internal_error(payment.error().context)};
+        auto loaded = load_case(caller.owner, intent.value.authorised_attempt);
+        if (!loaded) {
+            co_return std::unexpected{api::internal_error(loaded.error().context)};
         }
+        OwnCase const payment = std::move(*loaded);
         if (connector_named(payment->attempt.value.connector) == nullptr) {
             co_return std::unexpected{api::internal_error("a connector is not configured")};
         }
@@ -268,15 +269,18 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
 asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id, Waiter waiter) {
     std::string const owner = waiter.caller.owner;
     Driving const driving{*this, owner + "/" + attempt_id};
-    auto payment = load_case(owner, attempt_id);
-    if (!payment) {
-        co_return std::unexpected{api::internal_error(payment.error().context)};
+    auto loaded = load_case(owner, attempt_id);
+    if (!loaded) {
+        co_return std::unexpected{api::internal_error(loaded.error().context)};
     }
+    OwnCase payment = std::move(*loaded);
     payment->attempt.value.stan = stan_of(payment->attempt.value);
     CardSecrets none;
     connectors::Reply const reply = co_await send(*payment, std::move(none), false);
     model::Evidence const evidence = said(reply, 1);
-    auto const next = co_await note(owner, attempt_id, evidence, reply, &waiter);
+    auto const next = co_await note(
+        owner, attempt_id, evidence, reply, &waiter, nullptr, nullptr, std::move(payment)
+    );
     if (!next) {
         co_return std::unexpected{api::internal_error(next.error().context)};
     }

@@ -130,7 +130,8 @@ asio::awaitable<Result<Payments::Next>> Payments::drive_once(
         }
         co_await pause(kLinkPollMs);
     }
-    FLORIN_CO_TRY(Case payment, load_case(owner, attempt_id));
+    FLORIN_CO_TRY(OwnCase const loaded, load_case(owner, attempt_id));
+    Case& payment = *loaded;
     Attempt& attempt = payment.attempt.value;
     if (attempt.closed != 0 || attempt.operation == "authorise") {
         co_return Next{};
@@ -145,7 +146,8 @@ asio::awaitable<Result<Payments::Next>> Payments::drive_once(
 // A crash between intent and outcome: nobody knows what was sent. The key that the request left
 // open is answered with what is true now, then the attempt goes its way.
 asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::string attempt_id) {
-    FLORIN_CO_TRY(Case payment, load_case(owner, attempt_id));
+    FLORIN_CO_TRY(OwnCase const loaded, load_case(owner, attempt_id));
+    Case& payment = *loaded;
     Attempt& attempt = payment.attempt.value;
     if (attempt.closed != 0) {
         co_return Result<void>{};

@@ -47,10 +47,13 @@ std::uint64_t retry_ms(FlowOptions const& options, std::int64_t sends) {
 
 }  // namespace
 
-Result<Payments::Case> Payments::load_case(std::string const& owner, std::string const& attempt_id)
-    const {
+Result<Payments::OwnCase> Payments::load_case(
+    std::string const& owner, std::string const& attempt_id
+) const {
     auto const& reader = parts_.ledger.documents();
-    Case payment{.owner = owner};
+    auto loaded = std::make_unique<Case>();
+    Case& payment = *loaded;
+    payment.owner = owner;
     payment.mode = owner.ends_with("/live") ? model::Mode::live : model::Mode::test;
     FLORIN_TRY(payment.attempt, load_known<Attempt>(reader, owner, attempt_id));
     Attempt const& attempt = payment.attempt.value;
@@ -69,7 +72,7 @@ Result<Payments::Case> Payments::load_case(std::string const& owner, std::string
     }
     std::string const merchant = owner.substr(0, owner.find('/'));
     FLORIN_TRY(payment.merchant, merchants_.terms(merchant, payment.mode));
-    return payment;
+    return loaded;
 }
 
 u128 Payments::transfer_of(std::string const& text) {
@@ -86,14 +89,14 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
     Waiter* waiter,
     connectors::Connector* other,
     Also const* also,
-    std::optional<Case> known
+    OwnCase known
 ) {
     bool is_timer_missing = false;
     for (int tries = 0; tries < kTriesMax; ++tries) {
         if (tries >= kTriesAtOnce) {
             co_await pause(kTryPauseMs);
         }
-        if (tries > 0 || !known) {
+        if (tries > 0 || known == nullptr) {
             FLORIN_CO_TRY(known, load_case(owner, attempt_id));
             if (waiter != nullptr) {
                 waiter->caller.key_version = 0;  // known no better than the rest
@@ -228,7 +231,8 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
 asio::awaitable<Result<void>> Payments::take_evidence(
     std::string owner, std::string attempt_id, model::Evidence evidence, Also also
 ) {
-    FLORIN_CO_TRY(Case const payment, load_case(owner, attempt_id));
+    FLORIN_CO_TRY(OwnCase const loaded, load_case(owner, attempt_id));
+    Case const& payment = *loaded;
     Attempt const& attempt = payment.attempt.value;
     bool const needs_reversal = attempt.operation == "capture" && evidence.outcome == "declined";
     if (needs_reversal && connector_named(attempt.connector) == nullptr) {

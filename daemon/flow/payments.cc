@@ -324,13 +324,15 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     if (!routes) {
         co_return std::unexpected{routes.error()};
     }
-    Case payment{.owner = caller.owner, .mode = caller.mode};
-    payment.intent = std::move(intent);
-    payment.merchant = std::move(*terms);
-    payment.method = std::move(method);
-    if (!merchants_.has_currency(payment.owner, payment.intent.value.currency)) {
+    auto payment = std::make_unique<Case>();
+    payment->owner = caller.owner;
+    payment->mode = caller.mode;
+    payment->intent = std::move(intent);
+    payment->merchant = std::move(*terms);
+    payment->method = std::move(method);
+    if (!merchants_.has_currency(payment->owner, payment->intent.value.currency)) {
         auto const remembered =
-            co_await remember_currency(payment.owner, payment.intent.value.currency);
+            co_await remember_currency(payment->owner, payment->intent.value.currency);
         if (!remembered) {
             co_return std::unexpected{remembered.error()};
         }
@@ -447,8 +449,8 @@ Payments::Begun Payments::begin_authorisation(
 }
 
 // Everything that is about to be tried, in one command; as it is stored when it is durable.
-asio::awaitable<ApiResult<Payments::Case>> Payments::first_attempt(
-    Case payment, connectors::Connector* connector, Caller caller
+asio::awaitable<ApiResult<void>> Payments::first_attempt(
+    Case& payment, connectors::Connector* connector, Caller caller
 ) {
     model::PaymentIntent const& intent = payment.intent.value;
     model::PaymentMethod& method = payment.method.value;
@@ -478,25 +480,25 @@ asio::awaitable<ApiResult<Payments::Case>> Payments::first_attempt(
     payment.method.version += is_method_written ? 1 : 0;
     payment.attempt.version = payment.charge.version = 1;
     ++payment.intent.version;
-    co_return std::move(payment);
+    co_return ApiResult<void>{};
 }
 
 asio::awaitable<ApiResult<Done>> Payments::authorise(
-    Case payment, Routes routes, CardSecrets secrets, Waiter waiter
+    OwnCase payment, Routes routes, CardSecrets secrets, Waiter waiter
 ) {
-    std::string const owner = payment.owner;
-    auto begun = co_await first_attempt(std::move(payment), routes[0], waiter.caller);
+    std::string const owner = payment->owner;
+    auto const begun = co_await first_attempt(*payment, routes[0], waiter.caller);
     if (!begun) {
         co_return std::unexpected{begun.error()};
     }
     Next next;
-    next.authorise_attempt = begun->attempt.value.id;
+    next.authorise_attempt = payment->attempt.value.id;
     waiter.caller.key_version = waiter.caller.idempotency_key.empty() ? 0 : 1;
-    std::optional<Case> known = std::move(*begun);
+    OwnCase known = std::move(payment);
     for (std::size_t route = 0; !next.authorise_attempt.empty(); ++route) {
         std::string const attempt_id = next.authorise_attempt;
         Driving const driving{*this, owner + "/" + attempt_id};
-        if (!known) {
+        if (known == nullptr) {
             auto loaded = load_case(owner, attempt_id);
             if (!loaded) {
                 co_return std::unexpected{api::internal_error(loaded.error().context)};
@@ -511,9 +513,8 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
                              (reply.outcome == connectors::Outcome::not_sent || is_soft);
         model::Evidence const evidence = said(reply, 1);
         auto* const other = goes_on ? routes[route + 1] : nullptr;
-        std::optional<Case> mine = std::exchange(known, std::nullopt);
         auto noted = co_await note(
-            owner, attempt_id, evidence, reply, &waiter, other, nullptr, std::move(mine)
+            owner, attempt_id, evidence, reply, &waiter, other, nullptr, std::move(known)
         );
         if (!noted) {
             co_return std::unexpected{api::internal_error(noted.error().context)};

@@ -222,6 +222,8 @@ private:
         model::Book book() const;
         Objects objects() const;
     };
+    // Two hundred strings are not moved from coroutine to coroutine.
+    using OwnCase = std::unique_ptr<Case>;
     // What a waiting request wants stored with the first outcome.
     struct Waiter {
         Caller caller;
@@ -270,14 +272,14 @@ private:
         std::string const& idempotency_key,
         Change& change
     );
-    boost::asio::awaitable<api::ApiResult<Case>> first_attempt(
-        Case payment, connectors::Connector* connector, Caller caller
+    boost::asio::awaitable<api::ApiResult<void>> first_attempt(
+        Case& payment, connectors::Connector* connector, Caller caller
     );
     boost::asio::awaitable<api::ApiResult<void>> remember_currency(
         std::string owner, std::string currency
     );
     boost::asio::awaitable<api::ApiResult<Done>> authorise(
-        Case payment, Routes routes, CardSecrets secrets, Waiter waiter
+        OwnCase payment, Routes routes, CardSecrets secrets, Waiter waiter
     );
     connectors::Connector* connector_named(std::string const& id) const;
 
@@ -297,7 +299,7 @@ private:
     );
 
     // outcome.cc
-    Result<Case> load_case(std::string const& owner, std::string const& attempt_id) const;
+    Result<OwnCase> load_case(std::string const& owner, std::string const& attempt_id) const;
     // Adds evidence and does what follows from it; nothing where it is known already. A refusal
     // that allows another route goes on with `other`, in the same command. Tries until it is
     // stored: only a ledger that stops, or a posting that can never be right, is an error.
@@ -309,7 +311,7 @@ private:
         Waiter* waiter,
         connectors::Connector* other = nullptr,
         Also const* also = nullptr,
-        std::optional<Case> known = std::nullopt
+        OwnCase known = nullptr
     );
     // The number under which an attempt names its transfer.
     static u128 transfer_of(std::string const& text);
