@@ -3,6 +3,7 @@
 #include "connectors/iso8583/codec_framing.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/async_result.hpp>
@@ -160,6 +161,9 @@ private:
     struct Pending {
         explicit Pending(asio::any_io_executor const& home) : signal{home} {}
 
+        // How tests name the exchange: "0110".
+        std::string_view answer_mti() const { return std::string_view{key}.substr(0, 4); }
+
         enum class Stage { queued, writing, written };
         std::string key;
         std::string acquirer;  // field 32
@@ -187,6 +191,12 @@ private:
             deadline.cancel();
             boost::system::error_code ignored;
             ignored = socket.close(ignored);
+        }
+
+        // For tests: the program is about to die inside a message.
+        void write_half(ByteView message) {
+            boost::system::error_code ignored;
+            asio::write(socket, asio::buffer(message.data(), message.size() / 2), ignored);
         }
 
         tcp::resolver resolver;
@@ -453,7 +463,12 @@ private:
             pending->stage = Pending::Stage::writing;
             auto const bytes = pending->wire.reveal();
             auto const buffer = asio::buffer(bytes.data(), bytes.size());
+            FLORIN_FAILPOINT(pending->answer_mti(), "before_write");
+            FLORIN_FAILPOINT_AFTER(
+                pending->answer_mti(), "half_written", connection->write_half(bytes)
+            );
             auto [error, taken] = co_await asio::async_write(connection->socket, buffer, kAwait);
+            FLORIN_FAILPOINT(pending->answer_mti(), "written");
             pending->wire = Wire{};
             pending->stage = Pending::Stage::written;
             if (!error) {
@@ -535,6 +550,7 @@ private:
                                             acquirer == found->second->acquirer);
         if (is_awaited) {
             auto const pending = found->second;
+            FLORIN_FAILPOINT(pending->answer_mti(), "answered");
             remember(key, digest);
             pending->result.answer = std::move(message);
             finish(*pending, Exchange::End::answered, {});

@@ -2,6 +2,7 @@
 // bounds on money (captured ≤ authorised, Σ refunds ≤ captured) are decided in the ledger thread.
 #include "daemon/flow/payments.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 namespace florin::flow {
 namespace {
@@ -76,6 +77,7 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
         clear_expiry(intent.value, change);
         change.put(intent.value.id, intent);
         open_attempt(change, attempt, *connector);
+        FLORIN_FAILPOINT("capture", "intent_decided");
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {
             last = receipt.error();
@@ -150,6 +152,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
         set_idempotency_key(change, next.drive_attempt, caller.idempotency_key);
         change.put(payment->attempt.value.id, payment->attempt);
         change.put(payment->intent.value.id, payment->intent);
+        FLORIN_FAILPOINT("void", "intent_decided");
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {
             last = receipt.error();
@@ -251,6 +254,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         change.post(model::refund(book, attempt.id, attempt.connector, caller.merchant, wanted));
         Objects const objects{.owner = caller.owner, .intent = intent.value, .refund = &refund};
         change.event(parts_.ids, "refund.created", parts_.renderer.refund(objects));
+        FLORIN_FAILPOINT("refund", "intent_decided");
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {
             last = receipt.error();

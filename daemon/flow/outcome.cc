@@ -6,6 +6,7 @@
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 namespace florin::flow {
 namespace {
@@ -111,6 +112,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             FLORIN_CO_TRY_VOID((*also)(attempt, change));
         }
         bool const is_reply = evidence.source == "reply";
+        if (is_reply) {
+            FLORIN_FAILPOINT(attempt.operation, "answered");
+        }
         bool const is_repeatable =
             attempt.operation != "authorise" && is_reply &&
             (reply.outcome == Outcome::unknown || reply.outcome == Outcome::not_sent);
@@ -185,6 +189,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             log::error("attempt.timer_missing", {{"attempt", attempt.id}});
             change.command.clear_timers.clear();
         }
+        FLORIN_FAILPOINT(attempt.operation, "outcome_decided");
         auto const receipt = co_await submit(std::move(change));
         if (!receipt) {
             if (receipt.error().code == Errc::overloaded) {
@@ -195,6 +200,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         }
         is_timer_missing = receipt->status == ledger::CommandStatus::timer_missing;
         if (receipt->committed()) {
+            FLORIN_FAILPOINT(attempt.operation, "outcome_durable");
             {
                 std::lock_guard const lock{stans_mutex_};
                 stans_.erase(attempt.id);

@@ -5,6 +5,7 @@
 #include "daemon/model/reconciliation.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 #include <fmt/format.h>
 
@@ -472,6 +473,7 @@ asio::awaitable<ApiResult<void>> Payments::first_attempt(
         );
     }
     change.put(intent.id, payment.intent);
+    FLORIN_FAILPOINT("authorise", "intent_decided");
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};

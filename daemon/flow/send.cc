@@ -4,6 +4,7 @@
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 namespace florin::flow {
 namespace {
@@ -137,6 +138,7 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
         .network_transaction_id = {},
         .detail = {}
     };
+    FLORIN_FAILPOINT(attempt.operation, "intent_durable");
     if (connector == nullptr) {
         failed.detail = "connector " + attempt.connector + " is not configured";
         co_return failed;

@@ -9,6 +9,7 @@
 #include "crypto/tls_connection.h"
 #include "daemon/http/request_reader.h"
 #include "daemon/log/log.h"
+#include "ledger/base/failpoint.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -161,9 +162,12 @@ private:
         watched_.deadline = kNoDeadline;
         std::string const request_id = request.request_id;
         bool const keep_alive = reader_.keeps_alive();
+        FLORIN_FAILPOINT("http", "request_read");
         Response const response = co_await handle(std::move(request));
         bool const goes_on = keep_alive && !lane_.stopping;
+        FLORIN_FAILPOINT("http", "before_answer");
         bool const written = co_await write(response, request_id, goes_on);
+        FLORIN_FAILPOINT("http", "answered");
         co_return written&& goes_on;
     }
 

@@ -1,5 +1,6 @@
 #include "daemon/settlement/outbox.h"
 
+#include "ledger/base/failpoint.h"
 #include "ledger/store/data_dir.h"
 
 #include <cerrno>
@@ -52,6 +53,11 @@ Result<void> Outbox::write(std::string const& name, std::string_view bytes) cons
     if (file.get() < 0) {
         return system_error(path);
     }
+    FLORIN_FAILPOINT_AFTER(
+        "settlement",
+        "file_half_written",
+        static_cast<void>(::write(file.get(), bytes.data(), bytes.size() / 2) > 0)
+    );
     while (!bytes.empty()) {
         ssize_t const written = ::write(file.get(), bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) {
@@ -80,6 +86,7 @@ Result<void> Outbox::hand_over(std::string const& name) const {
         }
         return system_error(to);
     }
+    FLORIN_FAILPOINT("settlement", "renamed");
     return ledger::sync_directory(folder_);
 }
 

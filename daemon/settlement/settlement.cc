@@ -5,6 +5,7 @@
 #include "daemon/model/chart.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 
 #include <fmt/format.h>
 
@@ -75,9 +76,11 @@ asio::awaitable<Result<model::SettlementBatch>> Settlement::run() {
     if (batch.value.state == "opened") {
         FLORIN_CO_TRY_VOID(co_await post_availability(batch));
         FLORIN_CO_TRY_VOID(co_await fix_cut(batch));
+        FLORIN_FAILPOINT("settlement", "cut");
     }
     if (batch.value.state == "preparing") {
         FLORIN_CO_TRY_VOID(co_await make_payouts(batch));
+        FLORIN_FAILPOINT("settlement", "prepared");
     }
     if (batch.value.state == "prepared" || batch.value.state == "submitting") {
         FLORIN_CO_TRY_VOID(co_await hand_over(batch));
@@ -450,13 +453,18 @@ asio::awaitable<Result<void>> Settlement::hand_over(Batch& batch) {
         batch.value.file_sha256 = crypto::hex(crypto::sha256(bytes));
         batch.value.boot_id = parts_.outbox.boot_id();
         FLORIN_CO_TRY_VOID(parts_.outbox.write(batch.value.file, bytes));
+        FLORIN_FAILPOINT("settlement", "file_written");
         batch.value.state = "submitting";
         FLORIN_CO_TRY_VOID(co_await store(batch));
+        FLORIN_FAILPOINT("settlement", "submitting");
     }
     FLORIN_CO_TRY_VOID(parts_.outbox.hand_over(batch.value.file));
+    FLORIN_FAILPOINT("settlement", "handed_over");
     batch.value.state = "submitted";
     batch.value.closed = parts_.ids.now_s();
-    co_return co_await store(batch);
+    FLORIN_CO_TRY_VOID(co_await store(batch));
+    FLORIN_FAILPOINT("settlement", "submitted");
+    co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> Settlement::store(Batch& batch) {

@@ -4,6 +4,7 @@
 #include "daemon/log/log.h"
 #include "daemon/model/events.h"
 #include "daemon/webhooks/pending.h"
+#include "ledger/base/failpoint.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -309,7 +310,10 @@ asio::awaitable<SendOutcome> Dispatcher::send(LanePointer lane, Try attempt, boo
         );
         co_return SendOutcome{.status = 0, .problem = "the message could not be made"};
     }
-    co_return co_await parts_.sender.send(std::move(*message));
+    FLORIN_FAILPOINT("webhook", "before_send");
+    SendOutcome outcome = co_await parts_.sender.send(std::move(*message));
+    FLORIN_FAILPOINT("webhook", "sent");
+    co_return outcome;
 }
 
 // Signed anew for each try: receivers refuse old signatures.
@@ -361,6 +365,7 @@ void Dispatcher::store_what_must_be() {
 asio::awaitable<void> Dispatcher::store(LanePointer lane, ledger::Command command) {
     auto const receipt = co_await parts_.ledger.submit_command(std::move(command));
     bool const committed = receipt && receipt->committed();
+    FLORIN_FAILPOINT("webhook", "outcome_durable");
     if (receipt && !committed) {
         // Disabled or removed meanwhile; otherwise the lane begins anew from what is stored.
         log::info(

@@ -1,6 +1,7 @@
 #include "ledger/store/local_journal.h"
 
 #include "ledger/base/check.h"
+#include "ledger/base/failpoint.h"
 #include "ledger/record.h"
 #include "ledger/store/head_witness.h"
 #include "ledger/store/rocks.h"
@@ -367,14 +368,17 @@ RocksLocalJournal::Told RocksLocalJournal::write(Job const& job, Head const& hea
     if (job.expected != head.last) {
         return compare_with_stored(job, head.last);
     }
+    FLORIN_FAILPOINT("journal", "before_write");
     if (auto const written = log_.write(job.group, options_.sync); !written) {
         poisoned_ = written.error().context;
         return {AppendOutcome::unknown, *poisoned_};
     }
+    FLORIN_FAILPOINT("journal", "written");
     if (auto const seen = witness_.write(job.group.back()->position); !seen) {
         // The group is durable. Nothing more is written that the witness would not know of.
         poisoned_ = seen.error().context;
     }
+    FLORIN_FAILPOINT("journal", "witnessed");
     return {AppendOutcome::committed, {}};
 }
 

@@ -10,7 +10,9 @@ target_compile_options(
               -Wswitch-enum -Wno-missing-field-initializers -fstack-protector-strong -fno-omit-frame-pointer
               $<$<BOOL:${FLORIN_WERROR}>:-Werror>
 )
-target_compile_definitions(florin_options INTERFACE _GLIBCXX_ASSERTIONS)
+target_compile_definitions(
+    florin_options INTERFACE _GLIBCXX_ASSERTIONS $<$<BOOL:${FLORIN_FAILPOINTS}>:FLORIN_FAILPOINTS>
+)
 # g++ 12 at -O2 takes what stands in a std::expected or std::optional for uninitialised, and the
 # operators new and delete of a coroutine's frame for a mismatch.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
