@@ -20,9 +20,9 @@ export function temporary(t) {
     return folder;
 }
 
-// Starts a program and waits for its ready line.
-export async function start(t, program, args) {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+// Starts a program and waits for its ready line. `env`: beside the environment of the test.
+export async function start(t, program, args, env = {}) {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     const running = { child, log: '', ready: null };
     child.stderr.on('data', (bytes) => (running.log += bytes));
     const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
@@ -39,7 +39,10 @@ export async function start(t, program, args) {
             const event = JSON.parse(line);
             if (event.event === 'ready') resolve(event);
         });
-        ended.then(({ code }) => reject(new Error(`${program} ended with ${code}: ${running.log}`)));
+        ended.then(({ code, signal }) => {
+            const error = new Error(`${program} ended with ${signal ?? code}: ${running.log}`);
+            reject(Object.assign(error, { signal }));
+        });
     });
     return running;
 }
@@ -78,8 +81,8 @@ export async function startProduction(t, folder, config) {
     return daemon;
 }
 
-export const startDaemon = (t, folder, more = []) =>
-    start(t, programs.florind, ['--dev', '--data-dir', folder, '--listen', '127.0.0.1:0', ...more]);
+export const startDaemon = (t, folder, more = [], env = {}) =>
+    start(t, programs.florind, ['--dev', '--data-dir', folder, '--listen', '127.0.0.1:0', ...more], env);
 
 export async function startBank(t, folder, listen = '127.0.0.1:0') {
     const bank = await start(t, programs.banksim, [

@@ -109,6 +109,8 @@ Result<void> Faults::add(std::string_view json) {
          "lose",
          "silence",
          "duplicate",
+         "garbage",
+         "tear",
          "disconnect",
          "decline",
          "partial_minor",
@@ -139,6 +141,8 @@ Result<void> Faults::add(std::string_view json) {
     rule.lose = reader.probability("lose");
     rule.silence = reader.probability("silence");
     rule.duplicate = reader.probability("duplicate");
+    rule.garbage = reader.probability("garbage");
+    rule.tear = reader.probability("tear");
     rule.disconnect = reader.probability("disconnect");
     rule.fate.forgets_reversal = reader.flag("forget_reversal");
     rule.fate.decline = reader.text("decline");
@@ -200,6 +204,8 @@ Fate Faults::fate_of(connectors::iso8583::Message const& request) {
     fate.is_lost = happens(rule->lose, rule->dice);
     fate.is_silent = happens(rule->silence, rule->dice);
     fate.is_duplicated = happens(rule->duplicate, rule->dice);
+    fate.is_garbage = happens(rule->garbage, rule->dice);
+    fate.is_torn = happens(rule->tear, rule->dice);
     fate.disconnects = happens(rule->disconnect, rule->dice);
     if (rule->times && --*rule->times == 0) {
         rules_.erase(rule);

@@ -9,6 +9,8 @@
 //    "lose": p,             the request never arrived: not booked, not answered
 //    "silence": true | p,   booked, but not answered
 //    "duplicate": p,        answered twice
+//    "garbage": p,          booked, and what comes back is no message
+//    "tear": p,             booked, half of the answer comes back, then the connection ends
 //    "disconnect": p,       booked, then the connection ends instead of an answer
 //    "decline": "05",       this field 39 instead of the bank's decision
 //    "partial_minor": 3000} approve only so much (field 39 = 10)
@@ -37,6 +39,8 @@ struct Fate {
     bool is_lost = false;
     bool is_silent = false;
     bool is_duplicated = false;
+    bool is_garbage = false;
+    bool is_torn = false;
     bool disconnects = false;
     std::string decline;
     std::optional<std::int64_t> partial_minor;
@@ -62,7 +66,7 @@ private:
         std::optional<Currency> currency;
         std::optional<std::uint64_t> times;
         Fate fate;  // with certainty
-        double lose = 0, silence = 0, duplicate = 0, disconnect = 0;
+        double lose = 0, silence = 0, duplicate = 0, garbage = 0, tear = 0, disconnect = 0;
         std::mt19937_64 dice;
     };
     static bool matches(Rule const& rule, connectors::iso8583::Message const& request);

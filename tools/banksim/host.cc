@@ -256,7 +256,28 @@ private:
         send(connection, booked);
     }
 
+    // Half of an answer, and then nothing any more.
+    static asio::awaitable<void> tear(
+        std::shared_ptr<State> self, ConnectionPtr connection, std::string answer
+    ) {
+        constexpr auto kOnItsWay = std::chrono::milliseconds{5};
+        connection->send(answer.substr(0, answer.size() / 2));
+        asio::steady_timer timer{self->context_, kOnItsWay};
+        co_await timer.async_wait(kAwait);
+        connection->close();
+    }
+
     static void send(ConnectionPtr const& connection, Booked const& booked) {
+        if (booked.fate.is_garbage) {
+            // A frame of the right length around bytes that say nothing.
+            constexpr std::size_t kFrameLengthBytesMax = 4;
+            std::string bytes = booked.bytes;
+            for (std::size_t i = kFrameLengthBytesMax; i < bytes.size(); ++i) {
+                bytes[i] = static_cast<char>(bytes[i] ^ 0x5a);
+            }
+            connection->send(std::move(bytes));
+            return;
+        }
         connection->send(booked.bytes);
         if (booked.fate.is_duplicated) {
             connection->send(booked.bytes);
@@ -341,6 +362,10 @@ private:
                 return {};
             }
             if (booked.fate.is_silent) {
+                continue;
+            }
+            if (booked.fate.is_torn) {
+                spawn(tear(shared_from_this(), connection, booked.bytes));
                 continue;
             }
             if (booked.fate.late_ms > 0) {

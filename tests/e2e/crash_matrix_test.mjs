@@ -1,0 +1,192 @@
+// The crash matrix: the daemon dies by SIGKILL at every step between accepting a request and answering
+// it, for each operation, under load and with a bank that does everything wrong. Then no answer that
+// was given has changed, nothing is doubled or lost, and the books agree with the bank's (world.mjs).
+// The same for deliveries of webhooks and for the handing over of the payout file.
+//
+// The steps are failpoints (ledger/base/failpoint.h), which only some builds have: the asan preset, or
+// -DFLORIN_FAILPOINTS=ON. Without them there is nothing to test here.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import test from 'node:test';
+
+import { control, eventually, florin, kill, pause, pay, programs, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
+import { World, agree, comeToRest, dice, till } from './world.mjs';
+
+const soak = Boolean(process.env.FLORIN_SOAK);
+const paymentsWanted = soak ? 10_000 : 0;
+const clients = 12;
+// How long a point may take to be reached, with sanitizers and on a busy machine.
+const patienceMs = 60_000;
+
+const hasFailpoints = readFileSync(programs.florind).includes('FLORIN_FAILPOINT\0');
+const skip = hasFailpoints ? false : 'this build of florind has no failpoints';
+
+// Every subject with its moments, in the order in which a payment passes them.
+const subjects = {
+    http: ['request_read', 'before_answer', 'answered'],
+    authorise: ['intent_decided', 'intent_durable', 'answered', 'outcome_decided', 'outcome_durable'],
+    capture: ['intent_decided', 'intent_durable', 'answered', 'outcome_decided', 'outcome_durable'],
+    refund: ['intent_decided', 'intent_durable', 'answered', 'outcome_decided', 'outcome_durable'],
+    void: ['intent_decided', 'intent_durable', 'answered', 'outcome_decided', 'outcome_durable'],
+    '0110': ['before_write', 'half_written', 'written', 'answered'],  // an authorisation on the wire
+    '0230': ['before_write', 'half_written', 'written', 'answered'],  // a capture
+    '0210': ['before_write', 'half_written', 'written', 'answered'],  // a refund
+    '0430': ['before_write', 'half_written', 'written', 'answered'],  // a reversal
+    journal: ['before_write', 'written', 'witnessed'],
+    webhook: ['before_send', 'sent', 'outcome_durable'],
+};
+const points = Object.entries(subjects).flatMap(([subject, moments]) => moments.map((moment) => `${subject}/${moment}`));
+const settlementPoints = ['cut', 'prepared', 'file_half_written', 'file_written', 'submitting', 'renamed', 'handed_over', 'submitted']
+    .map((moment) => `settlement/${moment}`);
+
+// Waits until a daemon that was started to die at `point` has died there, in its start or later.
+async function diesAt(point, starting, running) {
+    try {
+        await starting;
+    } catch (error) {
+        if (error.signal !== 'SIGKILL') throw error;
+        return;
+    }
+    const daemon = running();
+    const end = await Promise.race([daemon.ended, pause(patienceMs).then(() => null)]);
+    assert.ok(end, `${point} was not reached within ${patienceMs} ms`);
+    assert.equal(end.signal, 'SIGKILL', `${point}: ended with ${end.signal ?? end.code}: ${daemon.log.slice(-3000)}`);
+}
+
+function verifies(data) {
+    const verified = florin('ledger', 'verify', '--data-dir', data);
+    assert.equal(verified.code, 0, verified.out + verified.err);
+}
+
+// Somebody who is told of every event, and remembers which.
+async function startReceiver(t) {
+    const told = new Set();
+    const server = http.createServer((incoming, response) => {
+        let body = '';
+        incoming.on('data', (bytes) => (body += bytes));
+        incoming.on('end', () => {
+            told.add(JSON.parse(body).id);
+            response.end();
+        });
+        incoming.on('error', () => {});
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+    return { told, url: `http://127.0.0.1:${server.address().port}/hooks` };
+}
+
+test(`a crash at any of ${points.length} steps changes no answer, loses nothing and doubles nothing`, { skip }, async (t) => {
+    const from = Date.now();
+    const world = new World(t, temporary(t));
+    await world.open();
+    await world.signedOn();
+    const receiver = await startReceiver(t);
+    await world.stripe.webhookEndpoints.create({ url: receiver.url, enabled_events: ['*'] });
+    const seen = [];
+    const counter = { payments: 0, refunds: 0 };
+    const roll = dice(Number(process.env.FLORIN_SEED ?? 20));
+    const tills = Array.from({ length: clients }, (_, number) => till(world, number, seen, counter));
+    const failed = Promise.all(tills).then(() => {}, (error) => error);
+
+    for (let rounds = 0; rounds === 0 || counter.payments < paymentsWanted; ++rounds) {
+        for (const point of points) {
+            // First rule that matches: some answers come when nobody waits any more, also for reversals.
+            await world.faults(
+                { clear: true },
+                { late_ms: 3500, match: { mti: '0100' }, times: 2 }, { late_ms: 3500, match: { mti: '0420' }, times: 1 },
+                { silence: 0.03, lose: 0.03, duplicate: 0.1, garbage: 0.02, tear: 0.01, disconnect: 0.01, delay_ms: 5, seed: 1 + Math.floor(roll() * 1e6) },
+            );
+            const passes = 1 + Math.floor(roll() * (/void|refund|0210|0430/.test(point) ? 3 : 12));
+            await kill(world.daemon, 'SIGKILL');
+            await diesAt(point, world.startDaemon({ FLORIN_FAILPOINT: `${point}:${passes}` }), () => world.daemon);
+            ++world.kills.florind;
+            verifies(world.data);
+        }
+        t.diagnostic(`round ${rounds + 1}: ${counter.payments} payments, ${world.kills.florind} crashes`);
+    }
+    await world.startDaemon();
+    await world.faults({ clear: true });
+    await world.signedOn();
+    world.running = false;
+    assert.ifError(await failed);
+
+    assert.deepEqual(await comeToRest(world, 120_000), []);
+    await world.startDaemon();
+    const events = await world.list('/v1/events?');
+    assert.ok(events.length > 100, 'there was something to tell');
+    await eventually('every event was delivered', async () => events.every((event) => receiver.told.has(event.id)), 60_000);
+    const { intents, refunds, sums } = await agree(world, seen, from);
+    t.diagnostic(`${intents.length} payments, ${refunds.length} refunds, ${events.length} events; at the bank ${JSON.stringify(sums)}; ${world.kills.florind} crashes`);
+    assert.ok(sums.captures > 20 && sums.refunds > 5 && sums.reversals > 5, 'there was something to compare');
+});
+
+test(`a crash at any of ${settlementPoints.length} steps of the settlement pays every merchant once`, { skip }, async (t) => {
+    const folder = temporary(t);
+    const bank = await startBank(t, path.join(folder, 'bank'));
+    const data = path.join(folder, 'florin');
+    const outbox = path.join(data, 'outbox');
+    let daemon;
+    const startAnew = async (env = {}) => {
+        daemon = await startDaemon(t, data, ['--iso8583', bank.ready.address], env);
+    };
+    await startAnew();
+    await signedOn(daemon);
+
+    // The bank's collector: takes what is there under its name at once, and deletes it.
+    const collected = [];
+    let collecting = true;
+    const collector = (async () => {
+        while (collecting) {
+            for (const name of existsSync(outbox) ? readdirSync(outbox) : []) {
+                if (name.startsWith('.') || !name.endsWith('.pain.001.xml')) continue;
+                const file = path.join(outbox, name);
+                const answer = await control(bank, { collect: file });
+                assert.equal(answer.ok, true, JSON.stringify(answer));
+                assert.ok(!collected.includes(name), `${name} came twice`);
+                collected.push(name);
+                rmSync(file);
+            }
+            await pause(2);
+        }
+    })();
+    const collectorFailed = collector.then(() => {}, (error) => error);
+
+    let expected = 0;
+    for (const [index, point] of settlementPoints.entries()) {
+        await kill(daemon, 'SIGKILL');
+        await startAnew({ FLORIN_FAILPOINT: point });
+        await signedOn(daemon);
+        const amount = 10_000 + 100 * index;
+        const paid = await pay(sdk(daemon), amount);
+        assert.equal(paid.status, 'succeeded', JSON.stringify(paid));
+        expected += amount - (25 + Math.round(amount * 0.015));
+        const died = diesAt(point, Promise.resolve(), () => daemon);
+        const run = florin('settle', 'run', '--data-dir', data, '--format', 'json');
+        assert.notEqual(run.code, 0, `${point}: ${run.out}`);
+        await died;
+        verifies(data);
+        await startAnew();
+        // Whatever the crash left is finished, and a second run finds nothing to pay.
+        for (let again = 0; again < 2; ++again) {
+            const rerun = florin('settle', 'run', '--data-dir', data, '--format', 'json');
+            assert.equal(rerun.code, 0, `${point}: ${rerun.err}`);
+        }
+        await eventually(`${point}: the file was collected`, async () => collected.length === index + 1);
+    }
+    collecting = false;
+    assert.ifError(await collectorFailed);
+    const statuses = JSON.parse(florin('settle', 'status', '--data-dir', data, '--format', 'json').out);
+    const unsure = statuses.filter((batch) => !['submitted', 'empty'].includes(batch.state));
+    assert.deepEqual(unsure, []);
+    const payouts = statuses.flatMap((one) =>
+        JSON.parse(florin('settle', 'show', one.batch, '--data-dir', data, '--format', 'json').out).payouts);
+    assert.equal(payouts.length, settlementPoints.length);
+    assert.equal(payouts.reduce((sum, one) => sum + one.amount_minor, 0), expected);
+    assert.equal((await control(bank, { counts: true })).transfers, payouts.length, 'the bank executed each once');
+    assert.deepEqual((await sdk(daemon).balance.retrieve()).available.map((one) => one.amount), [0]);
+});
