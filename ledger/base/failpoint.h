@@ -1,12 +1,16 @@
 // Named places where a test ends the process as a crash would: SIGKILL, nothing flushed, nothing
-// said. They are compiled in with the CMake option FLORIN_FAILPOINTS only (the asan preset sets
-// it); elsewhere the macros are nothing at all.
+// said. They are compiled in under AddressSanitizer and with the CMake option FLORIN_FAILPOINTS;
+// elsewhere the macros are nothing at all.
 //
 // The environment variable FLORIN_FAILPOINT names one of them and the pass at which it strikes:
 // "authorise/answered:3". A name is a subject and a moment; what follows a subject is one list for
 // all of them (tests/e2e/crash_matrix_test.mjs has the table).
 // Thread rule: any thread.
 #pragma once
+
+#if defined(__SANITIZE_ADDRESS__) && !defined(FLORIN_FAILPOINTS)
+#define FLORIN_FAILPOINTS
+#endif
 
 #ifdef FLORIN_FAILPOINTS
 

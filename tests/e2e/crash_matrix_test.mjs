@@ -3,8 +3,8 @@
 // was given has changed, nothing is doubled or lost, and the books agree with the bank's (world.mjs).
 // The same for deliveries of webhooks and for the handing over of the payout file.
 //
-// The steps are failpoints (ledger/base/failpoint.h), which only some builds have: the asan preset, or
-// -DFLORIN_FAILPOINTS=ON. Without them there is nothing to test here.
+// The steps are failpoints (ledger/base/failpoint.h), which only some builds have: those of the asan
+// preset, or with -DFLORIN_FAILPOINTS=ON. Without them there is nothing to test here.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';

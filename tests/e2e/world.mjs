@@ -10,7 +10,7 @@ import path from 'node:path';
 
 import { Cable } from './cable.mjs';
 import {
-    control, eventually, florin, kill, pause, request, sdk, signedOn, startBank, startDaemon, temporary,
+    control, eventually, florin, kill, pause, request, sdk, signedOn, startBank, startDaemon,
 } from './support.mjs';
 
 const currencies = ['eur', 'usd', 'jpy', 'kwd'];
