@@ -119,8 +119,9 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
         "customer.created",
         renderer.customer_json(call.owner(), customer.value, {}).text()
     );
+    Unstored const unstored{.method = attached ? &*attached : nullptr};
     Done done{
-        200, to_body(renderer.customer_json(call.owner(), customer.value, *expand, attached))
+        200, to_body(renderer.customer_json(call.owner(), customer.value, *expand, unstored))
     };
     co_return co_await call.services.payments.store(
         call.caller, std::move(change), std::move(done)

@@ -126,6 +126,7 @@ Filter take_filter(Parameters& parameters) {
 struct Found {
     std::string json;  // of the list's data, joined by commas
     bool has_more = false;
+    bool is_cut = false;  // too many were looked at, and none was found
 };
 
 // Newest first, or in the order of time towards `ending_before`.
@@ -152,7 +153,8 @@ Result<Found> find_page(
     std::vector<std::string> found;
     Found answer;
     std::size_t scanned = 0;
-    for (bool at_end = false; !at_end && !answer.has_more && scanned < kScanMax;) {
+    bool at_end = false;
+    while (!at_end && !answer.has_more && scanned < kScanMax) {
         FLORIN_TRY(auto const events, call.documents().list_events(list));
         at_end = events.size() < list.limit;
         for (ledger::Event const& event : events) {
@@ -178,6 +180,8 @@ Result<Found> find_page(
             found.push_back(std::move(json));
         }
     }
+    answer.has_more = answer.has_more || !at_end;
+    answer.is_cut = !at_end && found.empty();
     if (backwards) {
         std::ranges::reverse(found);
     }
@@ -217,6 +221,9 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     auto const found = find_page(call, *endpoints, page, filter);
     if (!found) {
         co_return std::unexpected{internal_error(found.error().context)};
+    }
+    if (found->is_cut) {
+        co_return std::unexpected{too_much_to_read()};
     }
     co_return Done{
         200,

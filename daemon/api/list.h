@@ -45,6 +45,8 @@ struct Listing {
         std::string from;
     };
     std::optional<Link> link;
+    // Objects of this kind are removed whole: a cursor may be one that is there no more.
+    bool are_removed = false;
     // Only these, in any order.
     std::optional<std::vector<std::string>> ids = std::nullopt;
 };
@@ -52,7 +54,9 @@ struct Listing {
 // nullopt: not in this list.
 using RenderOne = std::function<std::optional<Json>(ledger::Document const&)>;
 
-// Errors: resource_missing for a cursor that is no object of this kind.
+// Errors: resource_missing for a cursor that is no object of this kind; where a filter leaves out
+// more than one request may look at and there is nothing yet to go on from, that. A page never says
+// that it is the last one where it may not be.
 ApiResult<flow::Done> list_page(
     Call& call,
     Listing const& listing,
@@ -70,6 +74,9 @@ ApiResult<flow::Done> list_of(
     CreatedFilter const& created,
     std::function<std::optional<Json>(T const&)> const& render
 );
+
+// A filter leaves out more than one request may look at.
+ApiError too_much_to_read();
 
 // What a filter that nothing can pass answers.
 flow::Done empty_list(std::string const& url);

@@ -73,7 +73,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
                            owner = call.owner(),
                            expansions = *expand](Objects const& objects) {
         Json const json =
-            renderer.refund_json(owner, *objects.refund, expansions, objects.transaction);
+            renderer.refund_json(owner, *objects.refund, expansions, unstored_of(objects));
         return Done{200, to_body(json)};
     };
     Metadata changes;
@@ -123,6 +123,36 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     co_return co_await store_change(call, decide);
 }
 
+// /v1/charges/:id/refunds, where the refunds of an expanded charge go on.
+asio::awaitable<ApiResult<Done>> list_of_charge(Call& call) {
+    Page const page = take_page(call.parameters);
+    CreatedFilter const created = take_created(call.parameters);
+    auto const expand = finish(call, ObjectKind::refund, "data.");
+    if (!expand) {
+        co_return std::unexpected{expand.error()};
+    }
+    auto const charge = find<model::Charge>(call, call.id());
+    if (!charge) {
+        co_return std::unexpected{charge.error()};
+    }
+    Listing const listing{
+        .kind = model::Kind::refund,
+        .prefix = "re",
+        .url = "/v1/charges/" + call.id() + "/refunds",
+        .link =
+            Listing::Link{
+                .kind = model::Kind::payment_refund, .from = charge->value.payment_intent
+            },
+    };
+    auto const render = [&](Refund const& refund) -> std::optional<Json> {
+        if (refund.charge != call.id()) {
+            return std::nullopt;
+        }
+        return call.services.renderer.refund_json(call.owner(), refund, *expand);
+    };
+    co_return list_of<Refund>(call, listing, page, created, render);
+}
+
 asio::awaitable<ApiResult<Done>> list(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
@@ -160,6 +190,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 void add_refunds(Routes& routes) {
     routes.add(http::Method::post, "/v1/refunds", create);
     routes.add(http::Method::get, "/v1/refunds", list);
+    routes.add(http::Method::get, "/v1/charges/:id/refunds", list_of_charge);
     routes.add(http::Method::get, "/v1/refunds/:id", retrieve);
     routes.add(http::Method::post, "/v1/refunds/:id", update);
 }

@@ -16,41 +16,14 @@ bool is_live(std::string const& owner) {
 
 }  // namespace
 
-std::int64_t wire_amount(std::int64_t minor, std::string const& currency) {
-    auto const known = Currency::from_alphabetic(currency);
-    FLORIN_CHECK(known.has_value(), "a stored currency is known");
-    auto const amount = convert_minor(minor, known->digits(), known->stripe_digits());
-    FLORIN_CHECK(amount.has_value(), "an amount that came in through the API goes out again");
-    return *amount;
-}
-
-std::int64_t wire_floor(std::int64_t minor, Currency const& currency) {
-    if (auto const exact = convert_minor(minor, currency.digits(), currency.stripe_digits())) {
-        return *exact;
-    }
-    std::int64_t scale = 1;
-    for (unsigned i = currency.stripe_digits(); i < currency.digits(); ++i) {
-        scale *= 10;
-    }
-    std::int64_t const rest = ((minor % scale) + scale) % scale;
-    auto const floor = convert_minor(minor - rest, currency.digits(), currency.stripe_digits());
-    FLORIN_CHECK(floor.has_value(), "a whole amount converts");
-    return *floor;
-}
-
-ApiResult<std::int64_t> minor_amount(
-    std::int64_t wire, Currency const& currency, std::string const& param
-) {
-    bool const is_odd_thousandth = currency.stripe_digits() == 3 && wire % 10 != 0;
-    auto const minor = convert_minor(wire, currency.stripe_digits(), currency.digits());
-    if (!minor || is_odd_thousandth) {
-        return std::unexpected{bad_parameter(
-            "parameter_invalid_integer",
-            param,
-            "Invalid integer: this amount cannot be expressed exactly in " + currency.lower() + "."
-        )};
-    }
-    return *minor;
+Unstored unstored_of(Objects const& objects) {
+    return {
+        .intent = &objects.intent,
+        .charge = objects.charge,
+        .method = objects.method,
+        .refund = objects.refund,
+        .transaction = objects.transaction,
+    };
 }
 
 std::string to_body(Json const& json) {
@@ -58,12 +31,12 @@ std::string to_body(Json const& json) {
 }
 
 Json ObjectRenderer::customer_member(
-    std::string const& owner, std::string const& id, Expansions const& expand
+    std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
 ) const {
+    std::optional<model::Customer> place;
     if (expand.has("customer") && !id.empty()) {
-        auto const stored = flow::load<model::Customer>(reader_, owner, id);
-        if (stored && *stored) {
-            return customer_json(owner, (*stored)->value, expand.below("customer"));
+        if (auto const* const found = look_up(owner, id, unstored.customer, place)) {
+            return customer_json(owner, *found, expand.below("customer"), unstored);
         }
     }
     return text_or_null(id);
@@ -73,12 +46,13 @@ Json ObjectRenderer::method_member(
     std::string const& owner,
     std::string const& id,
     Expansions const& expand,
-    std::string const& name
+    std::string const& name,
+    Unstored unstored
 ) const {
+    std::optional<model::PaymentMethod> place;
     if (expand.has(name) && !id.empty()) {
-        auto const stored = flow::load<model::PaymentMethod>(reader_, owner, id);
-        if (stored && *stored) {
-            return method_json(owner, (*stored)->value, expand.below(name));
+        if (auto const* const found = look_up(owner, id, unstored.method, place)) {
+            return method_json(owner, *found, expand.below(name), unstored);
         }
     }
     return text_or_null(id);
@@ -89,32 +63,25 @@ Json ObjectRenderer::charge_member(
     std::string const& id,
     Expansions const& expand,
     std::string const& name,
-    model::Charge const* known,
-    Row const* unstored
+    Unstored unstored
 ) const {
+    std::optional<model::Charge> place;
     if (expand.has(name) && !id.empty()) {
-        if (known != nullptr && known->id == id) {
-            return charge_json(owner, *known, expand.below(name), unstored);
-        }
-        auto const stored = flow::load<model::Charge>(reader_, owner, id);
-        if (stored && *stored) {
-            return charge_json(owner, (*stored)->value, expand.below(name));
+        if (auto const* const found = look_up(owner, id, unstored.charge, place)) {
+            return charge_json(owner, *found, expand.below(name), unstored);
         }
     }
     return text_or_null(id);
 }
 
 Json ObjectRenderer::intent_member(
-    std::string const& owner,
-    std::string const& id,
-    Expansions const& expand,
-    model::Charge const* charge
+    std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
 ) const {
-    if (expand.has("payment_intent") && !id.empty()) {
-        auto const stored = flow::load<model::PaymentIntent>(reader_, owner, id);
-        if (stored && *stored) {
-            Objects const objects{.owner = owner, .intent = (*stored)->value, .charge = charge};
-            return intent_json(owner, objects, expand.below("payment_intent"));
+    constexpr char const* kName = "payment_intent";
+    std::optional<model::PaymentIntent> place;
+    if (expand.has(kName) && !id.empty()) {
+        if (auto const* const found = look_up(owner, id, unstored.intent, place)) {
+            return intent_json(owner, *found, expand.below(kName), unstored);
         }
     }
     return text_or_null(id);
@@ -124,18 +91,16 @@ Json ObjectRenderer::customer_json(
     std::string const& owner,
     model::Customer const& customer,
     Expansions const& expand,
-    std::optional<model::PaymentMethod> const& unstored
+    Unstored unstored
 ) const {
+    unstored.customer = &customer;
     if (customer.deleted) {
         return {{"id", customer.id}, {"object", "customer"}, {"deleted", true}};
     }
     constexpr char const* kDefault = "default_payment_method";
     Expansions const settings = expand.below("invoice_settings");
-    bool const is_unstored = unstored && unstored->id == customer.default_payment_method;
     Json const method =
-        is_unstored && settings.has(kDefault)
-            ? method_json(owner, *unstored, settings.below(kDefault))
-            : method_member(owner, customer.default_payment_method, settings, kDefault);
+        method_member(owner, customer.default_payment_method, settings, kDefault, unstored);
     return {
         {"id", customer.id},
         {"object", "customer"},
@@ -161,8 +126,12 @@ Json ObjectRenderer::customer_json(
 }
 
 Json ObjectRenderer::method_json(
-    std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
+    std::string const& owner,
+    model::PaymentMethod const& method,
+    Expansions const& expand,
+    Unstored unstored
 ) const {
+    unstored.method = &method;
     Json networks = nullptr;
     if (method.brand != "unknown") {
         networks = {{"available", std::vector<std::string>{method.brand}}, {"preferred", nullptr}};
@@ -190,7 +159,7 @@ Json ObjectRenderer::method_json(
           {"three_d_secure_usage", {{"supported", true}}},
           {"wallet", nullptr}}},
         {"created", method.created},
-        {"customer", customer_member(owner, method.customer, expand)},
+        {"customer", customer_member(owner, method.customer, expand, unstored)},
         {"customer_account", nullptr},
         {"livemode", is_live(owner)},
         {"metadata", metadata_json(method.metadata)},
@@ -199,7 +168,9 @@ Json ObjectRenderer::method_json(
 }
 
 // The newest refunds; a payment may have more than one charge, but only one is refunded.
-Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& charge) const {
+Json ObjectRenderer::refunds_of(
+    std::string const& owner, model::Charge const& charge, Unstored const& unstored
+) const {
     constexpr std::size_t kShown = 10;
     Json refunds = Json::array();
     std::size_t shown = 0;
@@ -217,9 +188,10 @@ Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& c
         if (!link.key.id.starts_with(prefix)) {
             break;
         }
-        auto const refund =
-            flow::load<model::Refund>(reader_, owner, link.key.id.substr(prefix.size()));
-        if (!refund || !*refund || (*refund)->value.charge != charge.id) {
+        std::optional<model::Refund> place;
+        auto const* const refund =
+            look_up(owner, link.key.id.substr(prefix.size()), unstored.refund, place);
+        if (refund == nullptr || refund->charge != charge.id) {
             continue;
         }
         has_more = shown == kShown;
@@ -227,7 +199,7 @@ Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& c
             break;
         }
         ++shown;
-        refunds.push_back(refund_json(owner, (*refund)->value, {}));
+        refunds.push_back(refund_json(owner, *refund, {}));
     }
     return {
         {"object", "list"},
@@ -237,120 +209,13 @@ Json ObjectRenderer::refunds_of(std::string const& owner, model::Charge const& c
     };
 }
 
-Json ObjectRenderer::transaction_member(
-    std::string const& owner, std::string const& id, Expansions const& expand, Row const* unstored
-) const {
-    constexpr char const* kName = "balance_transaction";
-    if (expand.has(kName) && !id.empty()) {
-        if (unstored != nullptr && unstored->id == id) {
-            return transaction_json(owner, *unstored, expand.below(kName), false);
-        }
-        auto stored = flow::load<model::BalanceTransaction>(reader_, owner, id);
-        if (stored && *stored) {
-            (*stored)->value.id = id;
-            return transaction_json(owner, (*stored)->value, expand.below(kName), true);
-        }
-    }
-    return text_or_null(id);
-}
-
-Json ObjectRenderer::source_member(
-    std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
-) const {
-    if (expand.has("source") && row.type == "charge") {
-        return charge_member(owner, row.source, expand, "source");
-    }
-    if (expand.has("source") && row.type == "refund") {
-        auto const stored = flow::load<model::Refund>(reader_, owner, row.source);
-        if (stored && *stored) {
-            return refund_json(owner, (*stored)->value, expand.below("source"));
-        }
-    }
-    return row.source;
-}
-
-Json ObjectRenderer::transaction_json(
-    std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
-) const {
-    return transaction_json(owner, row, expand, true);
-}
-
-Json ObjectRenderer::transaction_json(
-    std::string const& owner,
-    model::BalanceTransaction const& row,
-    Expansions const& expand,
-    bool is_stored
-) const {
-    auto const currency = Currency::from_alphabetic(row.currency);
-    FLORIN_CHECK(currency.has_value(), "a stored currency is known");
-    // The document that goes when the money is made available comes with the row.
-    bool is_pending = row.due != 0;
-    if (is_pending && is_stored) {
-        auto const waiting = reader_.get(model::key_of(
-            model::Kind::availability, owner, model::availability_id(row.currency, row.due, row.id)
-        ));
-        is_pending = !waiting || waiting->has_value();
-    }
-    std::int64_t const amount = wire_floor(row.amount, *currency);
-    std::int64_t const net = wire_floor(row.net(), *currency);
-    std::int64_t const fee = amount - net;
-    Json fees = Json::array();
-    if (fee != 0) {
-        fees.push_back(
-            {{"amount", fee},
-             {"application", nullptr},
-             {"currency", currency->lower()},
-             {"description", "Processing fee"},
-             {"type", "stripe_fee"}}
-        );
-    }
-    return {
-        {"id", row.id},
-        {"object", "balance_transaction"},
-        {"amount", amount},
-        {"available_on", row.due == 0 ? row.created() : row.due},
-        {"balance_type", "payments"},
-        {"created", row.created()},
-        {"currency", currency->lower()},
-        {"description", text_or_null(row.description)},
-        {"exchange_rate", nullptr},
-        {"fee", fee},
-        {"fee_details", fees},
-        {"net", net},
-        {"reporting_category", row.type == "payout_failure" ? "payout_reversal" : row.type},
-        {"source", source_member(owner, row, expand)},
-        {"status", is_pending ? "pending" : "available"},
-        {"type", row.type},
-    };
-}
-
-Json ObjectRenderer::balance_json(flow::Balance const& balance) const {
-    auto const entry = [](std::int64_t amount, Currency const& currency) -> Json {
-        std::int64_t const wire = wire_floor(amount, currency);
-        return {
-            {"amount", wire}, {"currency", currency.lower()}, {"source_types", {{"card", wire}}}
-        };
-    };
-    Json available = Json::array();
-    Json pending = Json::array();
-    for (flow::CurrencyBalance const& each : balance.currencies) {
-        available.push_back(entry(each.available, each.currency));
-        pending.push_back(entry(each.pending, each.currency));
-    }
-    return {
-        {"object", "balance"},
-        {"available", available},
-        {"livemode", balance.mode == model::Mode::live},
-        {"pending", pending},
-    };
-}
-
 Json ObjectRenderer::charge_json(
     std::string const& owner,
     model::Charge const& charge,
     Expansions const& expand,
-    Row const* unstored
+    Unstored unstored
 ) const {
+    unstored.charge = &charge;
     Json fraud = Json::object();
     if (!charge.fraud_report.empty()) {
         fraud.add("user_report", charge.fraud_report);
@@ -371,7 +236,7 @@ Json ObjectRenderer::charge_json(
         {"captured", charge.captured},
         {"created", charge.created},
         {"currency", lower(charge.currency)},
-        {"customer", customer_member(owner, charge.customer, expand)},
+        {"customer", customer_member(owner, charge.customer, expand, unstored)},
         {"description", text_or_null(charge.description)},
         {"disputed", false},
         {"failure_balance_transaction", nullptr},
@@ -383,7 +248,7 @@ Json ObjectRenderer::charge_json(
         {"on_behalf_of", nullptr},
         {"outcome", outcome_json(charge)},
         {"paid", charge.paid},
-        {"payment_intent", intent_member(owner, charge.payment_intent, expand, &charge)},
+        {"payment_intent", intent_member(owner, charge.payment_intent, expand, unstored)},
         {"payment_method", text_or_null(charge.payment_method)},
         {"payment_method_details", {{"card", card_details_json(charge)}, {"type", "card"}}},
         {"receipt_email", text_or_null(charge.receipt_email)},
@@ -401,7 +266,7 @@ Json ObjectRenderer::charge_json(
         {"transfer_group", text_or_null(charge.transfer_group)},
     };
     if (expand.has("refunds")) {
-        json.add("refunds", refunds_of(owner, charge));
+        json.add("refunds", refunds_of(owner, charge, unstored));
     }
     return json;
 }
@@ -409,19 +274,25 @@ Json ObjectRenderer::charge_json(
 Json ObjectRenderer::intent_json(
     std::string const& owner, Objects const& objects, Expansions const& expand
 ) const {
-    model::PaymentIntent const& intent = objects.intent;
+    return intent_json(owner, objects.intent, expand, unstored_of(objects));
+}
+
+Json ObjectRenderer::intent_json(
+    std::string const& owner,
+    model::PaymentIntent const& intent,
+    Expansions const& expand,
+    Unstored unstored
+) const {
+    unstored.intent = &intent;
     Json last_error = nullptr;
     if (!intent.last_payment_error.empty()) {
         last_error = refusal_json(intent.last_payment_error);
-        std::string const& id = intent.last_payment_error.payment_method;
-        auto const method = flow::load<model::PaymentMethod>(reader_, owner, id);
-        if (method && *method) {
-            last_error.add("payment_method", method_json(owner, (*method)->value, {}));
+        std::optional<model::PaymentMethod> place;
+        if (auto const* const method =
+                look_up(owner, intent.last_payment_error.payment_method, unstored.method, place)) {
+            last_error.add("payment_method", method_json(owner, *method, {}));
         }
     }
-    // As it stands after the operation, which is not stored yet.
-    bool const is_method_known = objects.method && objects.method->id == intent.payment_method &&
-                                 expand.has("payment_method");
     Json automatic = nullptr;
     if (intent.automatic_payment_methods) {
         bool const says = !intent.allow_redirects.empty();
@@ -446,28 +317,20 @@ Json ObjectRenderer::intent_json(
         {"confirmation_method", intent.confirmation_method},
         {"created", intent.created},
         {"currency", lower(intent.currency)},
-        {"customer", customer_member(owner, intent.customer, expand)},
+        {"customer", customer_member(owner, intent.customer, expand, unstored)},
         {"customer_account", nullptr},
         {"description", text_or_null(intent.description)},
         {"excluded_payment_method_types", texts_or_null(intent.excluded_payment_method_types)},
         {"last_payment_error", last_error},
         {"latest_charge",
-         charge_member(
-             owner,
-             intent.latest_charge,
-             expand,
-             "latest_charge",
-             objects.charge,
-             objects.transaction
-         )},
+         charge_member(owner, intent.latest_charge, expand, "latest_charge", unstored)},
         {"livemode", is_live(owner)},
         {"managed_payments", nullptr},
         {"metadata", metadata_json(intent.metadata)},
         {"next_action", nullptr},
         {"on_behalf_of", nullptr},
         {"payment_method",
-         is_method_known ? method_json(owner, *objects.method, expand.below("payment_method"))
-                         : method_member(owner, intent.payment_method, expand)},
+         method_member(owner, intent.payment_method, expand, "payment_method", unstored)},
         {"payment_method_configuration_details", nullptr},
         {"payment_method_options", {{"card", card_options_json(intent.card_options)}}},
         {"payment_method_types", intent.payment_method_types},
@@ -489,23 +352,25 @@ Json ObjectRenderer::refund_json(
     std::string const& owner,
     model::Refund const& refund,
     Expansions const& expand,
-    Row const* unstored
+    Unstored unstored
 ) const {
+    unstored.refund = &refund;
     Json json = {
         {"id", refund.id},
         {"object", "refund"},
         {"amount", wire_amount(refund.amount, refund.currency)},
         {"balance_transaction",
          transaction_member(owner, refund.balance_transaction, expand, unstored)},
-        {"charge", charge_member(owner, refund.charge, expand, "charge")},
+        {"charge", charge_member(owner, refund.charge, expand, "charge", unstored)},
         {"created", refund.created},
         {"currency", lower(refund.currency)},
-        {"customer", customer_member(owner, refund.customer, expand)},
+        {"customer", customer_member(owner, refund.customer, expand, unstored)},
         {"customer_account", nullptr},
         {"destination_details", destination_json(refund)},
         {"metadata", metadata_json(refund.metadata)},
-        {"payment_intent", intent_member(owner, refund.payment_intent, expand)},
-        {"payment_method", method_member(owner, refund.payment_method, expand)},
+        {"payment_intent", intent_member(owner, refund.payment_intent, expand, unstored)},
+        {"payment_method",
+         method_member(owner, refund.payment_method, expand, "payment_method", unstored)},
         {"reason", text_or_null(refund.reason)},
         {"receipt_number", nullptr},
         {"source_transfer_reversal", nullptr},

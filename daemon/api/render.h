@@ -42,42 +42,55 @@ private:
     std::set<std::string> paths_;
 };
 
+// Objects as a command leaves them that is not stored yet: wherever one of them is expanded, at any
+// depth, it is this and not what is still stored. An object that is rendered is one of them itself.
+struct Unstored {
+    model::PaymentIntent const* intent = nullptr;
+    model::Charge const* charge = nullptr;
+    model::PaymentMethod const* method = nullptr;
+    model::Refund const* refund = nullptr;
+    model::BalanceTransaction const* transaction = nullptr;
+    model::Customer const* customer = nullptr;
+};
+Unstored unstored_of(flow::Objects const& objects);
+
 class ObjectRenderer final : public flow::Renderer {
 public:
     explicit ObjectRenderer(ledger::DocumentReader const& reader) : reader_{reader} {}
 
+    using Row = model::BalanceTransaction;
     Json intent_json(
         std::string const& owner, flow::Objects const& objects, Expansions const& expand
     ) const;
-    // `unstored`: the row that the command writes which changes this object.
-    using Row = model::BalanceTransaction;
     Json charge_json(
         std::string const& owner,
         model::Charge const& charge,
         Expansions const& expand,
-        Row const* unstored = nullptr
+        Unstored unstored = {}
     ) const;
     Json refund_json(
         std::string const& owner,
         model::Refund const& refund,
         Expansions const& expand,
-        Row const* unstored = nullptr
+        Unstored unstored = {}
     ) const;
     // Amounts that the surface's unit cannot say are rounded so that net = amount - fee holds.
     Json transaction_json(
-        std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+        std::string const& owner, Row const& row, Expansions const& expand, Unstored unstored = {}
     ) const;
     Json balance_json(flow::Balance const& balance) const;
     Json method_json(
-        std::string const& owner, model::PaymentMethod const& method, Expansions const& expand
+        std::string const& owner,
+        model::PaymentMethod const& method,
+        Expansions const& expand,
+        Unstored unstored = {}
     ) const;
     // A deleted customer is no more than that.
-    // `unstored`: the default method as it will be.
     Json customer_json(
         std::string const& owner,
         model::Customer const& customer,
         Expansions const& expand,
-        std::optional<model::PaymentMethod> const& unstored = std::nullopt
+        Unstored unstored = {}
     ) const;
 
     // flow::Renderer: unexpanded, for events and recovery.
@@ -91,45 +104,56 @@ public:
     ApiError card_error(flow::Objects const& objects) const;
 
 private:
+    Json intent_json(
+        std::string const& owner,
+        model::PaymentIntent const& intent,
+        Expansions const& expand,
+        Unstored unstored
+    ) const;
+    // What the command leaves, or else what is stored, in `place`; nullptr where there is neither.
+    template <class T>
+    T const* look_up(
+        std::string const& owner, std::string const& id, T const* unstored, std::optional<T>& place
+    ) const {
+        if (unstored != nullptr && unstored->id == id) {
+            return unstored;
+        }
+        auto stored = flow::load<T>(reader_, owner, id);
+        if (!stored || !*stored) {
+            return nullptr;
+        }
+        place = std::move((*stored)->value);
+        return &*place;
+    }
     // An id, or in its place the object; null where there is none.
-    Json customer_member(std::string const& owner, std::string const& id, Expansions const& expand)
-        const;
+    Json customer_member(
+        std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
+    ) const;
     Json method_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
-        std::string const& name = "payment_method"
+        std::string const& name,
+        Unstored unstored
     ) const;
     Json charge_member(
         std::string const& owner,
         std::string const& id,
         Expansions const& expand,
         std::string const& name,
-        model::Charge const* known = nullptr,
-        Row const* unstored = nullptr
+        Unstored unstored
     ) const;
     Json intent_member(
-        std::string const& owner,
-        std::string const& id,
-        Expansions const& expand,
-        model::Charge const* charge = nullptr
+        std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
     ) const;
     Json transaction_member(
-        std::string const& owner,
-        std::string const& id,
-        Expansions const& expand,
-        Row const* unstored
+        std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
     ) const;
     Json source_member(
-        std::string const& owner, model::BalanceTransaction const& row, Expansions const& expand
+        std::string const& owner, Row const& row, Expansions const& expand, Unstored unstored
     ) const;
-    Json transaction_json(
-        std::string const& owner,
-        model::BalanceTransaction const& row,
-        Expansions const& expand,
-        bool is_stored
-    ) const;
-    Json refunds_of(std::string const& owner, model::Charge const& charge) const;
+    Json refunds_of(std::string const& owner, model::Charge const& charge, Unstored const& unstored)
+        const;
 
     ledger::DocumentReader const& reader_;
 };

@@ -395,7 +395,11 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
         return endpoint_json(call, *endpoint);
     };
     Listing const listing{
-        .kind = Kind::webhook_endpoint, .prefix = "we", .url = "/v1/webhook_endpoints", .link = {}
+        .kind = Kind::webhook_endpoint,
+        .prefix = "we",
+        .url = "/v1/webhook_endpoints",
+        .link = {},
+        .are_removed = true,
     };
     co_return list_page(call, listing, page, {}, render);
 }
