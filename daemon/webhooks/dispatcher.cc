@@ -265,6 +265,7 @@ asio::awaitable<void> Dispatcher::deliver(LanePointer lane, Try attempt, bool wa
         co_return;
     }
     auto const result = is_forgotten             ? Lane::Outcome::forgotten
+                        : outcome.is_put_off     ? Lane::Outcome::put_off
                         : outcome.is_delivered() ? Lane::Outcome::delivered
                                                  : Lane::Outcome::failed;
     std::uint64_t const given_up = lane->given_up();
@@ -287,6 +288,13 @@ asio::awaitable<void> Dispatcher::deliver(LanePointer lane, Try attempt, bool wa
              {"attempt", attempt.attempts + 1},
              {"status", outcome.status},
              {"problem", outcome.problem}}
+        );
+    }
+    if (result == Lane::Outcome::put_off) {
+        ++shown_.put_off;
+        log::debug(
+            "webhook.put_off",
+            {{"endpoint", lane->endpoint().id}, {"host", host}, {"problem", outcome.problem}}
         );
     }
     shown_.given_up += lane->given_up() - given_up;
@@ -322,6 +330,7 @@ Result<Message> Dispatcher::message_for(
 ) {
     model::WebhookEndpoint const& endpoint = lane.endpoint();
     Message message;
+    message.owner = event.owner;
     FLORIN_TRY(message.target, parse_url(endpoint.url));
     FLORIN_TRY(
         auto const body, parts_.ledger.ledger().payload(event.sequence, event.payload_index)
@@ -538,6 +547,7 @@ Dispatcher::Figures Dispatcher::figures() const {
         .delivered = shown_.delivered,
         .failed = shown_.failed,
         .given_up = shown_.given_up,
+        .put_off = shown_.put_off,
         .waiting = shown_.waiting,
         .endpoints = shown_.endpoints,
         .down = shown_.down,

@@ -62,6 +62,7 @@ public:
         std::uint64_t delivered = 0;  // since the start
         std::uint64_t failed = 0;     // tries, since the start
         std::uint64_t given_up = 0;   // events of endpoints, since the start
+        std::uint64_t put_off = 0;    // tries not made since names are slow to resolve
         std::uint64_t waiting = 0;    // for another try
         std::uint64_t endpoints = 0;  // enabled ones
         std::uint64_t down = 0;       // of these
@@ -113,8 +114,8 @@ private:
     std::future<void> ended_;
 
     struct Shown {
-        std::atomic<std::uint64_t> delivered = 0, failed = 0, given_up = 0, waiting = 0,
-                                   endpoints = 0, down = 0, lag_ms = 0;
+        std::atomic<std::uint64_t> delivered = 0, failed = 0, given_up = 0, put_off = 0,
+                                   waiting = 0, endpoints = 0, down = 0, lag_ms = 0;
     };
     Shown shown_;
 };

@@ -70,12 +70,13 @@ Result<std::unique_ptr<Lane>> Lane::open(
 
 bool Lane::may_start_new(std::uint64_t now_ms) const {
     bool const is_probing = !is_down() || now_ms >= probe_at_ms_;
-    return !caught_up_ && !is_full() && is_probing;
+    return (!caught_up_ || !put_off_.empty()) && !is_full() && is_probing;
 }
 
 bool Lane::may_have_work(std::uint64_t now_ms) const {
     bool const has_room = under_way() < limit() && unsaved_.size() < options_.unsaved_max;
-    return has_room && (next_due_ms_ <= now_ms || may_start_new(now_ms));
+    return has_room && now_ms >= put_off_until_ms_ &&
+           (next_due_ms_ <= now_ms || may_start_new(now_ms));
 }
 
 Result<std::optional<Try>> Lane::next(std::uint64_t now_ms) {
@@ -144,6 +145,11 @@ Result<std::optional<Try>> Lane::next_retry(std::uint64_t now_ms) {
 }
 
 Result<std::optional<Try>> Lane::next_new(std::uint64_t now_ms) {
+    if (!put_off_.empty()) {
+        ledger::Event event = std::move(put_off_.front());
+        put_off_.pop_front();
+        return first_try(std::move(event), now_ms);
+    }
     for (std::size_t pages = 0; pages < kPagesAtOnce;) {
         if (page_.empty()) {
             ++pages;
@@ -184,14 +190,32 @@ Result<std::optional<Try>> Lane::next_new(std::uint64_t now_ms) {
             continue;
         }
         oldest_untried_ms_ = recorded_ms;
-        if (is_down()) {
-            probe_at_ms_ = now_ms + options_.pace.scaled(options_.probe_ms);
-        }
-        in_flight_.insert(place_of(event));
         gap_is_open_ = false;
-        return Try{.event = std::move(event)};
+        return first_try(std::move(event), now_ms);
     }
     return std::nullopt;
+}
+
+Try Lane::first_try(ledger::Event event, std::uint64_t now_ms) {
+    if (is_down()) {
+        probe_at_ms_ = now_ms + options_.pace.scaled(options_.probe_ms);
+    }
+    in_flight_.insert(place_of(event));
+    return Try{.event = std::move(event)};
+}
+
+void Lane::put_off(Try const& attempt, std::uint64_t now_ms) {
+    put_off_until_ms_ = now_ms + options_.put_off_ms;
+    if (attempt.is_first()) {
+        // It stays in flight, so that the stored place stays before it.
+        oldest_untried_ms_ = put_off_.empty() ? event_ms(attempt.event) : oldest_untried_ms_;
+        put_off_.push_back(attempt.event);
+        probe_at_ms_ = 0;
+        return;
+    }
+    --retrying_;
+    busy_.erase(attempt.event.id);
+    next_due_ms_ = 0;
 }
 
 // One document for as many as follow each other.
@@ -207,6 +231,10 @@ void Lane::skip_too_old(ledger::Event const& event, std::uint64_t recorded_ms) {
 }
 
 Lane::Turn Lane::finished(Try const& attempt, Outcome outcome, std::uint64_t now_ms) {
+    if (outcome == Outcome::put_off) {
+        put_off(attempt, now_ms);
+        return Turn::none;
+    }
     bool const was_down = is_down();
     if (outcome == Outcome::failed) {
         ++failures_in_a_row_;

@@ -348,6 +348,53 @@ TEST_CASE("an endpoint that is down is asked rarely, and gets all it missed when
     CHECK(rig.documents(model::Kind::webhook_delivery) == 0);
 }
 
+TEST_CASE("what was put off comes again soon, as if it had never been tried") {
+    Rig rig;
+    auto lane = rig.open({.concurrency = 2, .down_after = 1, .put_off_ms = 1'000});
+    std::string const first = rig.record();
+    std::string const second = rig.record();
+    std::string const third = rig.record();
+    lane->wake();
+    Try const one = rig.must(*lane, first);
+    Try const two = rig.must(*lane, second);
+    CHECK(lane->finished(one, Outcome::put_off, rig.clock.now_ms) == Lane::Turn::none);
+    rig.finish(*lane, two, Outcome::put_off);
+    CHECK_FALSE(lane->is_down());
+    CHECK(lane->waiting() == 0);
+    CHECK(lane->oldest_untried_ms() != 0);
+    rig.store(*lane);
+    CHECK(rig.documents(model::Kind::webhook_delivery) == 0);
+    rig.clock.now_ms += 999;
+    CHECK_FALSE(rig.next(*lane).has_value());
+    rig.clock.now_ms += 1;
+    Try const again = rig.must(*lane, first);
+    CHECK(again.attempts == 0);
+    rig.finish(*lane, again, Outcome::delivered);
+    rig.store(*lane);
+    CHECK(rig.pending(second) == 1);
+    // A restart finds it where it was.
+    lane = rig.open({.down_after = 10, .put_off_ms = 1'000});
+    rig.finish(*lane, rig.must(*lane, second), Outcome::failed);
+    rig.finish(*lane, rig.must(*lane, third), Outcome::delivered);
+    rig.store(*lane);
+    rig.clock.now_ms += kMinute;
+    // A repeated one too, with the tries it has had.
+    Try const repeated = rig.must(*lane, second);
+    CHECK(repeated.attempts == 1);
+    rig.finish(*lane, repeated, Outcome::put_off);
+    CHECK_FALSE(rig.next(*lane).has_value());
+    CHECK(lane->waiting() == 1);
+    rig.clock.now_ms += 1'000;
+    Try const last = rig.must(*lane, second);
+    CHECK(last.attempts == 1);
+    rig.finish(*lane, last, Outcome::delivered);
+    rig.store(*lane);
+    for (std::string const& id : {first, second, third}) {
+        CHECK(rig.pending(id) == 0);
+    }
+    CHECK(lane->waiting() == 0);
+}
+
 TEST_CASE("what is too old when its turn comes is passed over, in one document") {
     Rig rig;
     auto lane = rig.open();
