@@ -386,6 +386,44 @@ test('deliveries that fail', async (t) => {
     });
 });
 
+test('slow endpoints of one merchant delay no other merchant', async (t) => {
+    const folder = temporary(t);
+    const daemon = await startDaemon(t, folder);
+    const stripe = sdk(daemon);
+    let most = 0;
+    let open = 0;
+    const slow = await startReceiver(t, {
+        answer: (delivery, response) => {
+            most = Math.max(most, ++open);
+            response.on('close', () => (open -= 1));
+            setTimeout(() => response.end(), 9_000).unref();
+        },
+    });
+    for (let i = 0; i < 16; ++i) await stripe.webhookEndpoints.create({ url: `${slow.url}/${i}`, enabled_events: ['payment_intent.created'] });
+    for (let i = 0; i < 10; ++i) await stripe.paymentIntents.create({ amount: 100, currency: 'eur' });
+    await eventually('its places are taken', () => open >= 16);
+    const admin = async (route, body) => {
+        const answer = await request(daemon, 'POST', `/admin/v1${route}`, { key: daemon.ready.admin_key, body: JSON.stringify(body) });
+        assert.equal(answer.status, 200, answer.text);
+        return JSON.parse(answer.text);
+    };
+    await admin('/merchants', { id: 'acct_second', name: 'A second shop', country: 'FR', default_currency: 'eur', iban: 'DE89370400440532013000', account_holder: 'A' });
+    const { key } = await admin('/keys', { kind: 'secret', mode: 'test', merchant: 'acct_second' });
+    const other = sdk(daemon, { key });
+    const quick = await startReceiver(t);
+    await other.webhookEndpoints.create({ url: quick.url, enabled_events: ['payment_intent.created'] });
+    for (let i = 0; i < 20; ++i) {
+        const begun = Date.now();
+        const intent = await other.paymentIntents.create({ amount: 100, currency: 'eur' });
+        await eventually('the other merchant was told', () => quick.deliveries.some((one) => JSON.parse(one.body).data.object.id === intent.id));
+        assert.ok(Date.now() - begun < 3_000, `delivery ${i} took ${Date.now() - begun} ms`);
+    }
+    assert.ok(most <= 16, `${most} at the same time`);
+    // Its endpoints shared its places.
+    assert.equal(new Set(slow.deliveries.slice(0, 16).map((one) => one.url)).size, 16);
+    assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
+});
+
 test('private addresses are out of reach unless they are allowed', async (t) => {
     const { daemon } = await startFast(t);
     const stripe = sdk(daemon);
