@@ -7,7 +7,8 @@
 //
 // An endpoint that refused the last few tries is down: it gets one try at a time, and of new events
 // one in a while, until a try succeeds. What it missed meanwhile stays in the journal and follows
-// then. Thread rule: one thread.
+// then; so does what it had failed by then, however long that would have to wait otherwise.
+// Thread rule: one thread.
 #pragma once
 
 #include "daemon/flow/store.h"
@@ -58,8 +59,9 @@ public:
 
     std::string const& owner() const { return owner_; }
     model::WebhookEndpoint const& endpoint() const { return endpoint_; }
-    // The same queue with another URL, other events, another secret.
-    void update(model::WebhookEndpoint endpoint) { endpoint_ = std::move(endpoint); }
+    // The same queue with another URL, other events, another secret. Behind another URL there may
+    // be another server: it is not down.
+    void update(model::WebhookEndpoint endpoint);
 
     // There may be new events of the owner.
     void wake() { caught_up_ = false; }
@@ -117,7 +119,17 @@ private:
 
     std::size_t limit() const { return is_down() ? 1 : options_.concurrency; }
     bool may_start_new(std::uint64_t now_ms) const;
+    bool has_retry(std::uint64_t now_ms) const { return next_due_ms_ <= now_ms || has_missed_; }
+    void begin_to_catch_up(std::uint64_t now_ms);
+    void look_for_missed();
     Result<std::optional<Try>> next_retry(std::uint64_t now_ms);
+    Result<std::optional<Try>> next_due(std::uint64_t now_ms);
+    Result<std::optional<Try>> next_missed(std::uint64_t now_ms);
+    struct Due;
+    Result<Due> parse_due(std::string const& id) const;
+    std::uint64_t failed_ms(std::uint64_t due_ms, std::int64_t attempts) const;
+    Result<std::int64_t> attempts_of(std::string const& event) const;
+    Result<Try> retry(Due const& due, std::int64_t attempts);
     Result<std::optional<Try>> next_new(std::uint64_t now_ms);
     Try first_try(ledger::Event event, std::uint64_t now_ms);
     void put_off(Try const& attempt, std::uint64_t now_ms);
@@ -157,6 +169,12 @@ private:
     std::int64_t failures_in_a_row_ = 0;
     std::uint64_t probe_at_ms_ = 0;
     std::uint64_t next_due_ms_ = 0;  // 0: not known, look
+    bool is_behind_ = false;         // was down, and nothing was delivered since
+    // Of what failed before this moment, when it was up again, nothing waits any longer; 0: all
+    // waits. Those up to missed_to_, in the order of due times, have been looked at.
+    std::uint64_t up_since_ms_ = 0;
+    std::string missed_to_;
+    bool has_missed_ = false;  // there may be some behind missed_to_
     std::uint64_t oldest_untried_ms_ = 0;
     std::uint64_t given_up_ = 0;
     bool caught_up_ = false;
