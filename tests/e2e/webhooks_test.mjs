@@ -242,6 +242,23 @@ test('events and endpoints, with the SDK', async (t) => {
         for (const one of made) await stripe.webhookEndpoints.del(one.id);
     });
 
+    await t.test('there are at most 16, however many are made at the same time', async () => {
+        const parameters = { url: receiver.url, enabled_events: ['refund.failed'] };
+        const answers = await Promise.allSettled(Array.from({ length: 40 }, () => stripe.webhookEndpoints.create(parameters)));
+        const made = answers.filter((one) => one.status === 'fulfilled').map((one) => one.value);
+        for (const one of answers.filter((each) => each.status === 'rejected')) {
+            assert.match(one.reason.message, /maximum of 16 webhook endpoints/);
+        }
+        const listed = (await stripe.webhookEndpoints.list({ limit: 100 })).data.map((one) => one.id);
+        assert.equal(listed.length, 16);
+        assert.deepEqual([endpoint.id, ...made.map((one) => one.id)].sort(), listed.sort());
+        // One that goes makes room for one.
+        await stripe.webhookEndpoints.del(made[0].id);
+        made[0] = await stripe.webhookEndpoints.create(parameters);
+        await refused(stripe.webhookEndpoints.create(parameters), undefined, undefined);
+        for (const one of made) await stripe.webhookEndpoints.del(one.id);
+    });
+
     await t.test('a crash loses no event', async () => {
         const held = [];
         receiver.answer = (delivery, response) => held.push(response);
