@@ -461,6 +461,9 @@ private:
         options.lane.pace.scale_ppm = static_cast<std::uint64_t>(wanted.retry_scale_ppm);
         options.lane.concurrency = static_cast<std::size_t>(wanted.endpoint_concurrency);
         options.concurrency = static_cast<std::size_t>(wanted.concurrency);
+        options.owner_concurrency = wanted.merchant_concurrency > 0
+                                        ? static_cast<std::size_t>(wanted.merchant_concurrency)
+                                        : std::max<std::size_t>(options.concurrency / 4, 1);
         options.user_agent = std::string{"Florin/"} + FLORIN_VERSION;
         dispatcher_ = std::make_unique<webhooks::Dispatcher>(webhooks::Dispatcher::Parts{
             .ledger = *client_,

@@ -18,6 +18,11 @@ void add_webhook_metrics(metrics::Metrics& metrics, webhooks::Dispatcher const& 
         "Events of endpoints that are not tried any more.",
         figure(&Figures::given_up)
     );
+    metrics.add_counter(
+        "florin_webhooks_put_off_total",
+        "Tries that were not made in time since threads were busy resolving names.",
+        figure(&Figures::put_off)
+    );
     metrics.add_gauge(
         "florin_webhooks_waiting", "Events that wait for another try.", figure(&Figures::waiting)
     );

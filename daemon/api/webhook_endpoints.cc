@@ -139,7 +139,15 @@ std::optional<ApiError> drop_queue(Call& call, WebhookEndpoint& endpoint, flow::
     return std::nullopt;
 }
 
-ApiResult<bool> has_room(Call const& call) {
+// Counts one more endpoint, in the command that makes it. What is read here is from before: the
+// ledger refuses the command where another endpoint was made since the count was read.
+std::optional<ApiError> take_room(Call const& call, flow::Change& change) {
+    constexpr char const* kId = "made";
+    auto const count = flow::load<model::WebhookEndpoints>(call.documents(), call.owner(), kId);
+    if (!count) {
+        return internal_error(count.error().context);
+    }
+    // After the count was read, so that none is missing that the count knows.
     auto const known = call.documents().list(
         {.kind = static_cast<std::uint16_t>(Kind::webhook_endpoint),
          .owner = call.owner(),
@@ -148,9 +156,20 @@ ApiResult<bool> has_room(Call const& call) {
          .limit = kEndpointsMax}
     );
     if (!known) {
-        return std::unexpected{internal_error(known.error().context)};
+        return internal_error(known.error().context);
     }
-    return known->size() < kEndpointsMax;
+    if (known->size() >= kEndpointsMax) {
+        return bad_parameter(
+            "",
+            "",
+            "You have reached the maximum of " + std::to_string(kEndpointsMax) +
+                " webhook endpoints."
+        );
+    }
+    auto next = count->value_or(Stored<model::WebhookEndpoints>{});
+    ++next.value.made;
+    change.put(kId, next);
+    return std::nullopt;
 }
 
 WebhookEndpoint take_new_endpoint(Call& call) {
@@ -191,29 +210,20 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    auto const room = has_room(call);
-    if (!room) {
-        co_return std::unexpected{room.error()};
-    }
-    if (!*room) {
-        co_return std::unexpected{bad_parameter(
-            "",
-            "",
-            "You have reached the maximum of " + std::to_string(kEndpointsMax) +
-                " webhook endpoints."
-        )};
-    }
     endpoint.id = call.services.ids.make("we");
     endpoint.created = call.services.ids.now_s();
     auto const secret = call.services.webhooks.secrets.make();
     endpoint.secret = call.services.webhooks.secrets.seal(secret, call.owner(), endpoint.id);
-    flow::Change change{call.owner()};
-    open_queue(call, endpoint, change);
-    change.put(endpoint.id, endpoint, 0);
     std::string body = to_body(with_secret(endpoint_json(call, endpoint), secret));
-    Done kept = sealed(call, body);
-    auto const stored =
-        co_await call.services.payments.store(call.caller, std::move(change), std::move(kept));
+    auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
+        if (auto error = take_room(call, change)) {
+            return std::unexpected{*error};
+        }
+        open_queue(call, endpoint, change);
+        change.put(endpoint.id, endpoint, 0);
+        return sealed(call, body);
+    };
+    auto const stored = co_await store_change(call, decide);
     if (!stored) {
         co_return std::unexpected{stored.error()};
     }

@@ -112,6 +112,7 @@ struct Settlement {
 struct Webhooks {
     bool allow_private = false;                // endpoints on loopback and private addresses
     std::int64_t concurrency = 64;             // deliveries under way, all together
+    std::int64_t merchant_concurrency = 0;     // of one merchant and mode; 0: a quarter of all
     std::int64_t endpoint_concurrency = 4;     // of one endpoint
     std::int64_t timeout_ms = 10'000;          // of one delivery
     std::int64_t retry_scale_ppm = 1'000'000;  // pauses between tries: millionths of the real ones

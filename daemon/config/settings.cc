@@ -216,6 +216,7 @@ std::vector<Setting> settings(Webhooks& s) {
     return {
         boolean("allow_private", s.allow_private),
         integer("concurrency", s.concurrency, 1, 1'000),
+        integer("merchant_concurrency", s.merchant_concurrency, 0, 1'000),
         integer("endpoint_concurrency", s.endpoint_concurrency, 1, 100),
         integer("timeout_ms", s.timeout_ms, 10, 60'000),
         integer("retry_scale_ppm", s.retry_scale_ppm, 1, 1'000'000),

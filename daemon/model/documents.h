@@ -50,6 +50,7 @@ enum class Kind : std::uint16_t {
     webhook_delivery = 42,     // id "<queue>/<event>": one for each that failed
     webhook_due = 43,          // id "<queue>/<time>/<event>": when it is tried again
     webhook_gap = 44,          // id "<queue>/<sequence>/<index>": events nobody was told in time
+    webhook_endpoints = 45,    // one for each owner: how many were made
     attempt_resolutions = 50,  // what operators decided about an attempt
     customer = 60,
     // Links, without a body: id "<what is asked for>/<what is found>" (link_id below).

@@ -21,12 +21,14 @@ FLORIN_FIELDS(
     queue,
     created
 )
+FLORIN_FIELDS(WebhookEndpoints, made)
 FLORIN_FIELDS(WebhookQueue, endpoint, dropped, start, sequence, index, waiting)
 FLORIN_FIELDS(WebhookDelivery, state, attempts, due_ms)
 FLORIN_FIELDS(WebhookDue, event)
 FLORIN_FIELDS(WebhookGap, sequence, index, until)
 
 FLORIN_DOCUMENT(WebhookEndpoint)
+FLORIN_DOCUMENT(WebhookEndpoints)
 FLORIN_DOCUMENT(WebhookQueue)
 FLORIN_DOCUMENT(WebhookDelivery)
 FLORIN_DOCUMENT(WebhookDue)

@@ -29,6 +29,13 @@ struct WebhookEndpoint {
     std::int64_t created = 0;
 };
 
+// One for each owner, id "made": every new endpoint changes it, so that of two at the same time one
+// is decided after the other, and an owner has no more of them than allowed.
+struct WebhookEndpoints {
+    static constexpr Kind kKind = Kind::webhook_endpoints;
+    std::int64_t made = 0;  // since the first; those that are gone are among them
+};
+
 // Where an event is in the journal.
 struct Place {
     std::uint64_t sequence = 0;

@@ -13,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <deque>
 
 namespace florin::webhooks {
 namespace {
@@ -206,28 +207,73 @@ Result<void> Dispatcher::read_tail() {
 
 // ---- sending ------------------------------------------------------------------------------------
 
-// One try for each lane in turn, until nobody has one or no place is left.
+// An owner and the lanes that may have something to send, beginning with the one after the last
+// that had a turn.
+struct Dispatcher::Turn {
+    std::string owner;
+    Share* share = nullptr;
+    std::deque<LanePointer> lanes;
+};
+
+// Beginning with the owner after the last that had a turn.
+std::vector<Dispatcher::Turn> Dispatcher::turns(std::uint64_t now) {
+    std::vector<Turn> found;
+    for (auto const& [key, lane] : lanes_) {
+        if (!lane->may_have_work(now)) {
+            continue;
+        }
+        if (found.empty() || found.back().owner != key.first) {
+            found.push_back({.owner = key.first, .share = &shares_[key.first], .lanes = {}});
+        }
+        found.back().lanes.push_back(lane);
+    }
+    for (Turn& turn : found) {
+        auto const had_turn = [&](LanePointer const& lane) {
+            return lane->endpoint().id <= turn.share->last_endpoint;
+        };
+        std::ranges::rotate(turn.lanes, std::ranges::find_if_not(turn.lanes, had_turn));
+    }
+    auto const had_turn = [&](Turn const& turn) { return turn.owner <= last_owner_; };
+    std::ranges::rotate(found, std::ranges::find_if_not(found, had_turn));
+    return found;
+}
+
+// One try for each owner in turn, until nobody has one or no place is left.
 void Dispatcher::send_what_can_be() {
     if (stopping_ || lanes_.empty()) {
         return;
     }
     std::uint64_t const now = now_ms();
-    std::vector<LanePointer> able;
-    for (auto const& [key, lane] : lanes_) {
-        if (lane->may_have_work(now)) {
-            able.push_back(lane);
+    for (std::vector<Turn> able = turns(now); !able.empty();) {
+        std::vector<Turn> again;
+        for (Turn& turn : able) {
+            if (send_one_of(turn, now)) {
+                last_owner_ = turn.owner;
+                again.push_back(std::move(turn));
+            }
+        }
+        able = std::move(again);
+    }
+}
+
+bool Dispatcher::has_place_for(Share const& share) const {
+    std::size_t const all = parts_.options.concurrency;
+    std::size_t const kept = share.under_way > 0 ? all / 8 : 0;
+    return share.under_way < parts_.options.owner_concurrency && under_way_ + kept < all;
+}
+
+// Of the first of its lanes that has one. False: no more for now.
+bool Dispatcher::send_one_of(Turn& turn, std::uint64_t now) {
+    while (!turn.lanes.empty() && has_place_for(*turn.share)) {
+        LanePointer lane = std::move(turn.lanes.front());
+        turn.lanes.pop_front();
+        if (send_one_of(lane, now)) {
+            turn.share->last_endpoint = lane->endpoint().id;
+            turn.lanes.push_back(std::move(lane));
+            return true;
         }
     }
-    if (!able.empty()) {
-        std::ranges::rotate(
-            able, able.begin() + static_cast<std::ptrdiff_t>(++turn_ % able.size())
-        );
-    }
-    while (!able.empty() && under_way_ < parts_.options.concurrency) {
-        std::erase_if(able, [&](LanePointer const& lane) {
-            return under_way_ >= parts_.options.concurrency || !send_one_of(lane, now);
-        });
-    }
+    return false;
 }
 
 // False: not now.
@@ -250,6 +296,7 @@ bool Dispatcher::send_one_of(LanePointer const& lane, std::uint64_t now) {
     }
     // Counted here: the coroutine begins later.
     ++under_way_;
+    ++shares_[lane->owner()].under_way;
     under_way_down_ += lane->is_down() ? 1U : 0U;
     in_background(deliver(lane, std::move(**attempt), lane->is_down()));
     return true;
@@ -259,12 +306,14 @@ asio::awaitable<void> Dispatcher::deliver(LanePointer lane, Try attempt, bool wa
     bool is_forgotten = false;
     SendOutcome const outcome = co_await send(lane, attempt, is_forgotten);
     --under_way_;
+    --shares_[lane->owner()].under_way;
     under_way_down_ -= was_down ? 1U : 0U;
     if (stopping_ && !outcome.is_delivered()) {
         lane->abandoned(attempt);
         co_return;
     }
     auto const result = is_forgotten             ? Lane::Outcome::forgotten
+                        : outcome.is_put_off     ? Lane::Outcome::put_off
                         : outcome.is_delivered() ? Lane::Outcome::delivered
                                                  : Lane::Outcome::failed;
     std::uint64_t const given_up = lane->given_up();
@@ -287,6 +336,13 @@ asio::awaitable<void> Dispatcher::deliver(LanePointer lane, Try attempt, bool wa
              {"attempt", attempt.attempts + 1},
              {"status", outcome.status},
              {"problem", outcome.problem}}
+        );
+    }
+    if (result == Lane::Outcome::put_off) {
+        ++shown_.put_off;
+        log::debug(
+            "webhook.put_off",
+            {{"endpoint", lane->endpoint().id}, {"host", host}, {"problem", outcome.problem}}
         );
     }
     shown_.given_up += lane->given_up() - given_up;
@@ -322,6 +378,7 @@ Result<Message> Dispatcher::message_for(
 ) {
     model::WebhookEndpoint const& endpoint = lane.endpoint();
     Message message;
+    message.owner = event.owner;
     FLORIN_TRY(message.target, parse_url(endpoint.url));
     FLORIN_TRY(
         auto const body, parts_.ledger.ledger().payload(event.sequence, event.payload_index)
@@ -538,6 +595,7 @@ Dispatcher::Figures Dispatcher::figures() const {
         .delivered = shown_.delivered,
         .failed = shown_.failed,
         .given_up = shown_.given_up,
+        .put_off = shown_.put_off,
         .waiting = shown_.waiting,
         .endpoints = shown_.endpoints,
         .down = shown_.down,

@@ -3,9 +3,11 @@
 //
 // At least once, in no promised order. What was told is stored in the journal (model/webhooks.h),
 // so a crash loses no event; what was under way then is sent again. Each endpoint has a bound of
-// its own and all together have one, half of which is out of reach for endpoints that are down.
-// Thread rule: made, started and stopped by the main thread; changed() and figures() by any thread;
-// everything else happens on the executor, one thread.
+// its own, so has each owner, and all together have one, half of which is out of reach for
+// endpoints that are down, and an eighth for owners who have something under way already. Owners
+// take turns, then the endpoints of each. Thread rule: made, started and stopped by the main
+// thread; changed() and figures() by any thread; everything else happens on the executor, one
+// thread.
 #pragma once
 
 #include "daemon/ledger_client.h"
@@ -30,7 +32,8 @@ namespace florin::webhooks {
 
 struct DispatcherOptions {
     LaneOptions lane;
-    std::size_t concurrency = 64;  // tries under way at the same time, all endpoints together
+    std::size_t concurrency = 64;        // tries under way at the same time, all endpoints together
+    std::size_t owner_concurrency = 16;  // of one owner
     std::string user_agent = "Florin";
 };
 
@@ -62,6 +65,7 @@ public:
         std::uint64_t delivered = 0;  // since the start
         std::uint64_t failed = 0;     // tries, since the start
         std::uint64_t given_up = 0;   // events of endpoints, since the start
+        std::uint64_t put_off = 0;    // tries not made since names are slow to resolve
         std::uint64_t waiting = 0;    // for another try
         std::uint64_t endpoints = 0;  // enabled ones
         std::uint64_t down = 0;       // of these
@@ -80,6 +84,11 @@ private:
     void take_changes();
     Result<void> read_tail();
     void send_what_can_be();
+    struct Share;
+    struct Turn;
+    std::vector<Turn> turns(std::uint64_t now_ms);
+    bool has_place_for(Share const& share) const;
+    bool send_one_of(Turn& turn, std::uint64_t now_ms);
     bool send_one_of(LanePointer const& lane, std::uint64_t now_ms);
     void store_what_must_be();
     boost::asio::awaitable<void> deliver(LanePointer lane, Try attempt, bool was_down);
@@ -104,7 +113,12 @@ private:
     model::Place tail_;              // events before it have woken their lanes
     std::size_t under_way_ = 0;
     std::size_t under_way_down_ = 0;  // for endpoints that were down when it began
-    std::size_t turn_ = 0;            // whose lane is asked first
+    struct Share {
+        std::size_t under_way = 0;
+        std::string last_endpoint;  // that had a turn
+    };
+    std::map<std::string, Share> shares_;  // of owners who have had a turn
+    std::string last_owner_;               // who had the last one
     std::size_t background_ = 0;
     std::uint64_t purge_at_ms_ = 0;
     bool is_purging_ = false;
@@ -113,8 +127,8 @@ private:
     std::future<void> ended_;
 
     struct Shown {
-        std::atomic<std::uint64_t> delivered = 0, failed = 0, given_up = 0, waiting = 0,
-                                   endpoints = 0, down = 0, lag_ms = 0;
+        std::atomic<std::uint64_t> delivered = 0, failed = 0, given_up = 0, put_off = 0,
+                                   waiting = 0, endpoints = 0, down = 0, lag_ms = 0;
     };
     Shown shown_;
 };

@@ -22,23 +22,6 @@ std::uint64_t event_ms(ledger::Event const& event) {
     return model::event_time_ns(event) / 1'000'000;
 }
 
-// "<queue>/<due>/<event>"
-struct Due {
-    std::uint64_t due_ms = 0;
-    std::string event;
-};
-Result<Due> parse_due(std::string const& id, std::size_t prefix) {
-    auto const slash = id.find('/', prefix);
-    if (slash == std::string::npos) {
-        return fail(Errc::corrupt, "webhook_due " + id + ": has no time");
-    }
-    auto const due = parse_u128(id.substr(prefix, slash - prefix));
-    if (!due) {
-        return fail(Errc::corrupt, "webhook_due " + id + ": has no time");
-    }
-    return Due{.due_ms = static_cast<std::uint64_t>(*due), .event = id.substr(slash + 1)};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Lane>> Lane::open(
@@ -68,14 +51,23 @@ Result<std::unique_ptr<Lane>> Lane::open(
     return lane;
 }
 
+void Lane::update(model::WebhookEndpoint endpoint) {
+    if (endpoint.url != endpoint_.url) {
+        failures_in_a_row_ = 0;
+        probe_at_ms_ = 0;
+        put_off_until_ms_ = 0;
+    }
+    endpoint_ = std::move(endpoint);
+}
+
 bool Lane::may_start_new(std::uint64_t now_ms) const {
     bool const is_probing = !is_down() || now_ms >= probe_at_ms_;
-    return !caught_up_ && !is_full() && is_probing;
+    return (!caught_up_ || !put_off_.empty()) && !is_full() && is_probing;
 }
 
 bool Lane::may_have_work(std::uint64_t now_ms) const {
     bool const has_room = under_way() < limit() && unsaved_.size() < options_.unsaved_max;
-    return has_room && (next_due_ms_ <= now_ms || may_start_new(now_ms));
+    return has_room && now_ms >= put_off_until_ms_ && (has_retry(now_ms) || may_start_new(now_ms));
 }
 
 Result<std::optional<Try>> Lane::next(std::uint64_t now_ms) {
@@ -85,7 +77,7 @@ Result<std::optional<Try>> Lane::next(std::uint64_t now_ms) {
     // Old failures and new events take turns, so that neither starves the other.
     for (bool const takes_retry : {!was_retry_, was_retry_}) {
         std::optional<Try> found;
-        if (takes_retry && next_due_ms_ <= now_ms) {
+        if (takes_retry && has_retry(now_ms)) {
             FLORIN_TRY(found, next_retry(now_ms));
         } else if (!takes_retry && may_start_new(now_ms)) {
             FLORIN_TRY(found, next_new(now_ms));
@@ -98,7 +90,37 @@ Result<std::optional<Try>> Lane::next(std::uint64_t now_ms) {
     return std::nullopt;
 }
 
+// "<queue>/<due>/<event>"
+struct Lane::Due {
+    std::uint64_t due_ms = 0;
+    std::string event;
+};
+
+Result<Lane::Due> Lane::parse_due(std::string const& id) const {
+    std::size_t const prefix = endpoint_.queue.size() + 1;
+    auto const slash = id.find('/', prefix);
+    if (slash == std::string::npos) {
+        return fail(Errc::corrupt, "webhook_due " + id + ": has no time");
+    }
+    auto const due = parse_u128(id.substr(prefix, slash - prefix));
+    if (!due) {
+        return fail(Errc::corrupt, "webhook_due " + id + ": has no time");
+    }
+    return Due{.due_ms = static_cast<std::uint64_t>(*due), .event = id.substr(slash + 1)};
+}
+
 Result<std::optional<Try>> Lane::next_retry(std::uint64_t now_ms) {
+    std::optional<Try> found;
+    if (next_due_ms_ <= now_ms) {
+        FLORIN_TRY(found, next_due(now_ms));
+    }
+    if (!found && has_missed_) {
+        FLORIN_TRY(found, next_missed(now_ms));
+    }
+    return found;
+}
+
+Result<std::optional<Try>> Lane::next_due(std::uint64_t now_ms) {
     std::string const prefix = endpoint_.queue + "/";
     FLORIN_TRY(
         auto const page,
@@ -115,7 +137,7 @@ Result<std::optional<Try>> Lane::next_retry(std::uint64_t now_ms) {
         if (!document.key.id.starts_with(prefix)) {
             break;
         }
-        FLORIN_TRY(Due const due, parse_due(document.key.id, prefix.size()));
+        FLORIN_TRY(Due const due, parse_due(document.key.id));
         if (busy_.contains(due.event)) {
             continue;
         }
@@ -123,27 +145,94 @@ Result<std::optional<Try>> Lane::next_retry(std::uint64_t now_ms) {
             next_due_ms_ = due.due_ms;
             break;
         }
-        FLORIN_TRY(
-            auto const delivery,
-            flow::load_known<model::WebhookDelivery>(
-                reader_, owner_, model::webhook_delivery_id(endpoint_.queue, due.event)
-            )
-        );
-        FLORIN_TRY(auto event, reader_.event(owner_, due.event));
-        if (!event) {
-            return fail(Errc::corrupt, "event " + due.event + " of a delivery is gone");
-        }
+        FLORIN_TRY(auto const attempts, attempts_of(due.event));
+        FLORIN_TRY(auto found, retry(due, attempts));
         next_due_ms_ = 0;  // there may be another
-        busy_.insert(due.event);
-        ++retrying_;
-        return Try{
-            .event = std::move(*event), .attempts = delivery.value.attempts, .due_ms = due.due_ms
-        };
+        return found;
     }
     return std::nullopt;
 }
 
+// Of those that are not due yet the next that failed before the endpoint was up again.
+Result<std::optional<Try>> Lane::next_missed(std::uint64_t now_ms) {
+    std::string const prefix = endpoint_.queue + "/";
+    for (std::size_t pages = 0; pages < kPagesAtOnce; ++pages) {
+        FLORIN_TRY(
+            auto const page,
+            reader_.list(
+                {.kind = static_cast<std::uint16_t>(model::Kind::webhook_due),
+                 .owner = owner_,
+                 .after = missed_to_,
+                 .newest_first = false,
+                 .limit = options_.page}
+            )
+        );
+        for (ledger::Document const& document : page) {
+            if (!document.key.id.starts_with(prefix)) {
+                has_missed_ = false;
+                return std::nullopt;
+            }
+            missed_to_ = document.key.id;
+            FLORIN_TRY(Due const due, parse_due(document.key.id));
+            if (busy_.contains(due.event) || due.due_ms <= now_ms) {
+                continue;
+            }
+            FLORIN_TRY(auto const attempts, attempts_of(due.event));
+            if (failed_ms(due.due_ms, attempts) < up_since_ms_) {
+                return retry(due, attempts);
+            }
+        }
+        if (page.size() < options_.page) {
+            has_missed_ = false;
+            return std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+Result<std::int64_t> Lane::attempts_of(std::string const& event) const {
+    FLORIN_TRY(
+        auto const delivery,
+        flow::load_known<model::WebhookDelivery>(
+            reader_, owner_, model::webhook_delivery_id(endpoint_.queue, event)
+        )
+    );
+    return delivery.value.attempts;
+}
+
+Result<Try> Lane::retry(Due const& due, std::int64_t attempts) {
+    FLORIN_TRY(auto event, reader_.event(owner_, due.event));
+    if (!event) {
+        return fail(Errc::corrupt, "event " + due.event + " of a delivery is gone");
+    }
+    busy_.insert(due.event);
+    ++retrying_;
+    return Try{.event = std::move(*event), .attempts = attempts, .due_ms = due.due_ms};
+}
+
+// When the last try of a delivery failed that waits now.
+std::uint64_t Lane::failed_ms(std::uint64_t due_ms, std::int64_t attempts) const {
+    return due_ms - options_.pace.scaled(retry_delay_ms(attempts));
+}
+
+// What failed until now is not kept waiting any longer.
+void Lane::begin_to_catch_up(std::uint64_t now_ms) {
+    is_behind_ = false;
+    up_since_ms_ = now_ms;
+    look_for_missed();
+}
+
+void Lane::look_for_missed() {
+    has_missed_ = true;
+    missed_to_ = endpoint_.queue + "/";
+}
+
 Result<std::optional<Try>> Lane::next_new(std::uint64_t now_ms) {
+    if (!put_off_.empty()) {
+        ledger::Event event = std::move(put_off_.front());
+        put_off_.pop_front();
+        return first_try(std::move(event), now_ms);
+    }
     for (std::size_t pages = 0; pages < kPagesAtOnce;) {
         if (page_.empty()) {
             ++pages;
@@ -184,14 +273,35 @@ Result<std::optional<Try>> Lane::next_new(std::uint64_t now_ms) {
             continue;
         }
         oldest_untried_ms_ = recorded_ms;
-        if (is_down()) {
-            probe_at_ms_ = now_ms + options_.pace.scaled(options_.probe_ms);
-        }
-        in_flight_.insert(place_of(event));
         gap_is_open_ = false;
-        return Try{.event = std::move(event)};
+        return first_try(std::move(event), now_ms);
     }
     return std::nullopt;
+}
+
+Try Lane::first_try(ledger::Event event, std::uint64_t now_ms) {
+    if (is_down()) {
+        probe_at_ms_ = now_ms + options_.pace.scaled(options_.probe_ms);
+    }
+    in_flight_.insert(place_of(event));
+    return Try{.event = std::move(event)};
+}
+
+void Lane::put_off(Try const& attempt, std::uint64_t now_ms) {
+    put_off_until_ms_ = now_ms + options_.put_off_ms;
+    if (attempt.is_first()) {
+        // It stays in flight, so that the stored place stays before it.
+        oldest_untried_ms_ = put_off_.empty() ? event_ms(attempt.event) : oldest_untried_ms_;
+        put_off_.push_back(attempt.event);
+        probe_at_ms_ = 0;
+        return;
+    }
+    --retrying_;
+    busy_.erase(attempt.event.id);
+    next_due_ms_ = 0;
+    if (attempt.due_ms > now_ms && up_since_ms_ != 0) {
+        look_for_missed();
+    }
 }
 
 // One document for as many as follow each other.
@@ -207,12 +317,19 @@ void Lane::skip_too_old(ledger::Event const& event, std::uint64_t recorded_ms) {
 }
 
 Lane::Turn Lane::finished(Try const& attempt, Outcome outcome, std::uint64_t now_ms) {
+    if (outcome == Outcome::put_off) {
+        put_off(attempt, now_ms);
+        return Turn::none;
+    }
     bool const was_down = is_down();
     if (outcome == Outcome::failed) {
         ++failures_in_a_row_;
     } else if (outcome == Outcome::delivered) {
         failures_in_a_row_ = 0;
         probe_at_ms_ = 0;
+        if (is_behind_) {
+            begin_to_catch_up(now_ms);
+        }
     }
     Unsaved unsaved{
         .event = attempt.event.id,
@@ -243,6 +360,9 @@ Lane::Turn Lane::finished(Try const& attempt, Outcome outcome, std::uint64_t now
         unsaved_.push_back(std::move(unsaved));
     }
     if (is_down() && !was_down) {
+        is_behind_ = true;
+        has_missed_ = false;
+        up_since_ms_ = 0;
         // Repeated failures may be about those events only: a new one is tried at once.
         probe_at_ms_ =
             attempt.is_first() ? now_ms + options_.pace.scaled(options_.probe_ms) : now_ms;
@@ -362,6 +482,10 @@ void Lane::stored(bool committed) {
         busy_.erase(outcome.event);
         if (outcome.due_ms != 0) {
             next_due_ms_ = std::min(next_due_ms_, outcome.due_ms);
+            // It failed before the turn, and where it waits may have been passed already.
+            if (failed_ms(outcome.due_ms, outcome.attempts) < up_since_ms_) {
+                look_for_missed();
+            }
         }
         unsaved_.pop_front();
     }

@@ -7,7 +7,8 @@
 //
 // An endpoint that refused the last few tries is down: it gets one try at a time, and of new events
 // one in a while, until a try succeeds. What it missed meanwhile stays in the journal and follows
-// then. Thread rule: one thread.
+// then; so does what it had failed by then, however long that would have to wait otherwise.
+// Thread rule: one thread.
 #pragma once
 
 #include "daemon/flow/store.h"
@@ -31,8 +32,9 @@ struct LaneOptions {
     std::int64_t down_after = 5;        // failures in a row
     std::uint64_t probe_ms = 60'000;    // between new events for an endpoint that is down; scaled
     std::int64_t waiting_max = 10'000;  // deliveries that wait; no new events while there are more
-    std::size_t unsaved_max = 256;  // outcomes not stored yet; no new tries while there are more
-    std::size_t page = 64;          // events read at once
+    std::size_t unsaved_max = 256;     // outcomes not stored yet; no new tries while there are more
+    std::size_t page = 64;             // events read at once
+    std::uint64_t put_off_ms = 1'000;  // pause after a try that was put off
     std::uint64_t skipped_save = 10'000;  // unwanted events after which the place is stored
 };
 
@@ -57,8 +59,9 @@ public:
 
     std::string const& owner() const { return owner_; }
     model::WebhookEndpoint const& endpoint() const { return endpoint_; }
-    // The same queue with another URL, other events, another secret.
-    void update(model::WebhookEndpoint endpoint) { endpoint_ = std::move(endpoint); }
+    // The same queue with another URL, other events, another secret. Behind another URL there may
+    // be another server: it is not down.
+    void update(model::WebhookEndpoint endpoint);
 
     // There may be new events of the owner.
     void wake() { caught_up_ = false; }
@@ -69,7 +72,9 @@ public:
     Result<std::optional<Try>> next(std::uint64_t now_ms);
     // What came of a try. Answers whether the endpoint is down by now, or up again.
     enum class Turn { none, down, up };
-    enum class Outcome { delivered, failed, forgotten };  // forgotten: there is nothing to send
+    // forgotten: there is nothing to send. put_off: it was not tried, through no fault of the
+    // endpoint's; it comes again soon and counts nowhere.
+    enum class Outcome { delivered, failed, forgotten, put_off };
     Turn finished(Try const& attempt, Outcome outcome, std::uint64_t now_ms);
     // A try that was broken off because the daemon stops: made again after the restart. No next()
     // after this.
@@ -86,11 +91,13 @@ public:
     bool is_down() const { return failures_in_a_row_ >= options_.down_after; }
     bool is_full() const { return waiting_ >= options_.waiting_max; }
     bool is_idle() const { return in_flight_.empty() && retrying_ == 0; }
-    std::size_t under_way() const { return in_flight_.size() + retrying_; }
+    std::size_t under_way() const { return in_flight_.size() - put_off_.size() + retrying_; }
     std::int64_t waiting() const { return waiting_; }
     std::uint64_t given_up() const { return given_up_; }  // since it was opened
     // When the oldest event was recorded that has not had its first try; 0: there is none.
-    std::uint64_t oldest_untried_ms() const { return caught_up_ ? 0 : oldest_untried_ms_; }
+    std::uint64_t oldest_untried_ms() const {
+        return caught_up_ && put_off_.empty() ? 0 : oldest_untried_ms_;
+    }
 
 private:
     Lane(ledger::DocumentReader const& reader, LaneOptions options, std::string owner)
@@ -112,8 +119,20 @@ private:
 
     std::size_t limit() const { return is_down() ? 1 : options_.concurrency; }
     bool may_start_new(std::uint64_t now_ms) const;
+    bool has_retry(std::uint64_t now_ms) const { return next_due_ms_ <= now_ms || has_missed_; }
+    void begin_to_catch_up(std::uint64_t now_ms);
+    void look_for_missed();
     Result<std::optional<Try>> next_retry(std::uint64_t now_ms);
+    Result<std::optional<Try>> next_due(std::uint64_t now_ms);
+    Result<std::optional<Try>> next_missed(std::uint64_t now_ms);
+    struct Due;
+    Result<Due> parse_due(std::string const& id) const;
+    std::uint64_t failed_ms(std::uint64_t due_ms, std::int64_t attempts) const;
+    Result<std::int64_t> attempts_of(std::string const& event) const;
+    Result<Try> retry(Due const& due, std::int64_t attempts);
     Result<std::optional<Try>> next_new(std::uint64_t now_ms);
+    Try first_try(ledger::Event event, std::uint64_t now_ms);
+    void put_off(Try const& attempt, std::uint64_t now_ms);
     void skip_too_old(ledger::Event const& event, std::uint64_t recorded_ms);
     model::Place cursor() const;
     void put(flow::Change& change, Unsaved const& outcome) const;
@@ -127,11 +146,13 @@ private:
     model::WebhookQueue queue_;
     std::uint64_t queue_version_ = 0;
 
-    model::Place read_to_;              // events before it were looked at
-    std::set<model::Place> in_flight_;  // first tries under way, or not stored as failed
-    std::set<std::string> busy_;        // events of retries under way or not stored
-    std::size_t retrying_ = 0;          // retries under way
-    std::deque<ledger::Event> page_;    // read ahead
+    model::Place read_to_;               // events before it were looked at
+    std::set<model::Place> in_flight_;   // first tries under way, or put off
+    std::set<std::string> busy_;         // events of retries under way or not stored
+    std::size_t retrying_ = 0;           // retries under way
+    std::deque<ledger::Event> page_;     // read ahead
+    std::deque<ledger::Event> put_off_;  // first tries to make again: no more than limit() was
+    std::uint64_t put_off_until_ms_ = 0;
     std::deque<Unsaved> unsaved_;
     std::size_t storing_count_ = 0;  // of unsaved_, in the command under way
     bool is_storing_ = false;
@@ -148,6 +169,12 @@ private:
     std::int64_t failures_in_a_row_ = 0;
     std::uint64_t probe_at_ms_ = 0;
     std::uint64_t next_due_ms_ = 0;  // 0: not known, look
+    bool is_behind_ = false;         // was down, and nothing was delivered since
+    // Of what failed before this moment, when it was up again, nothing waits any longer; 0: all
+    // waits. Those up to missed_to_, in the order of due times, have been looked at.
+    std::uint64_t up_since_ms_ = 0;
+    std::string missed_to_;
+    bool has_missed_ = false;  // there may be some behind missed_to_
     std::uint64_t oldest_untried_ms_ = 0;
     std::uint64_t given_up_ = 0;
     bool caught_up_ = false;

@@ -49,11 +49,19 @@ public:
           resolver_{std::move(executor)} {}
 
     asio::awaitable<SendOutcome> send(Message message) override {
-        TimePoint const deadline = std::chrono::steady_clock::now() + options_.timeout;
-        auto const found = co_await resolver_.resolve(message.target.host, deadline);
-        if (found.empty()) {
+        auto const resolved = co_await resolver_.resolve(
+            std::string{message.owner}, std::string{message.target.host}, options_.timeout
+        );
+        if (resolved.status == Resolved::Status::busy) {
+            co_return SendOutcome{
+                .status = 0, .problem = "other hosts' names were being resolved", .is_put_off = true
+            };
+        }
+        if (resolved.status == Resolved::Status::not_found) {
             co_return SendOutcome{.status = 0, .problem = "the host's name was not resolved"};
         }
+        auto const& found = resolved.addresses;
+        TimePoint const deadline = resolved.deadline;
         // The answer of the resolver is checked as a whole: a name that points inside as well is
         // not one to send anything to.
         for (asio::ip::address const& address : found) {

@@ -1,10 +1,11 @@
 // One HTTP request to an endpoint: resolve, check the address, connect to exactly that address,
 // TLS, send, read the status.
 //
-// Bounded in everything: one deadline for the whole of it, the answer's head, and nothing of its
-// body. Redirects are an answer like any other. Proxies of the environment are not used.
-// Thread rule: everything on the executor it was made with, but for close(); names are resolved on
-// threads of its own ("florin-dns"), since the system's resolver blocks.
+// Bounded in everything: one deadline for the whole of it, from looking up the host's name on (as
+// long again it may wait for a thread that does), the answer's head, and nothing of its body.
+// Redirects are an answer like any other. Proxies of the environment are not used. Thread rule:
+// everything on the executor it was made with, but for close(); names are resolved on threads of
+// its own ("florin-dns"), since the system's resolver blocks.
 #pragma once
 
 #include "daemon/webhooks/rules.h"
@@ -28,6 +29,7 @@ struct SenderOptions {
 };
 
 struct Message {
+    std::string owner;  // of the endpoint: owners share what all sends need
     Target target;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
@@ -37,6 +39,8 @@ struct Message {
 struct SendOutcome {
     int status = 0;
     std::string problem;
+    // Nothing was tried, for a reason that is not the endpoint's: to be sent later.
+    bool is_put_off = false;
     bool is_delivered() const { return status >= 200 && status < 300; }
 };
 

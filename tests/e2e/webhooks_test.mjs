@@ -242,6 +242,23 @@ test('events and endpoints, with the SDK', async (t) => {
         for (const one of made) await stripe.webhookEndpoints.del(one.id);
     });
 
+    await t.test('there are at most 16, however many are made at the same time', async () => {
+        const parameters = { url: receiver.url, enabled_events: ['refund.failed'] };
+        const answers = await Promise.allSettled(Array.from({ length: 40 }, () => stripe.webhookEndpoints.create(parameters)));
+        const made = answers.filter((one) => one.status === 'fulfilled').map((one) => one.value);
+        for (const one of answers.filter((each) => each.status === 'rejected')) {
+            assert.match(one.reason.message, /maximum of 16 webhook endpoints/);
+        }
+        const listed = (await stripe.webhookEndpoints.list({ limit: 100 })).data.map((one) => one.id);
+        assert.equal(listed.length, 16);
+        assert.deepEqual([endpoint.id, ...made.map((one) => one.id)].sort(), listed.sort());
+        // One that goes makes room for one.
+        await stripe.webhookEndpoints.del(made[0].id);
+        made[0] = await stripe.webhookEndpoints.create(parameters);
+        await refused(stripe.webhookEndpoints.create(parameters), undefined, undefined);
+        for (const one of made) await stripe.webhookEndpoints.del(one.id);
+    });
+
     await t.test('a crash loses no event', async () => {
         const held = [];
         receiver.answer = (delivery, response) => held.push(response);
@@ -384,6 +401,44 @@ test('deliveries that fail', async (t) => {
         assert.equal(daemon.log.includes('v1='), false);
         assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
     });
+});
+
+test('slow endpoints of one merchant delay no other merchant', async (t) => {
+    const folder = temporary(t);
+    const daemon = await startDaemon(t, folder);
+    const stripe = sdk(daemon);
+    let most = 0;
+    let open = 0;
+    const slow = await startReceiver(t, {
+        answer: (delivery, response) => {
+            most = Math.max(most, ++open);
+            response.on('close', () => (open -= 1));
+            setTimeout(() => response.end(), 9_000).unref();
+        },
+    });
+    for (let i = 0; i < 16; ++i) await stripe.webhookEndpoints.create({ url: `${slow.url}/${i}`, enabled_events: ['payment_intent.created'] });
+    for (let i = 0; i < 10; ++i) await stripe.paymentIntents.create({ amount: 100, currency: 'eur' });
+    await eventually('its places are taken', () => open >= 16);
+    const admin = async (route, body) => {
+        const answer = await request(daemon, 'POST', `/admin/v1${route}`, { key: daemon.ready.admin_key, body: JSON.stringify(body) });
+        assert.equal(answer.status, 200, answer.text);
+        return JSON.parse(answer.text);
+    };
+    await admin('/merchants', { id: 'acct_second', name: 'A second shop', country: 'FR', default_currency: 'eur', iban: 'DE89370400440532013000', account_holder: 'A' });
+    const { key } = await admin('/keys', { kind: 'secret', mode: 'test', merchant: 'acct_second' });
+    const other = sdk(daemon, { key });
+    const quick = await startReceiver(t);
+    await other.webhookEndpoints.create({ url: quick.url, enabled_events: ['payment_intent.created'] });
+    for (let i = 0; i < 20; ++i) {
+        const begun = Date.now();
+        const intent = await other.paymentIntents.create({ amount: 100, currency: 'eur' });
+        await eventually('the other merchant was told', () => quick.deliveries.some((one) => JSON.parse(one.body).data.object.id === intent.id));
+        assert.ok(Date.now() - begun < 3_000, `delivery ${i} took ${Date.now() - begun} ms`);
+    }
+    assert.ok(most <= 16, `${most} at the same time`);
+    // Its endpoints shared its places.
+    assert.equal(new Set(slow.deliveries.slice(0, 16).map((one) => one.url)).size, 16);
+    assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
 });
 
 test('private addresses are out of reach unless they are allowed', async (t) => {
