@@ -13,6 +13,15 @@ std::string_view outcome_name(Outcome outcome) {
     return "unknown";
 }
 
+std::string_view breaker_state_name(BreakerState state) {
+    switch (state) {
+        case BreakerState::closed: return "closed";
+        case BreakerState::half_open: return "half_open";
+        case BreakerState::open: return "open";
+    }
+    return "open";
+}
+
 std::string_view credential_use_code(CredentialUse use) {
     switch (use) {
         case CredentialUse::none: break;

@@ -158,9 +158,30 @@ public:
     virtual void late_reply(LateReply reply) = 0;
 };
 
+// Of the circuit breaker before a connector (connectors/breaker.h). Numbers are shown in metrics.
+enum class BreakerState : std::uint8_t { closed = 0, half_open = 1, open = 2 };
+std::string_view breaker_state_name(BreakerState state);  // "half_open"
+
+// What stands between the flow and a connector (connectors/guard.h).
+struct GuardHealth {
+    BreakerState breaker = BreakerState::closed;
+    std::int64_t since_s = 0;        // in this state; seconds since 1970
+    std::uint64_t window_calls = 0;  // that ended within the breaker's window, while it is closed
+    std::uint64_t window_failures =
+        0;                        // of these, those that the connector's system is to blame for
+    std::uint64_t in_flight = 0;  // operations that the connector works on
+    std::uint64_t waiting = 0;    // captures, reversals and refunds that wait for a place
+    // Since the start.
+    std::uint64_t failures = 0;
+    std::uint64_t rejected_open = 0;  // ended as not_sent by the breaker
+    std::uint64_t rejected_full = 0;  // for want of a place
+    std::string last_error;           // of the latest failure; empty: none
+};
+
 struct Health {
-    bool ready = false;  // a request would be written now
+    bool ready = false;  // a request would be written now, if there is a place for it
     std::string detail;  // "signed on", "connecting", the last error
+    std::optional<GuardHealth> guard{};  // absent: nothing stands before this connector
 };
 
 class Connector {

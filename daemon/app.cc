@@ -1,6 +1,7 @@
 #include "daemon/app.h"
 
 #include "connectors/bins.h"
+#include "connectors/guard.h"
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/api_key.h"
@@ -205,6 +206,7 @@ public:
             return answer(std::move(request), true, shares_port);
         };
         FLORIN_TRY(server_, http::Server::start(plan_.server, handler_));
+        auto const pointers = connector_pointers();
         add_app_metrics(
             metrics_,
             {.server = *server_,
@@ -213,7 +215,8 @@ public:
              .ledger = *ledger_,
              .retention = *retention_,
              .payments = *payments_,
-             .dispatcher = *dispatcher_}
+             .dispatcher = *dispatcher_,
+             .connectors = pointers}
         );
         if (plan_.admin_listen) {
             admin_handler_ = [this](http::Request request) {
@@ -401,19 +404,7 @@ private:
             if (each.rail == "sandbox") {
                 connectors_.push_back(connectors::sandbox::make_connector(ConnectorId{each.name}));
             } else {
-                connectors::iso8583::Iso8583Options options;
-                options.id = ConnectorId{each.name};
-                options.link.host = each.host;
-                options.link.port = std::to_string(each.port);
-                options.acquirer_id = each.acquirer_id;
-                auto const timeout = static_cast<unsigned>(each.timeout_ms);
-                options.authorise_timeout_ms = timeout;
-                options.capture_timeout_ms = timeout;
-                options.reverse_timeout_ms = timeout;
-                options.refund_timeout_ms = timeout;
-                connectors_.push_back(std::make_unique<connectors::iso8583::Iso8583Connector>(
-                    background_->executor(), std::move(options), sink_, clock_
-                ));
+                connectors_.push_back(make_bank(each));
             }
             auto& routes = routes_[each.mode == "live" ? Mode::live : Mode::test];
             routes.by_name.push_back(connectors_.back().get());
@@ -425,6 +416,62 @@ private:
             );
         }
         return {};
+    }
+
+    // An ISO 8583 link, and what keeps a sick bank from making everybody wait.
+    std::unique_ptr<connectors::Connector> make_bank(config::Connector const& wanted) {
+        connectors::iso8583::Iso8583Options options;
+        options.id = ConnectorId{wanted.name};
+        options.link.host = wanted.host;
+        options.link.port = std::to_string(wanted.port);
+        options.acquirer_id = wanted.acquirer_id;
+        auto const timeout = static_cast<unsigned>(wanted.timeout_ms);
+        options.authorise_timeout_ms = timeout;
+        options.capture_timeout_ms = timeout;
+        options.reverse_timeout_ms = timeout;
+        options.refund_timeout_ms = timeout;
+        auto link = std::make_unique<connectors::iso8583::Iso8583Connector>(
+            background_->executor(), std::move(options), sink_, clock_
+        );
+        return std::make_unique<connectors::Guard>(
+            background_->executor(),
+            std::move(link),
+            guard_options(wanted),
+            sink_,
+            clock_,
+            log_breaker
+        );
+    }
+
+    static connectors::GuardOptions guard_options(config::Connector const& wanted) {
+        constexpr std::int64_t kGraceMs = 1'000;
+        auto const count = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+        return {
+            .breaker =
+                {.window_ms = count(wanted.breaker_window_ms),
+                 .calls_min = count(wanted.breaker_min_calls),
+                 .failure_percent = count(wanted.breaker_failure_percent),
+                 .open_ms = count(wanted.breaker_open_ms),
+                 .open_ms_max = count(wanted.breaker_open_ms_max),
+                 .probes = count(wanted.breaker_probes)},
+            .in_flight_max = count(wanted.in_flight_max),
+            .waiting_max = count(wanted.waiting_max),
+            .deadline_ms =
+                count(wanted.deadline_ms != 0 ? wanted.deadline_ms : wanted.timeout_ms + kGraceMs),
+        };
+    }
+
+    static void log_breaker(connectors::BreakerChange const& change) {
+        auto const write = change.to == connectors::BreakerState::open ? log::warn : log::info;
+        write(
+            "connector.breaker",
+            {{"connector", change.connector},
+             {"state", connectors::breaker_state_name(change.to)},
+             {"window_calls", change.window.calls},
+             {"window_failures", change.window.failures},
+             {"open_for_ms", change.open_for_ms},
+             {"last_error", change.last_error}}
+        );
     }
 
     // What is under way refers to dispatcher and sender, and goes with its thread's context; the

@@ -27,6 +27,62 @@ void add_limit_metrics(metrics::Metrics& metrics, AppFigures const& parts) {
     );
 }
 
+void add_connector_metrics(metrics::Metrics& metrics, connectors::Connector const& connector) {
+    using connectors::GuardHealth;
+    metrics::Labels const labels{{"connector", connector.id().text()}};
+    auto const read = [&connector](auto member) {
+        return [&connector, member] {
+            auto const guard = connector.health().guard.value_or(GuardHealth{});
+            return static_cast<double>(guard.*member);
+        };
+    };
+    metrics.add_gauge(
+        "florin_connector_ready",
+        "1 where a message would be sent now.",
+        [&connector] { return connector.health().ready ? 1.0 : 0.0; },
+        labels
+    );
+    if (!connector.health().guard) {
+        return;
+    }
+    metrics.add_gauge(
+        "florin_connector_breaker_state",
+        "The circuit breaker: 0 closed, 1 half-open, 2 open.",
+        read(&GuardHealth::breaker),
+        labels
+    );
+    metrics.add_gauge(
+        "florin_connector_in_flight",
+        "Operations that the connector works on.",
+        read(&GuardHealth::in_flight),
+        labels
+    );
+    metrics.add_gauge(
+        "florin_connector_waiting",
+        "Captures, reversals and refunds that wait for a place.",
+        read(&GuardHealth::waiting),
+        labels
+    );
+    metrics.add_counter(
+        "florin_connector_failures_total",
+        "Operations that failed on the counterpart's side; declines do not.",
+        read(&GuardHealth::failures),
+        labels
+    );
+    auto const add_rejected = [&](char const* reason, auto member) {
+        metrics::Labels with_reason = labels;
+        with_reason.emplace_back("reason", reason);
+        metrics.add_counter(
+            "florin_connector_rejected_total",
+            "Operations that ended as not sent without a call.",
+            read(member),
+            std::move(with_reason)
+        );
+    };
+    add_rejected("breaker_open", &GuardHealth::rejected_open);
+    add_rejected("bulkhead_full", &GuardHealth::rejected_full);
+}
+
 }  // namespace
 
 void add_app_metrics(metrics::Metrics& metrics, AppFigures const& parts) {
@@ -52,6 +108,9 @@ void add_app_metrics(metrics::Metrics& metrics, AppFigures const& parts) {
         return static_cast<double>(parts.payments.driving());
     });
     add_webhook_metrics(metrics, parts.dispatcher);
+    for (connectors::Connector const* const connector : parts.connectors) {
+        add_connector_metrics(metrics, *connector);
+    }
 }
 
 }  // namespace florin

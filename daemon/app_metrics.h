@@ -1,6 +1,7 @@
 // What /metrics tells of the payment switch. Thread rule: at the start.
 #pragma once
 
+#include "connectors/connector.h"
 #include "daemon/api/admission.h"
 #include "daemon/api/service.h"
 #include "daemon/flow/payments.h"
@@ -9,6 +10,8 @@
 #include "daemon/retention/retention.h"
 #include "daemon/webhooks/dispatcher.h"
 #include "ledger/ledger.h"
+
+#include <vector>
 
 namespace florin {
 
@@ -21,6 +24,7 @@ struct AppFigures {
     retention::Retention const& retention;
     flow::Payments const& payments;
     webhooks::Dispatcher const& dispatcher;
+    std::vector<connectors::Connector*> const& connectors;  // looked at here, not kept
 };
 
 void add_app_metrics(metrics::Metrics& metrics, AppFigures const& parts);

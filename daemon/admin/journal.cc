@@ -73,7 +73,8 @@ Answer health(Call& call) {
                  {"mode", mode},
                  {"enabled", route.is_enabled},
                  {"ready", state.ready},
-                 {"detail", state.detail}}
+                 {"detail", state.detail},
+                 {"guard", guard_json(state)}}
             );
         }
         is_well = is_well && is_any_ready;

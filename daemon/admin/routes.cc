@@ -22,6 +22,7 @@ ordered_json route_json(flow::Route const& route) {
         {"configured_priority", route.configured_priority},
         {"ready", health.ready},
         {"detail", health.detail},
+        {"guard", guard_json(health)},
         {"changed", nullptr},
     };
     if (route.setting) {
@@ -34,6 +35,29 @@ ordered_json route_json(flow::Route const& route) {
     }
     return body;
 }
+
+}  // namespace
+
+ordered_json guard_json(connectors::Health const& health) {
+    if (!health.guard) {
+        return nullptr;
+    }
+    connectors::GuardHealth const& guard = *health.guard;
+    return {
+        {"breaker", connectors::breaker_state_name(guard.breaker)},
+        {"since", guard.since_s},
+        {"window_calls", guard.window_calls},
+        {"window_failures", guard.window_failures},
+        {"in_flight", guard.in_flight},
+        {"waiting", guard.waiting},
+        {"failures", guard.failures},
+        {"rejected_open", guard.rejected_open},
+        {"rejected_full", guard.rejected_full},
+        {"last_error", guard.last_error},
+    };
+}
+
+namespace {
 
 Answer list(Call& call) {
     FLORIN_CO_TRY(auto const routes, call.mode->routing.routes());

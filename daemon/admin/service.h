@@ -67,6 +67,8 @@ struct Reply {
 };
 // As text, with line breaks.
 Reply reply(nlohmann::ordered_json const& body, int status = 200);
+// What stands before a connector; null: nothing does.
+nlohmann::ordered_json guard_json(connectors::Health const& health);
 // {"error":{"code":…,"message":…}}
 Reply error_reply(std::string_view code, std::string_view message, int status);
 

@@ -155,6 +155,23 @@ std::string why_not(std::string const& name, Mode mode) {
     return name + ": unknown section; " + did_you_mean(name, sections_of(mode));
 }
 
+// What is wrong with a connector as a whole; empty: nothing.
+std::string lack_of(Connector const& connector) {
+    if (connector.rail == "iso8583" && connector.port == 0) {
+        return "port: is missing";
+    }
+    if (connector.rail == "sandbox" && connector.mode != "test") {
+        return "the sandbox is for mode \"test\" only";
+    }
+    if (connector.breaker_open_ms_max < connector.breaker_open_ms) {
+        return "breaker_open_ms_max: expected at least breaker_open_ms";
+    }
+    if (connector.deadline_ms != 0 && connector.deadline_ms < connector.timeout_ms) {
+        return "deadline_ms: expected at least timeout_ms";
+    }
+    return {};
+}
+
 Result<void> check_ledger_server(Config const& config, std::string const& file) {
     LedgerServer const& server = config.ledger_server;
     auto const lacks = [&](std::string const& what) {
@@ -239,17 +256,8 @@ Result<Config> read(toml::table const& root, std::string const& file) {
         );
     }
     for (Connector const& connector : config.connectors) {
-        if (connector.rail == "iso8583" && connector.port == 0) {
-            return fail(
-                Errc::malformed, file + ": [[connector]] " + connector.name + ": port: is missing"
-            );
-        }
-        if (connector.rail == "sandbox" && connector.mode != "test") {
-            return fail(
-                Errc::malformed,
-                file + ": [[connector]] " + connector.name +
-                    ": the sandbox is for mode \"test\" only"
-            );
+        if (std::string const lack = lack_of(connector); !lack.empty()) {
+            return fail(Errc::malformed, file + ": [[connector]] " + connector.name + ": " + lack);
         }
     }
     return config;

@@ -95,6 +95,16 @@ struct Connector {
     std::int64_t timeout_ms = 10'000;
     std::string acquirer_id;
     std::string acquirer;  // how its reports name it; empty: as the connector is named
+    // Of what stands before an iso8583 connector (connectors/guard.h).
+    std::int64_t breaker_window_ms = 30'000;
+    std::int64_t breaker_min_calls = 10;
+    std::int64_t breaker_failure_percent = 50;  // 0: the breaker never opens
+    std::int64_t breaker_open_ms = 5'000;
+    std::int64_t breaker_open_ms_max = 60'000;
+    std::int64_t breaker_probes = 2;
+    std::int64_t in_flight_max = 1'000;
+    std::int64_t waiting_max = 4'000;
+    std::int64_t deadline_ms = 0;  // 0: a second more than timeout_ms
 };
 struct Merchant {
     std::string id, name, country = "DE", default_currency = "EUR";

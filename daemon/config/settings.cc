@@ -135,6 +135,8 @@ Setting currency(char const* name, std::string& into) {
 
 constexpr std::int64_t kPortMax = 65'535;
 constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kConnectorCallsMax = 4'096;  // what a link takes (LinkOptions)
 
 std::vector<Setting> settings(Server& s) {
     return {
@@ -247,6 +249,15 @@ std::vector<Setting> settings(Connector& s) {
         integer("timeout_ms", s.timeout_ms, 10, 600'000),
         pattern("acquirer_id", s.acquirer_id, is_acquirer, "1 to 11 digits"),
         text("acquirer", s.acquirer),
+        integer("breaker_window_ms", s.breaker_window_ms, 100, kHourMs),
+        integer("breaker_min_calls", s.breaker_min_calls, 1, 1'000'000),
+        integer("breaker_failure_percent", s.breaker_failure_percent, 0, 100),
+        integer("breaker_open_ms", s.breaker_open_ms, 10, kHourMs),
+        integer("breaker_open_ms_max", s.breaker_open_ms_max, 10, kHourMs),
+        integer("breaker_probes", s.breaker_probes, 1, 1'000),
+        integer("in_flight_max", s.in_flight_max, 1, kConnectorCallsMax),
+        integer("waiting_max", s.waiting_max, 0, 1'000'000),
+        integer("deadline_ms", s.deadline_ms, 10, 660'000),
     };
 }
 

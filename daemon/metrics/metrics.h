@@ -5,8 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace florin::metrics {
+
+// Name and value: {{"connector", "bank"}}.
+using Labels = std::vector<std::pair<std::string, std::string>>;
 
 class Metrics {
 public:
@@ -15,10 +20,19 @@ public:
     Metrics& operator=(Metrics const&) = delete;
     ~Metrics();
 
-    // `read` is called for every scrape. Counters only grow.
-    void add_gauge(std::string const& name, std::string const& help, std::function<double()> read);
+    // `read` is called for every scrape. Counters only grow. What has one name has one help and
+    // one type, and labels that differ.
+    void add_gauge(
+        std::string const& name,
+        std::string const& help,
+        std::function<double()> read,
+        Labels labels = {}
+    );
     void add_counter(
-        std::string const& name, std::string const& help, std::function<double()> read
+        std::string const& name,
+        std::string const& help,
+        std::function<double()> read,
+        Labels labels = {}
     );
 
     // The exposition format, text/plain; version=0.0.4.

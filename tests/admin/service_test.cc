@@ -320,6 +320,7 @@ TEST_CASE("health is 503 where a mode has no connector that is ready") {
     json const well = office.get("/admin/v1/health", key);
     CHECK(well.at("status") == "ok");
     CHECK(well.at("version") == "1.2.3");
+    CHECK(well.at("connectors")[0].at("guard").is_null());
     office.bank.ready = false;
     auto const ill = office.ask(http::Method::get, "/admin/v1/health", key);
     CHECK(ill.status == 503);

@@ -123,6 +123,12 @@ TEST_CASE("what is absent has its default") {
     CHECK(parsed->merchants.empty());
     CHECK(parsed->limits.live_requests_per_second == 100);
     CHECK(parsed->limits.requests_in_flight_max == 4'096);
+    std::string const bank = "[[connector]]\nname = \"b\"\nrail = \"iso8583\"\nport = 1\n";
+    auto const connected = config::parse(kGood + bank, "f.toml");
+    REQUIRE(connected.has_value());
+    CHECK(connected->connectors[0].breaker_failure_percent == 50);
+    CHECK(connected->connectors[0].in_flight_max == 1'000);
+    CHECK(connected->connectors[0].deadline_ms == 0);
 }
 
 TEST_CASE("what is wrong is named with file, line and what would be right") {
@@ -130,6 +136,7 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
     struct Row {
         std::string text, error;
     };
+    std::string const bank = "[[connector]]\nname = \"b\"\nrail = \"iso8583\"\nport = 1\n";
     std::string const merchant = "[[merchant]]\nid = \"acct_a\"\nname = \"A\"\n";
     Row const rows[] = {
         {good + "[server2]\n", "f.toml:9: server2: unknown section; did you mean server?"},
@@ -176,6 +183,24 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
         {good +
              "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nacquirer_id = \"12x\"\n",
          "f.toml:13: [[connector]] acquirer_id: expected 1 to 11 digits"},
+        {good + bank + "breaker_failure_percent = 101\n",
+         "f.toml:13: [[connector]] breaker_failure_percent: expected an integer from 0 to 100"},
+        {good + bank + "breaker_probes = 0\n",
+         "f.toml:13: [[connector]] breaker_probes: expected an integer from 1"},
+        {good + bank + "breaker_window_ms = \"1s\"\n",
+         "f.toml:13: [[connector]] breaker_window_ms: expected an integer from 100"},
+        {good + bank + "breaker_min_calls = 0\n",
+         "f.toml:13: [[connector]] breaker_min_calls: expected an integer from 1"},
+        {good + bank + "in_flight_max = 5000\n",
+         "f.toml:13: [[connector]] in_flight_max: expected an integer from 1 to 4096"},
+        {good + bank + "waiting_max = -1\n",
+         "f.toml:13: [[connector]] waiting_max: expected an integer from 0"},
+        {good + bank + "breaker_open_ms = 70000\n",
+         "f.toml: [[connector]] b: breaker_open_ms_max: expected at least breaker_open_ms"},
+        {good + bank + "timeout_ms = 500\ndeadline_ms = 499\n",
+         "f.toml: [[connector]] b: deadline_ms: expected at least timeout_ms"},
+        {good + bank + "breaker_probe = 1\n",
+         "f.toml:13: [[connector]] breaker_probe: unknown setting; did you mean breaker_probes"},
         {good + "[connector]\nname = \"a\"\n", "f.toml:9: connector: expected [[connector]]"},
         {good + merchant + "country = \"de\"\n",
          "f.toml:12: [[merchant]] country: expected two capital letters"},

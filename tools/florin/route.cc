@@ -17,12 +17,16 @@ int print_routes(json const& routes, Format format) {
          ">configured",
          "ready",
          "detail",
+         "breaker",
+         ">failures",
          "changed_by",
          "reason"}
     };
     for (json const& route : routes) {
         json const changed = route.value("changed", json{});
         bool const is_changed = changed.is_object();
+        json const guard = route.value("guard", json{});
+        bool const is_guarded = guard.is_object();
         table.add(
             {text_of(route, "connector"),
              text_of(route, "rail"),
@@ -31,6 +35,8 @@ int print_routes(json const& routes, Format format) {
              text_of(route, "configured_priority"),
              text_of(route, "ready"),
              text_of(route, "detail"),
+             is_guarded ? text_of(guard, "breaker") : "",
+             is_guarded ? text_of(guard, "failures") : "",
              is_changed ? text_of(changed, "by") : "",
              is_changed ? text_of(changed, "reason") : ""}
         );
