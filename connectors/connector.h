@@ -49,7 +49,8 @@ struct OriginalReference {
     std::uint32_t stan = 0;
     std::string transmission_time;
     std::string rrn;
-    std::string authorization_code;  // field 38; empty where none is known
+    std::string authorization_code;   // field 38; empty where none is known
+    std::optional<Money> approved{};  // how much of it was approved, where that is known
 };
 
 struct Card {

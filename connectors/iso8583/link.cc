@@ -1,6 +1,7 @@
 #include "connectors/iso8583/link.h"
 
 #include "connectors/iso8583/codec_framing.h"
+#include "connectors/iso8583/dialect.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
@@ -36,15 +37,12 @@ constexpr std::size_t kAnsweredRemembered = 4'096;  // to tell duplicates from n
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 using Wire = Secret<struct WireTag>;
 
-// ISO 8583:1987 field 70.
-constexpr std::string_view kSignOn = "001";
-constexpr std::string_view kSignOff = "002";
-constexpr std::string_view kEcho = "301";
-
 // What an answer and its request have in common. Field 37 and 41 may be filled with spaces.
-std::string match_key(std::string_view answer_type, Message const& message) {
+std::string match_key(
+    std::string_view answer_type, Message const& message, Dialect const& dialect
+) {
     std::string key{answer_type};
-    for (int const field : {7, 11, 37, 41}) {
+    for (int const field : {dialect.matching_time_field(), 11, 37, 41}) {
         key += '|';
         key += message.trimmed(field);
     }
@@ -68,10 +66,6 @@ auto hand_over(asio::any_io_executor home, Work& work) {
     };
 }
 
-std::string transmission_time(Clock const& clock) {
-    return utc_transmission_time(seconds_of(clock.wall_ns()));
-}
-
 }  // namespace
 
 // The link's life on its home thread. Coroutines hold it by shared_ptr.
@@ -80,6 +74,7 @@ public:
     State(asio::any_io_executor home, LinkOptions options, Clock const& clock, Unmatched unmatched)
         : home_{std::move(home)},
           options_{std::move(options)},
+          dialect_{dialect_of(options_.packaging)},
           clock_{clock},
           unmatched_{std::move(unmatched)},
           pause_{home_},
@@ -211,7 +206,7 @@ private:
         }
         if (auto const connection = self->connection_; connection) {
             if (connection->open && connection->signed_on) {
-                auto request = self->network_request(kSignOff);
+                auto request = self->network_request(NetworkCode::sign_off);
                 auto asking =
                     run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
                 co_await std::move(asking);
@@ -251,7 +246,7 @@ private:
             return to_string(framed.error());
         }
         pending.wire = Wire{std::move(*framed)};
-        pending.key = match_key(answer_mti(request.mti()), request);
+        pending.key = match_key(answer_mti(request.mti()), request, dialect_);
         pending.acquirer = request.get(32);
         if (outstanding_.contains(pending.key)) {
             return "a message with this identity is outstanding";
@@ -361,11 +356,12 @@ private:
         connection->loops = 2;
         self->spawn(read_loop(self, connection));
         self->spawn(write_loop(self, connection));
-        auto request = self->network_request(kSignOn);
+        auto request = self->network_request(NetworkCode::sign_on);
         auto sign_on =
             run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
         auto const exchange = co_await std::move(sign_on);
-        if (exchange.end == Exchange::End::answered && exchange.answer.get(39) == "00") {
+        if (exchange.end == Exchange::End::answered &&
+            exchange.answer.get(39) == self->dialect_.network_answer(true)) {
             connection->signed_on = connection->open;
             ++self->signed_on_;
             self->ready_ = connection->open && !self->stopping_;
@@ -423,7 +419,7 @@ private:
         milliseconds const silence{self->options_.idle_echo_ms};
         while (connection->open) {
             if (!self->stopping_ && steady_clock::now() - connection->heard >= silence) {
-                auto request = self->network_request(kEcho);
+                auto request = self->network_request(NetworkCode::echo);
                 auto echo =
                     run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
                 auto const exchange = co_await std::move(echo);
@@ -522,12 +518,16 @@ private:
     }
 
     void take(Connection& connection, Message message, std::size_t digest) {
+        if (!dialect_.is_mine(message.mti())) {
+            ++foreign_;
+            return;
+        }
         if (wants_answer(message.mti())) {
             answer_host(connection, message);
             return;
         }
-        auto const type = message.mti().substr(0, 3) + '0';
-        auto const key = match_key(type, message);
+        auto const type = first_mti(message.mti());
+        auto const key = match_key(type, message, dialect_);
         auto const found = outstanding_.find(key);
         auto const& acquirer = message.get(32);
         bool const is_awaited =
@@ -566,13 +566,17 @@ private:
 
     // Hosts ask for echoes too. Nothing else is expected from them.
     void answer_host(Connection& connection, Message const& request) {
-        if (request.mti().substr(0, 3) != "080" || to_write_.size() >= options_.outstanding_max) {
+        if (request.mti()[1] != '8' || request.mti()[2] != '0' ||
+            to_write_.size() >= options_.outstanding_max) {
             ++foreign_;
             return;
         }
+        auto const code = dialect_.network_code(request);
         auto answer = request;
         answer.set_mti(answer_mti(request.mti()));
-        answer.set(39, request.get(70) == kEcho || request.get(70) == kSignOn ? "00" : "12");
+        answer.set(
+            39, dialect_.network_answer(code == NetworkCode::echo || code == NetworkCode::sign_on)
+        );
         auto bytes = encode(answer, options_.packaging);
         auto framed = bytes ? frame(*bytes, options_.packaging) : bytes;
         if (!framed) {
@@ -587,17 +591,17 @@ private:
     }
 
     // Its trace numbers live apart from those of payments: the MTI keeps them from mixing.
-    Message network_request(std::string_view code) {
+    Message network_request(NetworkCode code) {
         network_stan_ = network_stan_ % 999'999 + 1;
-        Message request{"0800"};
-        request.set(7, transmission_time(clock_));
+        auto const now_s = seconds_of(clock_.wall_ns());
+        auto request = dialect_.network_request(code, utc_transmission_time(now_s), now_s);
         request.set_stan(network_stan_);
-        request.set(70, code);
         return request;
     }
 
     asio::any_io_executor home_;
     LinkOptions options_;
+    Dialect const& dialect_;
     Clock const& clock_;
     Unmatched unmatched_;
 

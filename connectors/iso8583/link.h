@@ -1,9 +1,10 @@
 // One TCP connection to an ISO 8583 host, shared by many requests.
 //
-// The link connects, signs on (0800, field 70 = 001), asks for an echo (301) when it heard nothing
-// for a while, connects again with growing pauses, and signs off (002) when it is stopped. Answers
-// come in any order: they are matched by MTI pair and fields 7, 11, 37 and 41, and 32 where both
-// sides have it. It keeps no durable state: who must repeat, calls again.
+// The link connects, signs on (0800, field 70 = 001; 1993: 1804, field 24 = 801), asks for an echo
+// (301; 831) when it heard nothing for a while, connects again with growing pauses, and signs off
+// (002; 802) when it is stopped. Answers come in any order: they are matched by MTI pair and fields
+// 7 (1993: 12), 11, 37 and 41, and 32 where both sides have it. It keeps no durable state: who must
+// repeat, calls again.
 // What it promises about an exchange:
 //   not_sent    decided at the write: the connection took no byte of this message
 //   answered    the matching answer came within the timeout

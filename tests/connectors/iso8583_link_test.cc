@@ -11,6 +11,8 @@ using namespace florin::connectors::iso8583::test;
 
 namespace {
 
+constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
+
 Iso8583Options options_for(ScriptedHost const& host) {
     Iso8583Options options{.id = ConnectorId{"bank"}};
     options.link.host = "127.0.0.1";
@@ -107,9 +109,9 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .terminal = terminal(),
         .original = original(17, "0100", "A1B2C3"),
     };
-    auto const first = capture_message(capture, options);
+    auto const first = capture_message(capture, options, kNow);
     capture.repeat = true;
-    auto repeat = capture_message(capture, options);
+    auto repeat = capture_message(capture, options, kNow);
     REQUIRE(first);
     REQUIRE(repeat);
     CHECK(first->mti() == "0220");
@@ -130,7 +132,7 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .reason = ReversalReason::cancelled,
         .repeat = true,
     };
-    auto const reversal = reverse_message(reverse, options);
+    auto const reversal = reverse_message(reverse, options, kNow);
     REQUIRE(reversal);
     CHECK(reversal->mti() == "0421");
     CHECK(reversal->get(39) == "17");
@@ -139,8 +141,8 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
     CHECK_FALSE(reversal->has(38));
     reverse.reason = ReversalReason::no_answer;
     reverse.original.mti = "0200";
-    CHECK(reverse_message(reverse, options)->get(39) == "68");
-    CHECK(reverse_message(reverse, options)->get(3) == "200000");
+    CHECK(reverse_message(reverse, options, kNow)->get(39) == "68");
+    CHECK(reverse_message(reverse, options, kNow)->get(3) == "200000");
 
     RefundRequest const refund{
         .identity = identity(20),
@@ -149,7 +151,7 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .terminal = terminal(),
         .original = original(18, "0220", "A1B2C3"),
     };
-    auto const refunding = refund_message(refund, options);
+    auto const refunding = refund_message(refund, options, kNow);
     REQUIRE(refunding);
     CHECK(refunding->mti() == "0200");
     CHECK(refunding->get(3) == "200000");
@@ -526,6 +528,59 @@ TEST_CASE("stopping waits for what is outstanding, refuses what is new, and sign
     REQUIRE(sign_off);
     CHECK(sign_off->get(70) == "002");
     host.answer(*sign_off, "00");
+    CHECK_FALSE(host.receive());
+    stopped.get();
+}
+
+TEST_CASE("a link of 1993 signs on, matches by field 12, answers echoes and signs off") {
+    auto const packaging = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
+    REQUIRE(packaging);
+    ScriptedHost host{*packaging};
+    auto options = impatient(host);
+    options.link.packaging = *packaging;
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    REQUIRE(request);
+    CHECK(request->mti() == "1100");
+    auto other = ScriptedHost::answer_to(*request, "000");
+    other.set(12, "251124130405");  // the same a year ago
+    host.send(other);
+    auto of_1987 = ScriptedHost::answer_to(*request, "000");
+    of_1987.set_mti("0110");
+    host.send(of_1987);
+    auto answer = ScriptedHost::answer_to(*request, "116");
+    answer.set(7, "1124130409");  // its own
+    host.send(answer);
+    CHECK(reply.get().outcome == Outcome::declined);
+    CHECK(rig.connector.counters().foreign == 1);
+    auto const late = rig.sink.replies();
+    REQUIRE(late.size() == 1);
+    CHECK(late[0].mti == "0110");
+    CHECK(late[0].stan == 17);
+    CHECK(late[0].transmission_time == "1124130405");
+    Message echo{"1804"};
+    echo.set(12, "261124130500");
+    echo.set_stan(5);
+    for (auto const& [code, says] : {std::pair{"831", "800"}, std::pair{"999", "902"}}) {
+        echo.set(24, code);
+        host.send(echo);
+        auto const echoed = host.receive();
+        REQUIRE(echoed);
+        CHECK(echoed->mti() == "1814");
+        CHECK(echoed->get(39) == says);
+        CHECK(echoed->get(24) == code);
+    }
+    auto stopped = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    auto const sign_off = host.receive();
+    REQUIRE(sign_off);
+    CHECK(sign_off->mti() == "1804");
+    CHECK(sign_off->get(24) == "802");
+    host.answer(*sign_off, "800");
     CHECK_FALSE(host.receive());
     stopped.get();
 }

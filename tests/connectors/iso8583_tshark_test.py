@@ -143,7 +143,8 @@ class Ascii(unittest.TestCase):
             capture_output=True, text=True, check=True,
         ).stdout
 
-    FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 32, 37, 38, 39, 41, 42, 43, 48, 49, 70, 90, 95)]
+    FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 12, 22, 24, 25, 26, 30, 32, 37, 38, 39, 41, 42, 43, 48,
+                                            49, 56, 70, 90, 95)]
 
     @classmethod
     def decode(cls, capture):
@@ -223,6 +224,94 @@ class Packed(Ascii):
 
     PACKAGING = "1987_bcd.toml"
     CHARSET = "Digits represented in nibbles"
+
+
+class Version1993(Ascii):
+    """The same conversation in the words of ISO 8583:1993."""
+
+    PACKAGING = "1993_ascii.toml"
+
+    def test_the_conversation_went_as_meant(self):
+        self.assertEqual(self.said.returncode, 0, self.said.stderr)
+        words = [line.split() for line in self.said.stdout.splitlines()]
+        self.assertEqual(
+            [row[:3] for row in words],
+            [["authorise", "approved", "000"], ["capture", "approved", "901"],
+             ["capture-again", "approved", "901"], ["refund", "approved", "000"],
+             ["refund-again", "approved", "000"],
+             ["decline", "declined", "100"], ["authorise", "approved", "000"],
+             ["reverse-part", "approved", "400"], ["reverse", "approved", "400"],
+             ["reverse-unknown", "unknown", "914"]])
+
+    def test_every_message_is_read(self):
+        kinds = sorted(message["mti"] for message in self.messages)
+        self.assertEqual(
+            kinds,
+            sorted(["1804", "1814"] * 2 + ["1100", "1110"] * 3 + ["1220", "1221"] + ["1230"] * 2
+                   + ["1200", "1201"] + ["1210"] * 2 + ["1420", "1421", "1421"] + ["1430"] * 3))
+
+    def test_the_fields_are_those_that_were_sent(self):
+        request = self.one("1100", "000001")
+        year = request["bit12"][:2]
+        self.assertEqual(request["bit2"], "4242424242424242")
+        self.assertEqual(request["bit4"], "000000004500")
+        self.assertEqual(request["bit7"], "1124130405")
+        self.assertRegex(request["bit12"], "^[0-9]{2}1124130405$")
+        self.assertEqual(request["bit22"], "100010100110")
+        self.assertEqual(request["bit24"], "100")
+        self.assertEqual(request["bit26"], "5999")
+        self.assertEqual(request["bit43"], "Florin Shop              Berlin       DE")
+        self.assertEqual(request["bit48"], "9203123")
+        answer = self.one("1110", "000001")
+        self.assertEqual((answer["bit39"], answer["bit2"]), ("000", ""))
+        self.assertEqual(answer["bit12"], request["bit12"])
+        capture = self.one("1221", "000002")
+        self.assertEqual(capture["bit38"], answer["bit38"])
+        self.assertEqual(capture["bit24"], "201")
+        self.assertEqual(capture["bit56"], "1100000001" + year + "112413040506123456")
+        self.assertEqual({**self.one("1220", "000002"), "mti": "1221"}, capture)
+        self.assertEqual(self.one("1110", "000004")["bit39"], "100")
+        part = self.one("1420", "000006")
+        self.assertEqual((part["bit24"], part["bit25"]), ("401", "4000"))
+        self.assertEqual((part["bit4"], part["bit30"]), ("000000000500", "000000004500000000000000"))
+        self.assertEqual(self.one("1421", "000007")["bit24"], "400")
+        self.assertEqual(self.one("1430", "000008")["bit39"], "914")
+        self.assertEqual([m["bit24"] for m in self.messages if m["mti"] == "1804"], ["801", "802"])
+
+    def test_the_check_itself_sees_a_broken_message(self):
+        broken = os.path.join(self.folder.name, "broken.pcap")
+        from_client, data = self.seen[0]
+        # A length that claims one byte less than field 24 needs.
+        write_capture(broken, [(from_client, struct.pack(">H", len(data) - 3) + data[2:-1])])
+        self.assertNotEqual(self.tshark(broken, "-Y", COMPLAINTS), "")
+
+
+class Ebcdic(unittest.TestCase):
+    """tshark reads no EBCDIC: Python's own codec turns the text of the conversation into ASCII."""
+
+    def test_the_conversation_is_that_of_ascii(self):
+        words = {}
+        bytes_of = {}
+        for packaging in ("1987_ascii.toml", "1987_ebcdic.toml"):
+            with tempfile.TemporaryDirectory(prefix="florin-ebcdic-") as folder:
+                said, seen = converse(folder, os.path.join(PACKAGINGS, packaging))
+            self.assertEqual(said.returncode, 0, said.stderr)
+            words[packaging] = said.stdout
+            # Messages of network management have the time of the machine.
+            bytes_of[packaging] = [
+                data for from_client, data in seen
+                if from_client and data[2:4] not in (b"08", "08".encode("cp1140"))]
+        ours, theirs = words.values()
+        self.assertEqual(ours, theirs)
+        ascii_bytes, ebcdic_bytes = bytes_of.values()
+        self.assertEqual(len(ascii_bytes), 10)
+        for plain, packed in zip(ascii_bytes, ebcdic_bytes, strict=True):
+            # Two bytes of length, four of MTI, one or two bitmaps, then text alone.
+            maps = 16 if plain[6] & 0x80 else 8
+            self.assertEqual(packed[:2], plain[:2])
+            self.assertEqual(packed[2:6].decode("cp1140"), plain[2:6].decode())
+            self.assertEqual(packed[6:6 + maps], plain[6:6 + maps])
+            self.assertEqual(packed[6 + maps:].decode("cp1140"), plain[6 + maps:].decode())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 //    "silence": true | p,   booked, but not answered
 //    "duplicate": p,        answered twice
 //    "disconnect": p,       booked, then the connection ends instead of an answer
-//    "decline": "05",       this field 39 instead of the bank's decision
+//    "decline": "05",       this field 39 instead of the bank's decision ("100": of 1993)
 //    "partial_minor": 3000} approve only so much (field 39 = 10)
 // p is a probability from 0 to 1. "mti" matches by its first characters: "022" is 0220 and 0221.
 // Network management (08xx) is left alone unless "mti" names it.

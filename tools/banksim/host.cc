@@ -3,6 +3,7 @@
 #include "connectors/iso8583/codec_framing.h"
 #include "ledger/base/check.h"
 #include "tools/banksim/control.h"
+#include "tools/banksim/dialect.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -222,7 +223,7 @@ private:
             if (!wants_answer(message.mti())) {
                 continue;
             }
-            auto const fate = faults_.fate_of(message);
+            auto const fate = faults_.fate_of(to_1987(message));
             if (fate.is_lost) {
                 continue;
             }
@@ -304,7 +305,7 @@ private:
             FLORIN_TRY(
                 auto answer,
                 book_.answer(
-                    request,
+                    to_1987(request),
                     Forced{
                         .decline = fate.decline,
                         .partial_minor = fate.partial_minor,
@@ -314,6 +315,7 @@ private:
                 )
             );
             FLORIN_TRY_VOID(name_transaction(answer));
+            answer = answer_in_version_of(request, std::move(answer), book_.transmission_time());
             FLORIN_TRY(auto const bytes, encode(answer, packaging_));
             FLORIN_TRY(auto framed, frame(bytes, packaging_));
             answers.push_back(Booked{.fate = fate, .bytes = std::move(framed)});
