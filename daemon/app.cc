@@ -4,6 +4,7 @@
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/api_key.h"
+#include "crypto/mac.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/admission.h"
 #include "daemon/api/keys.h"
@@ -394,6 +395,19 @@ private:
         });
     }
 
+    static Result<connectors::iso8583::MacOptions> mac_of(config::Connector const& connector) {
+        connectors::iso8583::MacOptions mac;
+        auto const algorithm = crypto::mac_algorithm_of(connector.mac);
+        if (!algorithm) {
+            return mac;  // "none"
+        }
+        mac.algorithm = *algorithm;
+        mac.grace_ms = static_cast<unsigned>(connector.mac_key_grace_ms);
+        FLORIN_TRY(auto key, crypto::load_hex_key(connector.mac_key_file));
+        (connector.mac_key_exchange ? mac.key_encryption_key : mac.key) = std::move(key);
+        return mac;
+    }
+
     Result<void> make_connectors() {
         auto wanted = plan_.connectors;
         std::ranges::stable_sort(wanted, {}, &config::Connector::priority);
@@ -406,6 +420,19 @@ private:
                 options.link.host = each.host;
                 options.link.port = std::to_string(each.port);
                 options.acquirer_id = each.acquirer_id;
+                if (!each.packaging.empty()) {
+                    FLORIN_TRY(
+                        options.link.packaging, connectors::iso8583::load_packaging(each.packaging)
+                    );
+                }
+                FLORIN_TRY(options.link.mac, mac_of(each));
+                FLORIN_TRY_VOID(
+                    connectors::iso8583::check_mac_options(options.link.mac, options.link.packaging)
+                );
+                options.link.on_notice =
+                    [name = each.name](std::string_view event, std::string const& text) {
+                        log::warn(event, {{"connector", name}, {"what", text}});
+                    };
                 auto const timeout = static_cast<unsigned>(each.timeout_ms);
                 options.authorise_timeout_ms = timeout;
                 options.capture_timeout_ms = timeout;

@@ -244,6 +244,13 @@ Result<Config> read(toml::table const& root, std::string const& file) {
                 Errc::malformed, file + ": [[connector]] " + connector.name + ": port: is missing"
             );
         }
+        if ((connector.mac == "none") != connector.mac_key_file.empty()) {
+            return fail(
+                Errc::malformed,
+                file + ": [[connector]] " + connector.name +
+                    ": mac_key_file: belongs to a mac other than \"none\", which cannot do without"
+            );
+        }
         if (connector.rail == "sandbox" && connector.mode != "test") {
             return fail(
                 Errc::malformed,

@@ -246,6 +246,11 @@ std::vector<Setting> settings(Connector& s) {
         integer("timeout_ms", s.timeout_ms, 10, 600'000),
         pattern("acquirer_id", s.acquirer_id, is_acquirer, "1 to 11 digits"),
         text("acquirer", s.acquirer),
+        text("packaging", s.packaging),
+        choice("mac", s.mac, {"none", "aes-cmac", "tdes-cmac", "x9.19"}),
+        text("mac_key_file", s.mac_key_file),
+        boolean("mac_key_exchange", s.mac_key_exchange),
+        integer("mac_key_grace_ms", s.mac_key_grace_ms, 0, 3'600'000),
     };
 }
 

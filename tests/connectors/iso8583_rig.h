@@ -104,6 +104,14 @@ public:
             if (*bytes) {
                 auto message = decode(**bytes, packaging_);
                 FLORIN_CHECK(message, "the link sent a malformed message");
+                if (keys) {
+                    auto const now = std::chrono::steady_clock::now();
+                    FLORIN_CHECK(
+                        keys->check(**bytes, *message, packaging_, false, now) ==
+                            MacKeys::Check::good,
+                        "the link sent a wrong MAC, or none"
+                    );
+                }
                 return std::move(*message);
             }
             char buffer[4096];
@@ -118,7 +126,12 @@ public:
     void send_bytes(ByteView bytes) {
         boost::asio::write(*socket_, boost::asio::buffer(bytes.data(), bytes.size()));
     }
-    void send(Message const& message) { send_bytes(bytes_of(message, packaging_)); }
+    void send(Message const& message) {
+        send_bytes(
+            keys ? *frame(*keys->encode(message, packaging_), packaging_)
+                 : bytes_of(message, packaging_)
+        );
+    }
     static std::string bytes_of(
         Message const& message, Packaging const& packaging = default_packaging()
     ) {
@@ -129,7 +142,7 @@ public:
         auto answer = request;
         answer.set_mti(answer_mti(request.mti()));
         answer.set(39, code);
-        for (int const field : {2, 14, 48}) {
+        for (int const field : {2, 14, 48, 64, 128}) {
             answer.erase(field);
         }
         return answer;
@@ -142,6 +155,9 @@ public:
     }
     void close_listener() { acceptor_.close(); }
     boost::asio::ip::tcp::acceptor& acceptor() { return acceptor_; }
+
+    // What is sent bears a MAC under them, and what comes is checked.
+    std::optional<MacKeys> keys;
 
 private:
     Packaging const packaging_;

@@ -98,17 +98,22 @@ def write_capture(path, seen):
             out.write(struct.pack("<IIII", 1795525445, number, len(each), len(each)) + each)
 
 
-def converse(folder, packaging):
+def converse(folder, packaging, mac=None):
+    """`mac` is (algorithm, "key" or "kek", file)."""
+    bank_flags, flags = [], []
+    if mac is not None:
+        algorithm, kind, file = mac
+        bank_flags, flags = ["--mac", algorithm, f"--mac-{kind}", file], [algorithm, kind, file]
     bank = subprocess.Popen(
         [BANKSIM, "--data-dir", os.path.join(folder, "bank"), "--listen", "127.0.0.1:0",
-         "--packaging", packaging],
+         "--packaging", packaging, *bank_flags],
         stdout=subprocess.PIPE, text=True,
     )
     try:
         host, port = json.loads(bank.stdout.readline())["address"].rsplit(":", 1)
         proxy = RecordingProxy((host, int(port)))
         said = subprocess.run(
-            [CONVERSATION, str(proxy.port), packaging], capture_output=True, text=True, timeout=60
+            [CONVERSATION, str(proxy.port), packaging, *flags], capture_output=True, text=True, timeout=60
         )
         proxy.thread.join(10)
         return said, proxy.seen
@@ -284,6 +289,90 @@ class Version1993(Ascii):
         # A length that claims one byte less than field 24 needs.
         write_capture(broken, [(from_client, struct.pack(">H", len(data) - 3) + data[2:-1])])
         self.assertNotEqual(self.tshark(broken, "-Y", COMPLAINTS), "")
+
+
+def openssl(*arguments, data):
+    return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True).stdout
+
+
+def cmac(cipher, key, data):
+    said = openssl("mac", "-cipher", cipher, "-macopt", f"hexkey:{key}", "-in", "/dev/stdin", "CMAC", data=data)
+    return bytes.fromhex(said.decode().strip())[:8]
+
+
+def retail_mac(key, data):
+    """ANSI X9.19 out of the cipher alone: each step is one run of openssl."""
+    first, second = key[:16] * 3, key[16:] * 3
+    data += bytes(-len(data) % 8)
+    chained = openssl("enc", "-des-ede3-cbc", "-K", first, "-iv", "0" * 16, "-nopad", data=data)[-8:]
+    decrypted = openssl("enc", "-d", "-des-ede3", "-K", second, "-nopad", data=chained)
+    return openssl("enc", "-des-ede3", "-K", first, "-nopad", data=decrypted)
+
+
+class Macs(unittest.TestCase):
+    """OpenSSL's own program computes the MAC of every message again."""
+
+    AES = "2b7e151628aed2a6abf7158809cf4f3c"
+    TDES = "0123456789abcdeffedcba9876543210"
+
+    def converse(self, packaging, algorithm, kind, key):
+        with tempfile.TemporaryDirectory(prefix="florin-mac-") as folder:
+            file = os.path.join(folder, "mac.key")
+            with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+                out.write(key + "\n")
+            said, seen = converse(folder, os.path.join(PACKAGINGS, packaging), (algorithm, kind, file))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual(len(said.stdout.splitlines()), 10, said.stdout)
+        self.assertEqual(sum(" unknown " in line for line in said.stdout.splitlines()), 1, said.stdout)
+        return seen
+
+    def messages_of(self, seen):
+        for _, data in seen:
+            while data:
+                size = struct.unpack(">H", data[:2])[0]
+                yield data[2:2 + size]
+                data = data[2 + size:]
+
+    def check_all(self, packaging, algorithm, key, compute):
+        count = 0
+        for message in self.messages_of(self.converse(packaging, algorithm, "key", key)):
+            maps = 2 if packaging == "1987_bcd.toml" else 4
+            has_second = message[maps] & 0x80
+            # The last bit of the last bitmap, and not that of field 64 beside one of 128.
+            self.assertTrue(message[maps + (15 if has_second else 7)] & 1)
+            self.assertFalse(has_second and message[maps + 7] & 1)
+            self.assertEqual(message[-8:].hex(), compute(key, message[:-8]).hex())
+            count += 1
+        self.assertEqual(count, 24)
+
+    def test_aes_cmac(self):
+        self.check_all("1987_ascii.toml", "aes-cmac", self.AES, lambda key, data: cmac("AES-128-CBC", key, data))
+
+    def test_triple_des_cmac(self):
+        self.check_all("1993_ascii.toml", "tdes-cmac", self.TDES,
+                       lambda key, data: cmac("DES-EDE3-CBC", key + key[:16], data))
+
+    def test_retail_mac(self):
+        self.check_all("1987_bcd.toml", "x9.19", self.TDES, retail_mac)
+
+    def test_an_exchanged_retail_key_opens_under_its_key_encryption_key(self):
+        seen = list(self.messages_of(self.converse("1987_ascii.toml", "x9.19", "kek", self.TDES)))
+        answers = [m for m in seen if m.startswith(b"0810") and b"KB38" in m]
+        self.assertEqual(len(answers), 1)
+        block = bytes.fromhex(answers[0].split(b"KB38")[1][:38].decode())
+        kek = self.TDES + self.TDES[:16]
+        key = openssl("enc", "-d", "-des-ede3", "-K", kek, "-nopad", data=block[:16]).hex()
+        value = openssl("enc", "-des-ede3", "-K", key + key[:16], "-nopad", data=bytes(8))
+        self.assertEqual(value[:3], block[16:])
+        financial = [m for m in seen if not m.startswith(b"08")]
+        self.assertEqual(len(financial), 20)
+        for message in financial:
+            self.assertEqual(message[-8:].hex(), retail_mac(key, message[:-8]).hex())
+
+    def test_exchanged_aes_keys_and_1993(self):
+        seen = list(self.messages_of(self.converse("1993_ascii.toml", "aes-cmac", "kek", self.AES)))
+        asking = [m for m in seen if m.startswith(b"1804") and m[-3:] == b"811"]
+        self.assertEqual(len(asking), 1)
 
 
 class Ebcdic(unittest.TestCase):

@@ -112,7 +112,8 @@ Result<void> Faults::add(std::string_view json) {
          "disconnect",
          "decline",
          "partial_minor",
-         "forget_reversal"}
+         "forget_reversal",
+         "break_mac"}
     };
     ObjectReader match{
         reader.has("match") ? parsed["match"] : empty,
@@ -141,6 +142,7 @@ Result<void> Faults::add(std::string_view json) {
     rule.duplicate = reader.probability("duplicate");
     rule.disconnect = reader.probability("disconnect");
     rule.fate.forgets_reversal = reader.flag("forget_reversal");
+    rule.fate.breaks_mac = reader.flag("break_mac");
     rule.fate.decline = reader.text("decline");
     if (reader.has("decline") && rule.fate.decline.size() != 2 && rule.fate.decline.size() != 3) {
         reader.complain("decline must be two characters, or three of ISO 8583:1993");

@@ -10,6 +10,7 @@
 //    "silence": true | p,   booked, but not answered
 //    "duplicate": p,        answered twice
 //    "disconnect": p,       booked, then the connection ends instead of an answer
+//    "break_mac": true,     the answer's MAC is wrong
 //    "decline": "05",       this field 39 instead of the bank's decision ("100": of 1993)
 //    "partial_minor": 3000} approve only so much (field 39 = 10)
 // p is a probability from 0 to 1. "mti" matches by its first characters: "022" is 0220 and 0221.
@@ -41,6 +42,7 @@ struct Fate {
     std::string decline;
     std::optional<std::int64_t> partial_minor;
     bool forgets_reversal = false;
+    bool breaks_mac = false;  // where messages bear one
 };
 
 class Faults {
