@@ -2,6 +2,7 @@
 
 #include "connectors/iso8583/dialect.h"
 #include "connectors/iso8583/response_codes.h"
+#include "connectors/iso8583/tlv.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
@@ -124,6 +125,10 @@ Result<Message> authorise_message(
         )
     );
     dialect_of(options.link.packaging).set_function(message);
+    if (!request.chip_data.empty()) {
+        FLORIN_TRY_VOID(check_tlv(request.chip_data.reveal()));
+        message.set(55, request.chip_data.reveal());
+    }
     ElementPlaces const& places = options.link.packaging.elements;
     Authentication const& authentication = request.authentication;
     FLORIN_TRY_VOID(add_element(message, places.cvc, request.card.cvv.reveal()));
@@ -221,6 +226,9 @@ Reply reply_of(Message const& answer, std::optional<Money> asked, Packaging cons
             std::string{trim(element(answer, packaging.elements.network_transaction))},
         .detail = describe(answer),
     };
+    if (answer.has(55) && check_tlv(answer.get(55))) {
+        reply.chip_data = ChipData{answer.get(55)};
+    }
     if (meaning.outcome != Outcome::approved) {
         return reply;
     }

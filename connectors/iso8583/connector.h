@@ -41,7 +41,7 @@ struct Iso8583Options {
 // The messages that the operations send; pure, so that tests and tools can look at them. `now_s`
 // (seconds since 1970, UTC) gives the year that ISO 8583:1993 writes and identities do not have: a
 // repeat within half a year has the bytes of the first message. Errc::out_of_range for an amount
-// that field 4 cannot hold.
+// that field 4 cannot hold, Errc::malformed for chip data that is no BER-TLV (tlv.h).
 Result<Message> authorise_message(
     AuthoriseRequest const& request, Iso8583Options const& options, std::int64_t now_s
 );
