@@ -49,7 +49,8 @@ struct OriginalReference {
     std::uint32_t stan = 0;
     std::string transmission_time;
     std::string rrn;
-    std::string authorization_code;  // field 38; empty where none is known
+    std::string authorization_code;   // field 38; empty where none is known
+    std::optional<Money> approved{};  // how much of it was approved, where that is known
 };
 
 struct Card {
@@ -83,6 +84,9 @@ enum class CredentialUse {
 };
 std::string_view credential_use_code(CredentialUse use);  // "CF", "CS", "MS"; "" for none
 
+// What a card's chip says and is told: BER-TLV (ISO 8583 field 55). Never stored.
+using ChipData = Secret<struct ChipDataTag>;
+
 struct AuthoriseRequest {
     Identity identity;
     Money amount;
@@ -93,6 +97,7 @@ struct AuthoriseRequest {
     // Of the payment that the card was kept from, at most 35 characters; empty: not known.
     std::string original_network_transaction_id{};
     bool is_mail_or_telephone = false;
+    ChipData chip_data{};  // as the terminal gave it; empty: no chip was there
 };
 
 // ISO 8583: the advice 0220. Repeat until it is answered; a capture is never reversed.
@@ -138,6 +143,7 @@ struct Reply {
     std::string authorization_code;        // field 38, or empty
     std::string network_transaction_id{};  // what later payments name this one by, or empty
     std::string detail;                    // for people; no card data
+    ChipData chip_data{};                  // of the issuer for the chip, or empty
 };
 
 // An answer that nobody waits for any more, or that contradicts the one already taken: evidence.

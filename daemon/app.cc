@@ -5,6 +5,7 @@
 #include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/api_key.h"
+#include "crypto/mac.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/admission.h"
 #include "daemon/api/keys.h"
@@ -397,6 +398,19 @@ private:
         });
     }
 
+    static Result<connectors::iso8583::MacOptions> mac_of(config::Connector const& connector) {
+        connectors::iso8583::MacOptions mac;
+        auto const algorithm = crypto::mac_algorithm_of(connector.mac);
+        if (!algorithm) {
+            return mac;  // "none"
+        }
+        mac.algorithm = *algorithm;
+        mac.grace_ms = static_cast<unsigned>(connector.mac_key_grace_ms);
+        FLORIN_TRY(auto key, crypto::load_hex_key(connector.mac_key_file));
+        (connector.mac_key_exchange ? mac.key_encryption_key : mac.key) = std::move(key);
+        return mac;
+    }
+
     Result<void> make_connectors() {
         auto wanted = plan_.connectors;
         std::ranges::stable_sort(wanted, {}, &config::Connector::priority);
@@ -404,7 +418,8 @@ private:
             if (each.rail == "sandbox") {
                 connectors_.push_back(connectors::sandbox::make_connector(ConnectorId{each.name}));
             } else {
-                connectors_.push_back(make_bank(each));
+                FLORIN_TRY(auto bank, make_bank(each));
+                connectors_.push_back(std::move(bank));
             }
             auto& routes = routes_[each.mode == "live" ? Mode::live : Mode::test];
             routes.by_name.push_back(connectors_.back().get());
@@ -419,12 +434,24 @@ private:
     }
 
     // An ISO 8583 link, and what keeps a sick bank from making everybody wait.
-    std::unique_ptr<connectors::Connector> make_bank(config::Connector const& wanted) {
+    Result<std::unique_ptr<connectors::Connector>> make_bank(config::Connector const& wanted) {
         connectors::iso8583::Iso8583Options options;
         options.id = ConnectorId{wanted.name};
         options.link.host = wanted.host;
         options.link.port = std::to_string(wanted.port);
         options.acquirer_id = wanted.acquirer_id;
+        if (!wanted.packaging.empty()) {
+            FLORIN_TRY(
+                options.link.packaging, connectors::iso8583::load_packaging(wanted.packaging)
+            );
+        }
+        FLORIN_TRY(options.link.mac, mac_of(wanted));
+        FLORIN_TRY_VOID(
+            connectors::iso8583::check_mac_options(options.link.mac, options.link.packaging)
+        );
+        options.link.on_notice = [name = wanted.name](
+                                     std::string_view event, std::string const& text
+                                 ) { log::warn(event, {{"connector", name}, {"what", text}}); };
         auto const timeout = static_cast<unsigned>(wanted.timeout_ms);
         options.authorise_timeout_ms = timeout;
         options.capture_timeout_ms = timeout;
@@ -433,7 +460,7 @@ private:
         auto link = std::make_unique<connectors::iso8583::Iso8583Connector>(
             background_->executor(), std::move(options), sink_, clock_
         );
-        return std::make_unique<connectors::Guard>(
+        std::unique_ptr<connectors::Connector> guard = std::make_unique<connectors::Guard>(
             background_->executor(),
             std::move(link),
             guard_options(wanted),
@@ -441,6 +468,7 @@ private:
             clock_,
             log_breaker
         );
+        return guard;
     }
 
     static connectors::GuardOptions guard_options(config::Connector const& wanted) {

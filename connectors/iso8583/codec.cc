@@ -1,5 +1,8 @@
 #include "connectors/iso8583/codec.h"
 
+#include "connectors/iso8583/charset.h"
+#include "ledger/base/check.h"
+
 #include <algorithm>
 #include <charconv>
 #include <iterator>
@@ -9,10 +12,12 @@
 namespace florin::connectors::iso8583 {
 namespace {
 
-// What describe() shows as it is. Everything else is card data, personal, or not known to be
-// harmless.
-std::set<int> const kPrintable{3,  4,  5,  6,  7,  11, 12, 13, 15, 17, 18, 22, 24, 25,
-                               32, 33, 37, 38, 39, 41, 42, 49, 50, 51, 66, 70, 90, 95};
+// What describe() shows as it is, by version. Everything else is card data, personal, or not known
+// to be harmless.
+std::set<int> const kPrintable1987{3,  4,  5,  6,  7,  11, 12, 13, 15, 17, 18, 22, 24, 25,
+                                   32, 33, 37, 38, 39, 41, 42, 49, 50, 51, 66, 70, 90, 95};
+std::set<int> const kPrintable1993{3,  4,  5,  6,  7,  11, 12, 15, 17, 18, 22, 24, 25,
+                                   26, 30, 32, 33, 37, 38, 39, 41, 42, 49, 50, 51, 56};
 
 bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -95,15 +100,10 @@ std::optional<std::string> take_bcd(
     return text;
 }
 
-// Values of at most 5 digits, for lengths.
+// With zeros before it up to `width`.
 std::string decimal(std::size_t value, std::size_t width) {
     auto text = std::to_string(value);
     return text.size() < width ? std::string(width - text.size(), '0') + text : text;
-}
-
-bool is_packed(FieldKind kind, Packaging const& packaging) {
-    return packaging.digits == DigitForm::bcd &&
-           (kind == FieldKind::digits || kind == FieldKind::track);
 }
 
 // Fills a fixed field to its length: numbers with zeros before, text with spaces after.
@@ -137,18 +137,36 @@ Result<std::string> filled(
     return wrong(", must be ");
 }
 
-void put_digits(std::string& out, std::string_view digits, DigitForm form, PadSide pad) {
-    if (form == DigitForm::bcd) {
-        put_bcd(out, digits, pad);
-    } else {
-        out += digits;
+// Printable characters only: the caller has looked.
+void put_text(std::string& out, std::string_view text, Charset charset) {
+    switch (charset) {
+        case Charset::ascii: out += text; break;
+        case Charset::ebcdic:
+            FLORIN_CHECK(append_ebcdic(out, text), "text that is encoded is printable");
+            break;
     }
 }
 
-void put_bitmap(std::string& out, std::uint64_t map, BinaryForm form) {
+void put_digits(std::string& out, std::string_view digits, DigitForm form, PadSide pad) {
+    switch (form) {
+        case DigitForm::ascii: put_text(out, digits, Charset::ascii); break;
+        case DigitForm::bcd: put_bcd(out, digits, pad); break;
+        case DigitForm::ebcdic: put_text(out, digits, Charset::ebcdic); break;
+    }
+}
+
+void put_binary(std::string& out, std::string_view raw, BinaryForm form, Charset charset) {
+    if (form == BinaryForm::hex) {
+        put_text(out, to_hex(raw), charset);
+    } else {
+        out += raw;
+    }
+}
+
+void put_bitmap(std::string& out, std::uint64_t map, Packaging const& packaging) {
     std::string raw;
     ByteWriter{raw}.big(map);
-    out += form == BinaryForm::hex ? to_hex(raw) : raw;
+    put_binary(out, raw, packaging.bitmap, packaging.charset);
 }
 
 Result<void> put_field(
@@ -169,15 +187,21 @@ Result<void> put_field(
             out, decimal(text.size(), spec->length_digits), packaging.lengths, PadSide::left
         );
     }
-    if (spec->kind == FieldKind::binary) {
-        out += packaging.binary == BinaryForm::hex ? to_hex(text) : text;
-    } else if (is_packed(spec->kind, packaging)) {
-        put_bcd(out, text, packaging.odd_digits_pad);
-    } else if (spec->kind == FieldKind::signed_digits && packaging.digits == DigitForm::bcd) {
-        out.push_back(text[0]);
-        put_bcd(out, std::string_view{text}.substr(1), packaging.odd_digits_pad);
-    } else {
-        out += text;
+    switch (spec->kind) {
+        case FieldKind::binary: put_binary(out, text, packaging.binary, packaging.charset); break;
+        case FieldKind::digits:
+        case FieldKind::track:
+            put_digits(out, text, packaging.digits, packaging.odd_digits_pad);
+            break;
+        case FieldKind::signed_digits:
+            put_text(out, std::string_view{text}.substr(0, 1), packaging.charset);
+            put_digits(
+                out, std::string_view{text}.substr(1), packaging.digits, packaging.odd_digits_pad
+            );
+            break;
+        case FieldKind::letters:
+        case FieldKind::alphanumeric:
+        case FieldKind::printable: put_text(out, text, packaging.charset); break;
     }
     explicit_bzero(text.data(), text.size());
     return {};
@@ -233,27 +257,53 @@ private:
         }
         return reader_.take(count);
     }
-    Result<std::string> digits(std::size_t count, DigitForm form, int field) {
-        if (form == DigitForm::ascii) {
-            FLORIN_TRY(ByteView const raw, take(count, field));
-            if (!all_digits(raw)) {
-                return bad(field, "not digits");
-            }
+    // `count` characters, as ASCII.
+    Result<std::string> text(std::size_t count, Charset charset, int field) {
+        FLORIN_TRY(ByteView const raw, take(count, field));
+        if (charset == Charset::ascii) {
             return std::string{raw};
         }
-        FLORIN_TRY(ByteView const raw, take((count + 1) / 2, field));
-        auto text = take_bcd(raw, count, packaging_.odd_digits_pad, false);
-        if (!text) {
-            return bad(field, "not packed digits");
+        auto ascii = from_ebcdic(raw);
+        if (!ascii) {
+            return bad(field, "a byte that is no character");
         }
-        return std::move(*text);
+        return std::move(*ascii);
+    }
+    // Digits; '=' too where they are a track. A track's separator may be written as D.
+    Result<std::string> digits(
+        std::size_t count, DigitForm form, int field, bool is_track = false
+    ) {
+        if (form == DigitForm::bcd) {
+            FLORIN_TRY(ByteView const raw, take((count + 1) / 2, field));
+            auto packed = take_bcd(raw, count, packaging_.odd_digits_pad, is_track);
+            if (!packed) {
+                return bad(field, "not packed digits");
+            }
+            return std::move(*packed);
+        }
+        FLORIN_TRY(
+            auto value,
+            text(count, form == DigitForm::ascii ? Charset::ascii : Charset::ebcdic, field)
+        );
+        if (is_track) {
+            std::replace(value.begin(), value.end(), 'D', '=');
+        }
+        if (!fits_kind(is_track ? FieldKind::track : FieldKind::digits, value)) {
+            return bad(field, is_track ? "a character it cannot hold" : "not digits");
+        }
+        return value;
+    }
+    Result<std::string> binary(std::size_t count, BinaryForm form, int field) {
+        if (form == BinaryForm::raw) {
+            FLORIN_TRY(ByteView const raw, take(count, field));
+            return std::string{raw};
+        }
+        FLORIN_TRY(auto const hex, text(count * 2, packaging_.charset, field));
+        auto bytes = from_hex(hex);
+        return bytes ? std::move(bytes) : bad(field, "not hexadecimal");
     }
     Result<std::uint64_t> bitmap() {
-        if (packaging_.bitmap == BinaryForm::raw) {
-            return reader_.big<std::uint64_t>();
-        }
-        FLORIN_TRY(ByteView const text, reader_.take(16));
-        FLORIN_TRY(auto const raw, from_hex(text));
+        FLORIN_TRY(auto const raw, binary(8, packaging_.bitmap, 1));
         return ByteReader{raw, "bitmap"}.big<std::uint64_t>();
     }
     Result<std::size_t> variable_length(FieldSpec const& spec, int field) {
@@ -282,50 +332,26 @@ private:
         if (spec->length_digits != 0) {
             FLORIN_TRY(length, variable_length(*spec, number));
         }
-        std::string value;
         switch (spec->kind) {
-            case FieldKind::binary: {
-                bool const hex = packaging_.binary == BinaryForm::hex;
-                FLORIN_TRY(ByteView const raw, take(hex ? length * 2 : length, number));
-                if (!hex) {
-                    return std::string{raw};
-                }
-                auto bytes = from_hex(raw);
-                return bytes ? std::move(bytes) : bad(number, "not hexadecimal");
-            }
+            case FieldKind::binary: return binary(length, packaging_.binary, number);
             case FieldKind::digits:
             case FieldKind::track:
-                if (is_packed(spec->kind, packaging_)) {
-                    FLORIN_TRY(ByteView const raw, take((length + 1) / 2, number));
-                    auto text = take_bcd(
-                        raw, length, packaging_.odd_digits_pad, spec->kind == FieldKind::track
-                    );
-                    return text ? Result<std::string>{std::move(*text)}
-                                : bad(number, "not packed digits");
-                }
-                break;
-            case FieldKind::signed_digits:
-                if (packaging_.digits == DigitForm::bcd) {
-                    FLORIN_TRY(ByteView const sign, take(1, number));
-                    value = sign;
-                    FLORIN_TRY(auto const rest, digits(length, DigitForm::bcd, number));
-                    value += rest;
-                } else {
-                    ++length;
-                }
-                break;
+                return digits(length, packaging_.digits, number, spec->kind == FieldKind::track);
+            case FieldKind::signed_digits: {
+                FLORIN_TRY(auto value, text(1, packaging_.charset, number));
+                FLORIN_TRY(auto const rest, digits(length, packaging_.digits, number));
+                value += rest;
+                return fitting(*spec, std::move(value), number);
+            }
             case FieldKind::letters:
             case FieldKind::alphanumeric:
             case FieldKind::printable: break;
         }
-        if (value.empty()) {
-            FLORIN_TRY(ByteView const raw, take(length, number));
-            value = raw;
-        }
-        if (spec->kind == FieldKind::track) {
-            std::replace(value.begin(), value.end(), 'D', '=');
-        }
-        if (!fits_kind(spec->kind, value)) {
+        FLORIN_TRY(auto value, text(length, packaging_.charset, number));
+        return fitting(*spec, std::move(value), number);
+    }
+    Result<std::string> fitting(FieldSpec const& spec, std::string value, int number) const {
+        if (!fits_kind(spec.kind, value)) {
             return bad(number, "a character it cannot hold");
         }
         return value;
@@ -361,7 +387,7 @@ Result<void> Message::set_amount(Money amount) {
     if (amount.minor < 0 || amount.minor > kTwelveDigits) {
         return fail(
             Errc::out_of_range,
-            "ISO 8583:1987 field 4 holds 0 to 12 digits of minor units, not " + to_string(amount)
+            "ISO 8583 field 4 holds 0 to 12 digits of minor units, not " + to_string(amount)
         );
     }
     set(4, decimal(static_cast<std::size_t>(amount.minor), 12));
@@ -371,7 +397,7 @@ Result<void> Message::set_amount(Money amount) {
 
 Result<Money> Message::amount() const {
     if (!has(4) || !has(49)) {
-        return fail(Errc::not_found, "ISO 8583:1987 fields 4 and 49: no amount with a currency");
+        return fail(Errc::not_found, "ISO 8583 fields 4 and 49: no amount with a currency");
     }
     std::int64_t minor = 0;
     std::uint16_t code = 0;
@@ -379,13 +405,13 @@ Result<Money> Message::amount() const {
     auto const numeric = get(49);
     if (digits.empty() || digits.size() > 12 || !all_digits(digits) || numeric.size() != 3 ||
         !all_digits(numeric)) {
-        return fail(Errc::malformed, "ISO 8583:1987 fields 4 and 49: not digits");
+        return fail(Errc::malformed, "ISO 8583 fields 4 and 49: not digits");
     }
     std::from_chars(digits.data(), digits.data() + digits.size(), minor);
     std::from_chars(numeric.data(), numeric.data() + numeric.size(), code);
     auto const currency = Currency::from_numeric(code);
     if (!currency) {
-        return fail(Errc::malformed, "ISO 8583:1987 field 49: unknown currency");
+        return fail(Errc::malformed, "ISO 8583 field 49: unknown currency");
     }
     return Money{minor, *currency};
 }
@@ -422,9 +448,9 @@ Result<std::string> encode(Message const& message, Packaging const& packaging) {
     // One allocation, so that growing leaves no unwiped copy of card data behind.
     out.reserve(packaging.frame_bytes_max);
     put_digits(out, mti, packaging.mti, PadSide::left);
-    put_bitmap(out, maps[0], packaging.bitmap);
+    put_bitmap(out, maps[0], packaging);
     if (maps[1] != 0) {
-        put_bitmap(out, maps[1], packaging.bitmap);
+        put_bitmap(out, maps[1], packaging);
     }
     for (auto const& [number, value] : message.fields()) {
         FLORIN_TRY_VOID(put_field(out, number, value.reveal(), packaging));
@@ -464,13 +490,46 @@ Result<OriginalData> parse_original_data(std::string_view text) {
     };
 }
 
+std::string original_data_text_1993(OriginalData const& original) {
+    return original.mti + original.stan + original.transmission_time +
+           decimal(original.acquirer.size(), 2) + original.acquirer;
+}
+
+Result<OriginalData> parse_original_data_1993(std::string_view text) {
+    constexpr std::size_t kFixed = 24;
+    auto const malformed = [](char const* what) {
+        return fail(Errc::malformed, std::string{"ISO 8583:1993 field 56: "} + what);
+    };
+    if (text.size() < kFixed || !all_digits(text)) {
+        return malformed("not 24 digits or more");
+    }
+    auto const acquirer = text.substr(kFixed);
+    if (decimal(acquirer.size(), 2) != text.substr(kFixed - 2, 2) || acquirer.size() > 11) {
+        return malformed("its acquirer has not the length that it says");
+    }
+    return OriginalData{
+        .mti = std::string{text.substr(0, 4)},
+        .stan = std::string{text.substr(4, 6)},
+        .transmission_time = std::string{text.substr(10, 12)},
+        .acquirer = std::string{acquirer},
+        .forwarder = {},
+    };
+}
+
 std::string answer_mti(std::string_view mti) {
-    std::string answer{mti.substr(0, 4)};
+    auto answer = first_mti(mti);
     if (answer.size() == 4) {
         answer[2] = static_cast<char>(answer[2] + 1);
-        answer[3] = '0';
     }
     return answer;
+}
+
+std::string first_mti(std::string_view mti) {
+    std::string first{mti.substr(0, 4)};
+    if (first.size() == 4) {
+        first[3] = static_cast<char>(first[3] - (first[3] - '0') % 2);
+    }
+    return first;
 }
 
 bool wants_answer(std::string_view mti) {
@@ -526,11 +585,12 @@ std::string_view element(Message const& message, ElementPlace const& place) {
 
 std::string describe(Message const& message) {
     std::string text = message.mti();
+    auto const& printable = text.starts_with('1') ? kPrintable1993 : kPrintable1987;
     for (auto const& [number, value] : message.fields()) {
         text += ' ' + std::to_string(number) + '=';
         if (number == 2) {
             text += masked(message.pan());
-        } else if (kPrintable.contains(number)) {
+        } else if (printable.contains(number)) {
             text += message.trimmed(number);
         } else {
             text += '[' + std::to_string(value.size()) + ']';

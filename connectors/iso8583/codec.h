@@ -44,7 +44,7 @@ public:
     void set(int field, std::string_view value);
     void erase(int field) { fields_.erase(field); }
 
-    // Field 4 and 49, ISO 8583:1987: 12 digits of ISO minor units, numeric currency.
+    // Field 4 and 49, alike in both versions: 12 digits of ISO minor units, numeric currency.
     // Errc::out_of_range for an amount below zero or of more than 12 digits.
     Result<void> set_amount(Money amount);
     // Errc::not_found without field 4 or 49, Errc::malformed for an unknown currency.
@@ -79,6 +79,12 @@ std::string original_data_text(OriginalData const& original);
 // Errc::malformed for anything but 42 digits.
 Result<OriginalData> parse_original_data(std::string_view text);
 
+// The same of ISO 8583:1993, field 56: MTI 4, STAN 6, field 12 12, length of the acquirer's id 2,
+// the id. `transmission_time` is field 12 (YYMMDDhhmmss), and there is no forwarder.
+std::string original_data_text_1993(OriginalData const& original);
+// Errc::malformed for anything but 24 digits and an id of the length that they say.
+Result<OriginalData> parse_original_data_1993(std::string_view text);
+
 // Adds a sub-element to a private field (packaging.h, ElementPlace): nothing where there is no
 // place or no value. Errc::out_of_range for more than 99 characters.
 Result<void> add_element(Message& message, ElementPlace const& place, std::string_view value);
@@ -86,8 +92,11 @@ Result<void> add_element(Message& message, ElementPlace const& place, std::strin
 // Valid until the message changes.
 std::string_view element(Message const& message, ElementPlace const& place);
 
-// "0110": what answers this MTI; repeats ("0221") have the answer of the first message.
+// "0110", "1814": what answers this MTI; repeats ("0221") have the answer of the first message.
 std::string answer_mti(std::string_view mti);
+// "0220": the MTI first sent where this is a repeat's ("0221"). ISO 8583:1987 has the acquirer's
+// repeats only, :1993 those of issuers (3 after 2) and of others (5 after 4) too.
+std::string first_mti(std::string_view mti);
 // True where the MTI is a request or an advice, which wants an answer.
 bool wants_answer(std::string_view mti);
 

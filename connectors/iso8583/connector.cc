@@ -1,6 +1,9 @@
 #include "connectors/iso8583/connector.h"
 
+#include "connectors/iso8583/dialect.h"
 #include "connectors/iso8583/response_codes.h"
+#include "connectors/iso8583/tlv.h"
+#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <charconv>
@@ -11,7 +14,6 @@ namespace {
 
 constexpr std::string_view kPurchase = "000000";  // field 3
 constexpr std::string_view kRefund = "200000";
-constexpr std::string_view kMailOrTelephone = "08";  // field 25
 
 std::string two_digits(int value) {
     std::string const text = std::to_string(value % 100);
@@ -37,13 +39,16 @@ Result<Message> message_of(
     Money amount,
     Card const& card,
     Terminal const& terminal,
-    Iso8583Options const& options
+    Iso8583Options const& options,
+    std::int64_t now_s,
+    bool is_mail_or_telephone = false
 ) {
+    Dialect const& dialect = dialect_of(options.link.packaging);
     FLORIN_CHECK(
         identity.stan >= 1 && identity.stan <= 999'999 && identity.transmission_time.size() == 10,
         "an ISO 8583 message has an identity from its intent"
     );
-    Message message{std::string{mti}};
+    Message message{dialect.wire_mti(mti)};
     FLORIN_TRY_VOID(message.set_amount(amount));
     if (!card.pan.empty()) {
         message.set_pan(card.pan);
@@ -51,8 +56,7 @@ Result<Message> message_of(
     message.set(3, processing_code);
     message.set(7, identity.transmission_time);
     message.set_stan(identity.stan);
-    message.set(12, identity.transmission_time.substr(4));
-    message.set(13, identity.transmission_time.substr(0, 4));
+    dialect.set_local_time(message, identity.transmission_time, now_s);
     if (card.exp_month != 0) {
         message.set(14, two_digits(card.exp_year) + two_digits(card.exp_month));
     }
@@ -61,9 +65,16 @@ Result<Message> message_of(
             message.set(field, value);
         }
     };
-    set_present(18, terminal.category_code);
-    message.set(22, options.pos_entry_mode);
-    message.set(25, options.pos_condition_code);
+    if (!terminal.category_code.empty()) {
+        dialect.set_category(message, terminal.category_code);
+    }
+    dialect.set_point_of_service(
+        message,
+        {.entry_mode = options.pos_entry_mode,
+         .condition_code = options.pos_condition_code,
+         .data_code = options.pos_data_code,
+         .is_mail_or_telephone = is_mail_or_telephone}
+    );
     set_present(32, options.acquirer_id);
     set_present(33, options.forwarder_id);
     message.set(37, identity.rrn);
@@ -74,37 +85,31 @@ Result<Message> message_of(
 }
 
 void set_original(
-    Message& message, OriginalReference const& original, Iso8583Options const& options
+    Message& message,
+    OriginalReference const& original,
+    Iso8583Options const& options,
+    std::int64_t now_s
 ) {
     if (!original.authorization_code.empty()) {
         message.set(38, original.authorization_code);
     }
-    message.set(
-        90,
-        original_data_text(
+    dialect_of(options.link.packaging)
+        .set_original(
+            message,
             {.mti = original.mti,
              .stan = six_digits(original.stan),
              .transmission_time = original.transmission_time,
              .acquirer = options.acquirer_id,
-             .forwarder = options.forwarder_id}
-        )
-    );
-}
-
-// Field 39 in a reversal says why (ISO 8583:1987 table A.13): 17 customer cancellation, 68 the
-// answer came too late or never.
-std::string_view reason_code(ReversalReason reason) {
-    switch (reason) {
-        case ReversalReason::cancelled: return "17";
-        case ReversalReason::no_answer:
-        case ReversalReason::late_approval: break;
-    }
-    return "68";
+             .forwarder = options.forwarder_id},
+            now_s
+        );
 }
 
 }  // namespace
 
-Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Options const& options) {
+Result<Message> authorise_message(
+    AuthoriseRequest const& request, Iso8583Options const& options, std::int64_t now_s
+) {
     FLORIN_TRY(
         auto message,
         message_of(
@@ -114,11 +119,15 @@ Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Option
             request.amount,
             request.card,
             request.terminal,
-            options
+            options,
+            now_s,
+            request.is_mail_or_telephone
         )
     );
-    if (request.is_mail_or_telephone) {
-        message.set(25, kMailOrTelephone);
+    dialect_of(options.link.packaging).set_function(message);
+    if (!request.chip_data.empty()) {
+        FLORIN_TRY_VOID(check_tlv(request.chip_data.reveal()));
+        message.set(55, request.chip_data.reveal());
     }
     ElementPlaces const& places = options.link.packaging.elements;
     Authentication const& authentication = request.authentication;
@@ -140,7 +149,9 @@ Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Option
     return message;
 }
 
-Result<Message> capture_message(CaptureRequest const& request, Iso8583Options const& options) {
+Result<Message> capture_message(
+    CaptureRequest const& request, Iso8583Options const& options, std::int64_t now_s
+) {
     FLORIN_TRY(
         auto message,
         message_of(
@@ -150,14 +161,19 @@ Result<Message> capture_message(CaptureRequest const& request, Iso8583Options co
             request.amount,
             request.card,
             request.terminal,
-            options
+            options,
+            now_s
         )
     );
-    set_original(message, request.original, options);
+    FLORIN_TRY_VOID(dialect_of(options.link.packaging)
+                        .set_capture(message, request.amount, request.original.approved));
+    set_original(message, request.original, options, now_s);
     return message;
 }
 
-Result<Message> reverse_message(ReverseRequest const& request, Iso8583Options const& options) {
+Result<Message> reverse_message(
+    ReverseRequest const& request, Iso8583Options const& options, std::int64_t now_s
+) {
     FLORIN_TRY(
         auto message,
         message_of(
@@ -167,21 +183,20 @@ Result<Message> reverse_message(ReverseRequest const& request, Iso8583Options co
             request.amount,
             request.card,
             request.terminal,
-            options
+            options,
+            now_s
         )
     );
-    message.set(39, reason_code(request.reason));
-    set_original(message, request.original, options);
-    if (request.remaining) {
-        // Field 95: actual amounts of transaction and settlement (12 digits each), then the fees.
-        Message amount;
-        FLORIN_TRY_VOID(amount.set_amount(*request.remaining));
-        message.set(95, std::string{amount.get(4)} + "000000000000C00000000C00000000");
-    }
+    FLORIN_TRY_VOID(
+        dialect_of(options.link.packaging).set_reversal(message, request.reason, request.remaining)
+    );
+    set_original(message, request.original, options, now_s);
     return message;
 }
 
-Result<Message> refund_message(RefundRequest const& request, Iso8583Options const& options) {
+Result<Message> refund_message(
+    RefundRequest const& request, Iso8583Options const& options, std::int64_t now_s
+) {
     FLORIN_TRY(
         auto message,
         message_of(
@@ -191,23 +206,29 @@ Result<Message> refund_message(RefundRequest const& request, Iso8583Options cons
             request.amount,
             request.card,
             request.terminal,
-            options
+            options,
+            now_s
         )
     );
-    set_original(message, request.original, options);
+    dialect_of(options.link.packaging).set_function(message);
+    set_original(message, request.original, options, now_s);
     return message;
 }
 
-Reply reply_of(Message const& answer, std::optional<Money> asked, ElementPlaces const& places) {
+Reply reply_of(Message const& answer, std::optional<Money> asked, Packaging const& packaging) {
     auto const& meaning = meaning_of(answer.get(39));
     Reply reply{
         .outcome = meaning.outcome,
         .approved = std::nullopt,
         .response_code = std::string{answer.get(39)},
         .authorization_code = std::string{answer.trimmed(38)},
-        .network_transaction_id = std::string{trim(element(answer, places.network_transaction))},
+        .network_transaction_id =
+            std::string{trim(element(answer, packaging.elements.network_transaction))},
         .detail = describe(answer),
     };
+    if (answer.has(55) && check_tlv(answer.get(55))) {
+        reply.chip_data = ChipData{answer.get(55)};
+    }
     if (meaning.outcome != Outcome::approved) {
         return reply;
     }
@@ -216,6 +237,9 @@ Reply reply_of(Message const& answer, std::optional<Money> asked, ElementPlaces 
         reply.detail += ": " + std::string{why};
         return reply;
     };
+    if (!dialect_of(packaging).approves(answer.mti(), answer.get(39))) {
+        return unclear("an approval of another kind of message");
+    }
     bool const says_amount = answer.has(4);
     auto const amount = answer.amount();
     if (says_amount && !amount && amount.error().code == Errc::malformed) {
@@ -251,23 +275,23 @@ Iso8583Connector::Iso8583Connector(
     Clock const& clock
 )
     : options_{std::move(options)},
+      clock_{clock},
       link_{
           std::move(home),
           options_.link,
           clock,
-          [&sink, id = options_.id, places = options_.link.packaging.elements](Message const& answer
-          ) {
+          [&sink, id = options_.id, packaging = options_.link.packaging](Message const& answer) {
               std::uint32_t stan = 0;
               auto const digits = answer.get(11);
               std::from_chars(digits.data(), digits.data() + digits.size(), stan);
               sink.late_reply(LateReply{
                   .connector = id,
-                  .mti = answer.mti(),
+                  .mti = dialect_of(packaging).plain_mti(answer.mti()),
                   .stan = stan,
-                  .transmission_time = std::string{answer.get(7)},
+                  .transmission_time = std::string{dialect_of(packaging).request_time(answer)},
                   .rrn = std::string{answer.trimmed(37)},
                   .terminal_id = std::string{answer.trimmed(41)},
-                  .reply = reply_of(answer, std::nullopt, places),
+                  .reply = reply_of(answer, std::nullopt, packaging),
               });
           }
       } {}
@@ -291,26 +315,38 @@ boost::asio::awaitable<Reply> Iso8583Connector::ask(
         case Exchange::End::not_sent: reply.outcome = Outcome::not_sent; break;
         case Exchange::End::unanswered: reply.outcome = Outcome::unknown; break;
         case Exchange::End::answered:
-            co_return reply_of(exchange.answer, asked, options_.link.packaging.elements);
+            co_return reply_of(exchange.answer, asked, options_.link.packaging);
     }
     reply.detail = exchange.detail;
     co_return reply;
 }
 
+std::int64_t Iso8583Connector::now_s() const {
+    return seconds_of(clock_.wall_ns());
+}
+
 boost::asio::awaitable<Reply> Iso8583Connector::authorise(AuthoriseRequest request) {
-    return ask(authorise_message(request, options_), options_.authorise_timeout_ms, request.amount);
+    return ask(
+        authorise_message(request, options_, now_s()), options_.authorise_timeout_ms, request.amount
+    );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::capture(CaptureRequest request) {
-    return ask(capture_message(request, options_), options_.capture_timeout_ms, request.amount);
+    return ask(
+        capture_message(request, options_, now_s()), options_.capture_timeout_ms, request.amount
+    );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::reverse(ReverseRequest request) {
-    return ask(reverse_message(request, options_), options_.reverse_timeout_ms, std::nullopt);
+    return ask(
+        reverse_message(request, options_, now_s()), options_.reverse_timeout_ms, std::nullopt
+    );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::refund(RefundRequest request) {
-    return ask(refund_message(request, options_), options_.refund_timeout_ms, request.amount);
+    return ask(
+        refund_message(request, options_, now_s()), options_.refund_timeout_ms, request.amount
+    );
 }
 
 }  // namespace florin::connectors::iso8583

@@ -1,4 +1,5 @@
-// The ISO 8583 rail: the four operations as messages of ISO 8583:1987, answers as outcomes.
+// The ISO 8583 rail: the four operations as messages of ISO 8583:1987, answers as outcomes. What
+// ISO 8583:1993 has elsewhere (1100, 1220, 1200, 1420; fields 24, 25, 30, 56) is in dialect.h.
 //
 //   authorise  0100/0110, processing code 000000
 //   capture    0220/0230 (repeat 0221), field 38 and 90 of the authorisation
@@ -27,25 +28,38 @@ struct Iso8583Options {
     LinkOptions link;
     std::string acquirer_id;                // field 32, 1 to 11 digits; empty: not sent
     std::string forwarder_id;               // field 33
-    std::string pos_entry_mode = "012";     // field 22: typed in, no PIN
-    std::string pos_condition_code = "59";  // field 25: electronic commerce
+    std::string pos_entry_mode = "012";     // 1987 field 22: typed in, no PIN
+    std::string pos_condition_code = "59";  // 1987 field 25: electronic commerce
+    // 1993 field 22: typed in without a terminal, the cardholder and the card are not there.
+    std::string pos_data_code = "100010100110";
     unsigned authorise_timeout_ms = 15'000;
     unsigned capture_timeout_ms = 15'000;
     unsigned reverse_timeout_ms = 15'000;
     unsigned refund_timeout_ms = 15'000;
 };
 
-// The messages that the operations send; pure, so that tests and tools can look at them.
-// Errc::out_of_range for an amount that field 4 cannot hold.
-Result<Message> authorise_message(AuthoriseRequest const& request, Iso8583Options const& options);
-Result<Message> capture_message(CaptureRequest const& request, Iso8583Options const& options);
-Result<Message> reverse_message(ReverseRequest const& request, Iso8583Options const& options);
-Result<Message> refund_message(RefundRequest const& request, Iso8583Options const& options);
+// The messages that the operations send; pure, so that tests and tools can look at them. `now_s`
+// (seconds since 1970, UTC) gives the year that ISO 8583:1993 writes and identities do not have: a
+// repeat within half a year has the bytes of the first message. Errc::out_of_range for an amount
+// that field 4 cannot hold, Errc::malformed for chip data that is no BER-TLV (tlv.h).
+Result<Message> authorise_message(
+    AuthoriseRequest const& request, Iso8583Options const& options, std::int64_t now_s
+);
+Result<Message> capture_message(
+    CaptureRequest const& request, Iso8583Options const& options, std::int64_t now_s
+);
+Result<Message> reverse_message(
+    ReverseRequest const& request, Iso8583Options const& options, std::int64_t now_s
+);
+Result<Message> refund_message(
+    RefundRequest const& request, Iso8583Options const& options, std::int64_t now_s
+);
 
 // What an answer means. `asked` is the amount of the request, or nothing where it is not known
 // (late answers) or does not matter (reversals). An approval of another amount than was asked for
-// is unknown, unless it is a partial approval of less.
-Reply reply_of(Message const& answer, std::optional<Money> asked, ElementPlaces const& places);
+// is unknown, unless it is a partial approval of less; so is an approval whose field 39 belongs to
+// another kind of message.
+Reply reply_of(Message const& answer, std::optional<Money> asked, Packaging const& packaging);
 
 class Iso8583Connector final : public Connector {
 public:
@@ -76,7 +90,10 @@ private:
         Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
     );
 
+    std::int64_t now_s() const;
+
     Iso8583Options const options_;
+    Clock const& clock_;
     Link link_;
 };
 

@@ -1,6 +1,7 @@
 #include "connectors/iso8583/link.h"
 
 #include "connectors/iso8583/codec_framing.h"
+#include "connectors/iso8583/dialect.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 #include "ledger/base/failpoint.h"
@@ -22,8 +23,10 @@
 #include <chrono>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace florin::connectors::iso8583 {
 namespace {
@@ -33,19 +36,18 @@ using asio::ip::tcp;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+constexpr int kMacFirst = 64;
+constexpr int kMacSecond = 128;
 constexpr std::size_t kAnsweredRemembered = 4'096;  // to tell duplicates from news
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 using Wire = Secret<struct WireTag>;
 
-// ISO 8583:1987 field 70.
-constexpr std::string_view kSignOn = "001";
-constexpr std::string_view kSignOff = "002";
-constexpr std::string_view kEcho = "301";
-
 // What an answer and its request have in common. Field 37 and 41 may be filled with spaces.
-std::string match_key(std::string_view answer_type, Message const& message) {
+std::string match_key(
+    std::string_view answer_type, Message const& message, Dialect const& dialect
+) {
     std::string key{answer_type};
-    for (int const field : {7, 11, 37, 41}) {
+    for (int const field : {dialect.matching_time_field(), 11, 37, 41}) {
         key += '|';
         key += message.trimmed(field);
     }
@@ -69,10 +71,6 @@ auto hand_over(asio::any_io_executor home, Work& work) {
     };
 }
 
-std::string transmission_time(Clock const& clock) {
-    return utc_transmission_time(seconds_of(clock.wall_ns()));
-}
-
 }  // namespace
 
 // The link's life on its home thread. Coroutines hold it by shared_ptr.
@@ -81,6 +79,8 @@ public:
     State(asio::any_io_executor home, LinkOptions options, Clock const& clock, Unmatched unmatched)
         : home_{std::move(home)},
           options_{std::move(options)},
+          dialect_{dialect_of(options_.packaging)},
+          keys_{options_.mac},
           clock_{clock},
           unmatched_{std::move(unmatched)},
           pause_{home_},
@@ -112,6 +112,11 @@ public:
     static asio::awaitable<Exchange> run_exchange(
         std::shared_ptr<State> self, Message request, unsigned timeout_ms, bool is_network
     ) {
+        auto const end = steady_clock::now() + milliseconds{timeout_ms};
+        if (!is_network && self->must_wait_for_key()) {
+            auto waiting = wait_for_key(self, end);
+            co_await std::move(waiting);
+        }
         auto const pending = std::make_shared<Pending>(self->home_);
         auto refusal = self->enqueue(*pending, request, is_network);
         if (!refusal.empty()) {
@@ -122,7 +127,7 @@ public:
         self->outstanding_count_ = self->outstanding_.size();
         self->to_write_.push_back(pending);
         self->connection_->wake.cancel();
-        pending->signal.expires_after(milliseconds{timeout_ms});
+        pending->signal.expires_at(end);
         co_await pending->signal.async_wait(kAwait);
         if (!pending->done) {
             self->time_out(pending, timeout_ms);
@@ -144,6 +149,7 @@ public:
             .duplicate = duplicate_,
             .foreign = foreign_,
             .malformed = malformed_,
+            .bad_mac = bad_mac_,
             .outstanding = outstanding_count_,
         };
     }
@@ -210,6 +216,7 @@ private:
         bool is_given_up = false;
         bool open = false;  // connected, and not closed yet
         bool signed_on = false;
+        bool is_keying = false;  // signed on, and not ready before there is a key
         int loops = 0;
     };
 
@@ -221,7 +228,7 @@ private:
         }
         if (auto const connection = self->connection_; connection) {
             if (connection->open && connection->signed_on) {
-                auto request = self->network_request(kSignOff);
+                auto request = self->network_request(NetworkCode::sign_off);
                 auto asking =
                     run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
                 co_await std::move(asking);
@@ -243,6 +250,72 @@ private:
         trouble_ = std::move(trouble);
     }
 
+    void notice(std::string_view event, std::string const& text) const {
+        if (options_.on_notice) {
+            options_.on_notice(event, text);
+        }
+    }
+
+    bool must_wait_for_key() const {
+        return connection_ && connection_->is_keying && waiting_.size() < options_.outstanding_max;
+    }
+
+    // Returns when the connection has its key, ends, or the time is over.
+    static asio::awaitable<void> wait_for_key(
+        std::shared_ptr<State> self, steady_clock::time_point end
+    ) {
+        auto const timer = std::make_shared<asio::steady_timer>(self->home_, end);
+        self->waiting_.push_back(timer);
+        co_await timer->async_wait(kAwait);
+        std::erase(self->waiting_, timer);
+    }
+
+    void end_keying(Connection& connection) {
+        connection.is_keying = false;
+        for (auto const& timer : waiting_) {
+            timer->cancel();
+        }
+    }
+
+    void install(KeyBytes key) {
+        keys_.install(std::move(key), steady_clock::now());
+        notice("iso8583.key_changed", options_.host + ":" + options_.port);
+    }
+
+    // nullopt, and a notice, for a message without a key block that opens.
+    std::optional<KeyBytes> key_in(Message const& message) const {
+        auto key = keys_.open(element(message, options_.packaging.elements.key_block));
+        if (!key) {
+            notice("iso8583.key_refused", key.error().context);
+            return std::nullopt;
+        }
+        return std::move(*key);
+    }
+
+    // Asks for the connection's first key. Empty: it is in force; else why not.
+    static asio::awaitable<std::string> get_key(
+        std::shared_ptr<State> self, std::shared_ptr<Connection> connection
+    ) {
+        connection->is_keying = true;
+        auto request = self->network_request(NetworkCode::key_exchange);
+        auto asking =
+            run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
+        auto const exchange = co_await std::move(asking);
+        if (exchange.end != Exchange::End::answered) {
+            co_return "key exchange: " + exchange.detail;
+        }
+        if (exchange.answer.get(39) != self->dialect_.network_answer(true)) {
+            co_return "the host refused the key exchange";
+        }
+        auto key = self->key_in(exchange.answer);
+        if (!key) {
+            co_return "key exchange: the key block of the host does not open";
+        }
+        // One that the host sent by itself meanwhile is older than this answer.
+        self->install(std::move(*key));
+        co_return std::string{};
+    }
+
     // Fills the pending request; says why not where it cannot go out.
     std::string enqueue(Pending& pending, Message const& request, bool is_network) {
         if (!connection_ || !connection_->open || !(is_network || ready_)) {
@@ -251,7 +324,7 @@ private:
         if (outstanding_.size() >= options_.outstanding_max) {
             return "too many requests are outstanding on the link";
         }
-        auto bytes = encode(request, options_.packaging);
+        auto bytes = keys_.encode(request, options_.packaging);
         if (!bytes) {
             return to_string(bytes.error());
         }
@@ -261,7 +334,7 @@ private:
             return to_string(framed.error());
         }
         pending.wire = Wire{std::move(*framed)};
-        pending.key = match_key(answer_mti(request.mti()), request);
+        pending.key = match_key(answer_mti(request.mti()), request, dialect_);
         pending.acquirer = request.get(32);
         if (outstanding_.contains(pending.key)) {
             return "a message with this identity is outstanding";
@@ -327,6 +400,7 @@ private:
         ignored = connection.socket.close(ignored);
         connection.wake.cancel();
         connection.idle.cancel();
+        end_keying(connection);
         to_write_.clear();
         auto const outstanding = outstanding_;
         for (auto const& [key, pending] : outstanding) {
@@ -368,25 +442,33 @@ private:
             co_return false;
         }
         connection->open = true;
+        self->keys_.start_connection(steady_clock::now());
         connection->loops = 2;
         self->spawn(read_loop(self, connection));
         self->spawn(write_loop(self, connection));
-        auto request = self->network_request(kSignOn);
+        auto request = self->network_request(NetworkCode::sign_on);
         auto sign_on =
             run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
         auto const exchange = co_await std::move(sign_on);
-        if (exchange.end == Exchange::End::answered && exchange.answer.get(39) == "00") {
+        std::string refusal;
+        if (exchange.end != Exchange::End::answered) {
+            refusal = "sign-on: " + exchange.detail;
+        } else if (exchange.answer.get(39) != self->dialect_.network_answer(true)) {
+            refusal = "the host refused the sign-on";
+        } else if (self->keys_.wants_exchange()) {
+            self->set_trouble("waiting for a key");
+            auto keying = get_key(self, connection);
+            refusal = co_await std::move(keying);
+        }
+        if (refusal.empty()) {
             connection->signed_on = connection->open;
             ++self->signed_on_;
             self->ready_ = connection->open && !self->stopping_;
+            self->end_keying(*connection);
             auto keeping = keep_alive(self, connection);
             co_await std::move(keeping);
         } else {
-            self->close(
-                *connection,
-                exchange.end == Exchange::End::answered ? "the host refused the sign-on"
-                                                        : "sign-on: " + exchange.detail
-            );
+            self->close(*connection, refusal);
         }
         while (connection->loops > 0) {
             connection->ended.expires_after(std::chrono::hours{1});
@@ -433,7 +515,7 @@ private:
         milliseconds const silence{self->options_.idle_echo_ms};
         while (connection->open) {
             if (!self->stopping_ && steady_clock::now() - connection->heard >= silence) {
-                auto request = self->network_request(kEcho);
+                auto request = self->network_request(NetworkCode::echo);
                 auto echo =
                     run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
                 auto const exchange = co_await std::move(echo);
@@ -532,17 +614,32 @@ private:
                 ++malformed_;
                 continue;
             }
+            auto const check = keys_.check(
+                **bytes, *message, options_.packaging, connection.is_keying, steady_clock::now()
+            );
+            if (check != MacKeys::Check::good) {
+                ++bad_mac_;
+                notice(
+                    "iso8583.bad_mac",
+                    message->mti() + (check == MacKeys::Check::missing ? ": missing" : ": wrong")
+                );
+                continue;
+            }
             take(connection, std::move(*message), std::hash<ByteView>{}(**bytes));
         }
     }
 
     void take(Connection& connection, Message message, std::size_t digest) {
+        if (!dialect_.is_mine(message.mti())) {
+            ++foreign_;
+            return;
+        }
         if (wants_answer(message.mti())) {
             answer_host(connection, message);
             return;
         }
-        auto const type = message.mti().substr(0, 3) + '0';
-        auto const key = match_key(type, message);
+        auto const type = first_mti(message.mti());
+        auto const key = match_key(type, message, dialect_);
         auto const found = outstanding_.find(key);
         auto const& acquirer = message.get(32);
         bool const is_awaited =
@@ -580,16 +677,28 @@ private:
         }
     }
 
-    // Hosts ask for echoes too. Nothing else is expected from them.
+    // Hosts ask for echoes too, and send keys. Nothing else is expected from them.
     void answer_host(Connection& connection, Message const& request) {
-        if (request.mti().substr(0, 3) != "080" || to_write_.size() >= options_.outstanding_max) {
+        if (request.mti()[1] != '8' || request.mti()[2] != '0' ||
+            to_write_.size() >= options_.outstanding_max) {
             ++foreign_;
             return;
         }
+        auto const code = dialect_.network_code(request);
+        std::optional<KeyBytes> key;
         auto answer = request;
         answer.set_mti(answer_mti(request.mti()));
-        answer.set(39, request.get(70) == kEcho || request.get(70) == kSignOn ? "00" : "12");
-        auto bytes = encode(answer, options_.packaging);
+        answer.erase(kMacFirst);
+        answer.erase(kMacSecond);
+        if (code == NetworkCode::key_exchange) {
+            key = key_in(request);
+            answer.erase(options_.packaging.elements.key_block.field);
+        }
+        bool const is_accepted =
+            code == NetworkCode::echo || code == NetworkCode::sign_on || key.has_value();
+        answer.set(39, dialect_.network_answer(is_accepted));
+        // Under the key that the request came under: the new one counts behind this answer.
+        auto bytes = keys_.encode(answer, options_.packaging);
         auto framed = bytes ? frame(*bytes, options_.packaging) : bytes;
         if (!framed) {
             ++foreign_;
@@ -600,20 +709,24 @@ private:
         pending->wire = Wire{std::move(*framed)};
         to_write_.push_back(pending);
         connection.wake.cancel();
+        if (key) {
+            install(std::move(*key));
+        }
     }
 
     // Its trace numbers live apart from those of payments: the MTI keeps them from mixing.
-    Message network_request(std::string_view code) {
+    Message network_request(NetworkCode code) {
         network_stan_ = network_stan_ % 999'999 + 1;
-        Message request{"0800"};
-        request.set(7, transmission_time(clock_));
+        auto const now_s = seconds_of(clock_.wall_ns());
+        auto request = dialect_.network_request(code, utc_transmission_time(now_s), now_s);
         request.set_stan(network_stan_);
-        request.set(70, code);
         return request;
     }
 
     asio::any_io_executor home_;
     LinkOptions options_;
+    Dialect const& dialect_;
+    MacKeys keys_;  // the home thread's
     Clock const& clock_;
     Unmatched unmatched_;
 
@@ -623,6 +736,7 @@ private:
     std::deque<std::shared_ptr<Pending>> to_write_;
     std::unordered_map<std::string, std::size_t> answered_keys_;  // to a digest of the answer
     std::deque<std::string> answered_order_;                      // oldest first
+    std::vector<std::shared_ptr<asio::steady_timer>> waiting_;    // for a key
     std::uint32_t network_stan_ = 0;
     bool stopping_ = false;
     bool has_finished_ = false;
@@ -638,7 +752,7 @@ private:
     std::atomic<std::uint64_t> connected_ = 0, signed_on_ = 0, disconnected_ = 0, sent_ = 0,
                                answered_ = 0, not_sent_ = 0, timed_out_ = 0, cut_off_ = 0,
                                late_ = 0, duplicate_ = 0, foreign_ = 0, malformed_ = 0,
-                               outstanding_count_ = 0;
+                               bad_mac_ = 0, outstanding_count_ = 0;
 };
 
 Link::Link(

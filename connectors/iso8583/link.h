@@ -1,9 +1,14 @@
 // One TCP connection to an ISO 8583 host, shared by many requests.
 //
-// The link connects, signs on (0800, field 70 = 001), asks for an echo (301) when it heard nothing
-// for a while, connects again with growing pauses, and signs off (002) when it is stopped. Answers
-// come in any order: they are matched by MTI pair and fields 7, 11, 37 and 41, and 32 where both
-// sides have it. It keeps no durable state: who must repeat, calls again.
+// The link connects, signs on (0800, field 70 = 001; 1993: 1804, field 24 = 801), asks for an echo
+// (301; 831) when it heard nothing for a while, connects again with growing pauses, and signs off
+// (002; 802) when it is stopped. Answers come in any order: they are matched by MTI pair and fields
+// 7 (1993: 12), 11, 37 and 41, and 32 where both sides have it. It keeps no durable state: who must
+// repeat, calls again.
+// Where messages bear MACs (codec_mac.h), one with a wrong or missing MAC is counted and
+// forgotten, as if it had never come. Where the key is exchanged, the link asks for it after each
+// sign-on (0800, field 70 = 101; 1993: 1804, field 24 = 811; the answer has the key block where the
+// packaging says) and takes what the host sends at any time; exchanges wait until there is a key.
 // What it promises about an exchange:
 //   not_sent    decided at the write: the connection took no byte of this message
 //   answered    the matching answer came within the timeout
@@ -14,6 +19,7 @@
 
 #include "connectors/connector.h"
 #include "connectors/iso8583/codec.h"
+#include "connectors/iso8583/codec_mac.h"
 #include "ledger/base/clock.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -23,6 +29,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace florin::connectors::iso8583 {
 
@@ -37,6 +44,11 @@ struct LinkOptions {
     unsigned reconnect_max_ms = 10'000;
     unsigned stop_drain_ms = 3'000;       // how long stop() waits for outstanding answers
     std::size_t outstanding_max = 4'096;  // more requests at once end as not_sent
+    MacOptions mac;                       // as check_mac_options (codec_mac.h) takes them
+    // What an operator should see: the event's name and a text without contents of messages. Called
+    // on the home thread; must not block. Events: iso8583.bad_mac, iso8583.key_changed,
+    // iso8583.key_refused.
+    std::function<void(std::string_view event, std::string const& text)> on_notice;
 };
 
 struct Exchange {
@@ -60,6 +72,7 @@ struct LinkCounters {
     std::uint64_t duplicate = 0;
     std::uint64_t foreign = 0;    // requests and answers that do not belong here
     std::uint64_t malformed = 0;  // messages that do not decode
+    std::uint64_t bad_mac = 0;    // messages whose MAC is wrong or missing
     std::uint64_t outstanding = 0;
 };
 

@@ -152,7 +152,7 @@ void read_fields(toml::table const& fields, TableReader& reader, Packaging& pack
 void read_elements(toml::table const& table, TableReader& reader, Packaging& packaging) {
     ElementPlaces& places = packaging.elements;
     places.cvc = {};
-    std::array<std::pair<std::string_view, ElementPlace*>, 8> const known{{
+    std::array<std::pair<std::string_view, ElementPlace*>, 9> const known{{
         {"cvc", &places.cvc},
         {"electronic_commerce_indicator", &places.electronic_commerce_indicator},
         {"cryptogram", &places.cryptogram},
@@ -161,6 +161,7 @@ void read_elements(toml::table const& table, TableReader& reader, Packaging& pac
         {"credential_use", &places.credential_use},
         {"original_network_transaction", &places.original_network_transaction},
         {"network_transaction", &places.network_transaction},
+        {"key_block", &places.key_block},
     }};
     for (auto const& [key, value] : table) {
         auto const place =
@@ -204,8 +205,14 @@ std::string field_title(Packaging const& packaging, int field) {
 }
 
 Result<Packaging> parse_packaging(std::string_view toml, std::string_view source) {
-    constexpr std::array<std::pair<std::string_view, DigitForm>, 2> kDigitForms{
-        {{"ascii", DigitForm::ascii}, {"bcd", DigitForm::bcd}}
+    constexpr std::array<std::pair<std::string_view, DigitForm>, 3> kDigitForms{
+        {{"ascii", DigitForm::ascii}, {"bcd", DigitForm::bcd}, {"ebcdic", DigitForm::ebcdic}}
+    };
+    constexpr std::array<std::pair<std::string_view, Charset>, 2> kCharsets{
+        {{"ascii", Charset::ascii}, {"ebcdic", Charset::ebcdic}}
+    };
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kVersions{
+        {{"1987", "1987"}, {"1993", "1993"}}
     };
     constexpr std::array<std::pair<std::string_view, BinaryForm>, 2> kBinaryForms{
         {{"raw", BinaryForm::raw}, {"hex", BinaryForm::hex}}
@@ -230,7 +237,10 @@ Result<Packaging> parse_packaging(std::string_view toml, std::string_view source
     TableReader reader{parsed.table(), std::string{source}};
     Packaging packaging{};
     packaging.name = reader.text("name");
-    packaging.version = reader.text("version");
+    packaging.version = reader.choice("version", kVersions);
+    if (reader.has("charset")) {
+        packaging.charset = reader.choice("charset", kCharsets);
+    }
     packaging.mti = reader.choice("mti", kDigitForms);
     packaging.digits = reader.choice("digits", kDigitForms);
     packaging.odd_digits_pad = reader.choice("odd_digits_pad", kPadSides);

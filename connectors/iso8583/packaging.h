@@ -1,8 +1,9 @@
 // The packaging of an ISO 8583 link: what each field's bytes look like, as data.
 //
-// Counterparts agree on the fields of ISO 8583:1987 and differ in their dress: digits as ASCII or
-// BCD, the bitmap raw or as hexadecimal, lengths, framing. All of that is a TOML file in
-// conf/iso8583/; the one for 1987 ASCII is embedded. The codec is driven by this table alone.
+// Counterparts agree on the fields of ISO 8583:1987 or :1993 and differ in their dress: text in
+// ASCII or EBCDIC, digits as characters or packed, the bitmap raw or as hexadecimal, lengths,
+// framing. All of that is a TOML file in conf/iso8583/; the one for 1987 ASCII is embedded. The
+// codec is driven by this table alone; what fields mean in a version is in dialect.h.
 // Thread rule: values, no shared state.
 #pragma once
 
@@ -19,7 +20,8 @@ namespace florin::connectors::iso8583 {
 // The highest field of two bitmaps; field 1 is the second bitmap itself, field 65 would be a third.
 inline constexpr int kFieldMax = 128;
 
-enum class DigitForm { ascii, bcd };
+enum class DigitForm { ascii, bcd, ebcdic };
+enum class Charset { ascii, ebcdic };  // of a, an and ans fields; EBCDIC is code page 1047
 enum class BinaryForm { raw, hex };
 enum class PadSide { left, right };
 enum class FrameLength { binary2, ascii4, bcd2 };
@@ -42,7 +44,7 @@ struct FieldSpec {
     std::string name;
 };
 
-// Where something travels that ISO 8583:1987 has no field for: a sub-element of a private field,
+// Where something travels that ISO 8583 has no field for: a sub-element of a private field,
 // which is two characters of tag, two digits of length, the value. Banks differ; a link whose
 // packaging names no place does not send it.
 struct ElementPlace {
@@ -58,11 +60,13 @@ struct ElementPlaces {
     ElementPlace credential_use;              // credential_use_code of connector.h
     ElementPlace original_network_transaction;
     ElementPlace network_transaction;  // in answers
+    ElementPlace key_block;  // a new key in a key exchange, in hexadecimal (key_exchange.h)
 };
 
 struct Packaging {
     std::string name;
-    std::string version;  // "1987"
+    std::string version;               // "1987" or "1993"
+    Charset charset = Charset::ascii;  // hexadecimal digits too
     DigitForm mti;
     DigitForm digits;
     PadSide odd_digits_pad;

@@ -1,8 +1,13 @@
-// ISO 8583 field 39 and what it means for a payment: a closed table.
+// ISO 8583 field 39 and what it means for a payment: two closed tables.
 //
-// Only codes of the table approve or decline. Every other code, the empty one included, is
-// Outcome::unknown: the operation may have happened.
-// Thread rule: pure functions.
+// Codes of two characters are the response codes of ISO 8583:1987, codes of three digits the action
+// codes of ISO 8583:1993: their lengths keep them apart, so that who holds a code needs not know
+// the version. Only codes of the tables approve or decline. Every other code, the empty one
+// included, is Outcome::unknown: the operation may have happened. The tables leave out on purpose
+// what does not say whether it happened: 911 (the issuer timed out), 913 (duplicate), 914, 923 (in
+// progress), 900 (acknowledged without liability), 950 (liability rejected), and what speaks of the
+// message and not of the payment (903, 904, 916 to 922), as the first one leaves out 09, 30, 68
+// and 94. Thread rule: pure functions.
 #pragma once
 
 #include "connectors/connector.h"
@@ -24,6 +29,7 @@ enum class DeclineReason : std::uint8_t {
     card_velocity_exceeded,
     do_not_honor,
     fraudulent,
+    incorrect_pin,
     insufficient_funds,
     invalid_account,
     invalid_amount,
@@ -33,6 +39,7 @@ enum class DeclineReason : std::uint8_t {
     pin_try_exceeded,
     restricted_card,
     revocation_of_authorization,
+    security_violation,
     stolen_card,
     stop_payment_order,
     transaction_not_allowed,
@@ -43,7 +50,7 @@ enum class DeclineReason : std::uint8_t {
 enum class Advice : std::uint8_t { none, try_again_later, do_not_try_again, confirm_card_data };
 
 struct ResponseMeaning {
-    std::string_view code;  // two characters
+    std::string_view code;  // two characters, or three digits
     Outcome outcome;
     bool is_partial;  // field 4 of the answer says how much was approved
     DeclineReason reason;
@@ -51,14 +58,16 @@ struct ResponseMeaning {
     bool is_soft;  // the fault is not the card's: another route may be tried
 };
 
-// The whole table, sorted by code.
-std::span<ResponseMeaning const> response_table();
+// The whole tables, sorted by code.
+std::span<ResponseMeaning const> response_table();     // ISO 8583:1987
+std::span<ResponseMeaning const> action_code_table();  // ISO 8583:1993
 // The row, or the one row of codes that are not in the table (Outcome::unknown).
 ResponseMeaning const& meaning_of(std::string_view code);
 
-// "25", unable to locate: what a bank answers to a reversal whose original it does not know. It is
-// Outcome::unknown like every code outside the table, and only evidence when it is repeated.
-inline constexpr std::string_view kOriginalNotFound = "25";
+// "25", unable to locate (1993: "914", not able to trace back): what a bank answers to a reversal
+// whose original it does not know. It is Outcome::unknown like every code outside the tables, and
+// only evidence when it is repeated.
+bool is_original_not_found(std::string_view code);
 
 std::string_view decline_reason_name(DeclineReason reason);  // "do_not_honor"; "" for none
 std::string_view advice_name(Advice advice);                 // "try_again_later"; "" for none

@@ -163,6 +163,9 @@ std::string lack_of(Connector const& connector) {
     if (connector.rail == "sandbox" && connector.mode != "test") {
         return "the sandbox is for mode \"test\" only";
     }
+    if ((connector.mac == "none") != connector.mac_key_file.empty()) {
+        return "mac_key_file: belongs to a mac other than \"none\", which cannot do without";
+    }
     if (connector.breaker_open_ms_max < connector.breaker_open_ms) {
         return "breaker_open_ms_max: expected at least breaker_open_ms";
     }

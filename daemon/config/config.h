@@ -94,7 +94,12 @@ struct Connector {
     std::int64_t port = 0;
     std::int64_t timeout_ms = 10'000;
     std::string acquirer_id;
-    std::string acquirer;  // how its reports name it; empty: as the connector is named
+    std::string acquirer;           // how its reports name it; empty: as the connector is named
+    std::string packaging;          // a file as in conf/iso8583; empty: ISO 8583:1987 in ASCII
+    std::string mac = "none";       // none, aes-cmac, tdes-cmac, x9.19
+    std::string mac_key_file;       // hexadecimal, mode 0600
+    bool mac_key_exchange = false;  // that key is one under which keys are exchanged
+    std::int64_t mac_key_grace_ms = 60'000;
     // Of what stands before an iso8583 connector (connectors/guard.h).
     std::int64_t breaker_window_ms = 30'000;
     std::int64_t breaker_min_calls = 10;

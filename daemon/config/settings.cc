@@ -258,6 +258,11 @@ std::vector<Setting> settings(Connector& s) {
         integer("in_flight_max", s.in_flight_max, 1, kConnectorCallsMax),
         integer("waiting_max", s.waiting_max, 0, 1'000'000),
         integer("deadline_ms", s.deadline_ms, 10, 660'000),
+        text("packaging", s.packaging),
+        choice("mac", s.mac, {"none", "aes-cmac", "tdes-cmac", "x9.19"}),
+        text("mac_key_file", s.mac_key_file),
+        boolean("mac_key_exchange", s.mac_key_exchange),
+        integer("mac_key_grace_ms", s.mac_key_grace_ms, 0, 3'600'000),
     };
 }
 

@@ -277,7 +277,7 @@ void Payments::outcome_of_void(
     FLORIN_CHECK(payment.original.has_value(), "a reversal has its original");
     payment.changes_original = true;
     Attempt& original = payment.original->value;
-    bool const is_not_found = reply.response_code == connectors::iso8583::kOriginalNotFound;
+    bool const is_not_found = connectors::iso8583::is_original_not_found(reply.response_code);
     // No bank says "reversed" of a reversal itself.
     bool const is_decided = verdict == Verdict::reversed;
     if (is_decided) {

@@ -28,12 +28,16 @@ connectors::OriginalReference reference_to(Attempt const& original) {
                             : original.operation == "capture" ? "0220"
                             : original.operation == "refund"  ? "0200"
                                                               : "0420";
+    auto const currency = Currency::from_alphabetic(original.currency);
+    bool const is_known = currency.has_value() && original.approved_amount > 0;
     return {
         .mti = mti,
         .stan = static_cast<std::uint32_t>(original.stan),
         .transmission_time = original.transmission_time,
         .rrn = retrieval_reference(original),
         .authorization_code = original.authorization_code,
+        .approved =
+            is_known ? std::optional{Money{original.approved_amount, *currency}} : std::nullopt,
     };
 }
 

@@ -201,6 +201,17 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
          "f.toml: [[connector]] b: deadline_ms: expected at least timeout_ms"},
         {good + bank + "breaker_probe = 1\n",
          "f.toml:13: [[connector]] breaker_probe: unknown setting; did you mean breaker_probes"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nmac = \"des\"\n",
+         "f.toml:13: [[connector]] mac: expected one of \"none\", \"aes-cmac\", \"tdes-cmac\", "
+         "\"x9.19\""},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nmac = \"x9.19\"\n",
+         "f.toml: [[connector]] a: mac_key_file: belongs to"},
+        {good + "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nmac_key_file = "
+                "\"/k\"\n",
+         "f.toml: [[connector]] a: mac_key_file: belongs to"},
+        {good +
+             "[[connector]]\nname = \"a\"\nrail = \"iso8583\"\nport = 1\nmac_key_grace_ms = -1\n",
+         "f.toml:13: [[connector]] mac_key_grace_ms: expected an integer from 0 to 3600000"},
         {good + "[connector]\nname = \"a\"\n", "f.toml:9: connector: expected [[connector]]"},
         {good + merchant + "country = \"de\"\n",
          "f.toml:12: [[merchant]] country: expected two capital letters"},

@@ -1,8 +1,11 @@
+#include "connectors/iso8583/charset.h"
 #include "connectors/iso8583/codec.h"
 #include "connectors/iso8583/codec_framing.h"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <iconv.h>
 #include <string>
 #include <vector>
 
@@ -92,6 +95,163 @@ TEST_CASE("what is encoded decodes to the same message in every packaging") {
         CHECK(*decoded == message);
         CHECK(*encode(*decoded, packaging) == *bytes);
     }
+}
+
+TEST_CASE("every field of every packaging comes back, at its full length and at its shortest") {
+    for (auto const* const name : {"1987_ascii", "1987_bcd", "1987_ebcdic", "1993_ascii"}) {
+        auto packaging =
+            load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name + ".toml");
+        REQUIRE_MESSAGE(packaging, (packaging ? "" : packaging.error().context));
+        int fields = 0;
+        for (int number = 2; number <= kFieldMax; ++number) {
+            auto const& spec = packaging->fields[static_cast<std::size_t>(number)];
+            if (!spec) {
+                CHECK(number == 65);
+                continue;
+            }
+            ++fields;
+            for (bool const is_full : {true, false}) {
+                CAPTURE(name);
+                CAPTURE(number);
+                auto const length = is_full || spec->length_digits == 0 ? spec->length : 1;
+                // Every character of the kind in turn.
+                std::string alphabet;
+                for (int byte = 0; byte < 256; ++byte) {
+                    char const c = static_cast<char>(byte);
+                    bool const is_digit = c >= '0' && c <= '9';
+                    bool const is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+                    bool fits = false;
+                    switch (spec->kind) {
+                        case FieldKind::digits:
+                        case FieldKind::signed_digits: fits = is_digit; break;
+                        case FieldKind::letters: fits = is_letter; break;
+                        case FieldKind::alphanumeric: fits = is_digit || is_letter; break;
+                        case FieldKind::printable: fits = c >= ' ' && c <= '~'; break;
+                        case FieldKind::binary: fits = true; break;
+                        case FieldKind::track: fits = is_digit || c == '='; break;
+                    }
+                    if (fits) {
+                        alphabet.push_back(c);
+                    }
+                }
+                std::string value = spec->kind == FieldKind::signed_digits ? "D" : "";
+                for (std::size_t i = 0; i < length; ++i) {
+                    value += alphabet[(i + static_cast<std::size_t>(number)) % alphabet.size()];
+                }
+                Message message{packaging->version == "1993" ? "1100" : "0100"};
+                message.set(number, value);
+                auto const bytes = encode(message, *packaging);
+                REQUIRE_MESSAGE(bytes, (bytes ? "" : bytes.error().context));
+                auto const decoded = decode(*bytes, *packaging);
+                REQUIRE_MESSAGE(decoded, (decoded ? "" : decoded.error().context));
+                CHECK(decoded->get(number) == value);
+                CHECK(*decoded == message);
+            }
+        }
+        CHECK(fields == 126);
+    }
+}
+
+TEST_CASE("EBCDIC is code page 1047 as the C library has it, and nothing beyond ASCII") {
+    auto* const converter = ::iconv_open("IBM1047", "ASCII");
+    REQUIRE(converter != reinterpret_cast<iconv_t>(-1));
+    std::string known;
+    for (char c = ' '; c <= '~'; ++c) {
+        char in = c;
+        char out = 0;
+        char* from = &in;
+        char* to = &out;
+        std::size_t from_left = 1;
+        std::size_t to_left = 1;
+        REQUIRE(::iconv(converter, &from, &from_left, &to, &to_left) == 0);
+        std::string ours;
+        REQUIRE(append_ebcdic(ours, std::string_view{&c, 1}));
+        CHECK(ours == std::string{out});
+        CHECK(from_ebcdic(ours) == std::string{c});
+        known += out;
+    }
+    ::iconv_close(converter);
+    for (int byte = 0; byte < 256; ++byte) {
+        std::string const one{static_cast<char>(byte)};
+        CHECK(from_ebcdic(one).has_value() == (known.find(one) != std::string::npos));
+    }
+    std::string out = "kept";
+    for (char const* const wrong : {"\n", "\x7f", "a\xe9"}) {
+        CHECK_FALSE(append_ebcdic(out, wrong));
+        CHECK(out == "kept");
+    }
+}
+
+TEST_CASE("a message in EBCDIC has known bytes, and a byte that is no character is malformed") {
+    auto packaging = *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_ebcdic.toml");
+    Message message{"0110"};
+    message.set(3, "001000");
+    message.set(28, "C00000150");
+    message.set(35, "42=29");
+    message.set(39, "1A");
+    message.set(52, std::string_view{"\x00\x01\x02\xff\xfe\xfd\x80\x7f", 8});
+    std::string const golden =
+        "f0f1f1f0"          // 0110
+        "2000001022001000"  // 3, 28, 35, 39, 52
+        "f0f0f1f0f0f0"
+        "c3f0f0f0f0f0f1f5f0"  // C, digits
+        "f0f5f4f27ef2f9"      // LL, 42=29
+        "f1c1"                // 1A
+        "000102fffefd807f";
+    auto const bytes = encode(message, packaging);
+    REQUIRE(bytes);
+    CHECK(to_hex(*bytes) == golden);
+    CHECK(*decode(*bytes, packaging) == message);
+    auto const refusal = [&](std::size_t at, char byte) {
+        auto broken = *bytes;
+        broken[at] = byte;
+        auto const decoded = decode(broken, packaging);
+        REQUIRE_FALSE(decoded);
+        CHECK(decoded.error().code == Errc::malformed);
+        return decoded.error().context;
+    };
+    CHECK(refusal(0, '0') == "ISO 8583:1987 MTI: a byte that is no character");
+    CHECK(refusal(34, '\x15').find("field 39") != std::string::npos);
+    CHECK(refusal(34, '\x15').find("no character") != std::string::npos);
+    CHECK(refusal(12, '\xc1').find("field 3") != std::string::npos);
+    // A separator may be a D.
+    auto with_d = *bytes;
+    with_d[31] = '\xc4';
+    CHECK(*decode(with_d, packaging) == message);
+    // Hexadecimal digits are characters too.
+    packaging.bitmap = packaging.binary = BinaryForm::hex;
+    Message short_one{"0800"};
+    short_one.set(64, "MACMACMA");
+    auto const hex = encode(short_one, packaging);
+    CHECK(
+        to_hex(*hex) ==
+        "f0f8f0f0"
+        "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f1"
+        "f484f4f1f4f3f484f4f1f4f3f484f4f1"  // "4d41434d41434d41"
+    );
+    CHECK(*decode(*hex, packaging) == short_one);
+}
+
+TEST_CASE("a message of 1993 has known bytes") {
+    auto const packaging = *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
+    Message message{"1420"};
+    message.set(4, "000000000500");
+    message.set(12, "261124130405");
+    message.set(24, "401");
+    message.set(25, "4000");
+    message.set(30, "000000004500000000000000");
+    message.set(43, "Shop");
+    message.set(56, "110000001726112413040506123456");
+    auto const bytes = encode(message, packaging);
+    REQUIRE_MESSAGE(bytes, (bytes ? "" : bytes.error().context));
+    CHECK(
+        *bytes == "1420" + *from_hex("1010018400200100") + "000000000500" + "261124130405" + "401" +
+                      "4000" + "000000004500000000000000" + "04Shop" +
+                      "30110000001726112413040506123456"
+    );
+    CHECK(*decode(*bytes, packaging) == message);
+    CHECK(describe(message).find("56=1100000017") != std::string::npos);
+    CHECK(describe(message).find("43=[4]") != std::string::npos);
 }
 
 TEST_CASE("digits packed two a byte have known bytes") {
@@ -212,11 +372,46 @@ TEST_CASE("field 90 is 42 digits and comes back in its five parts") {
     CHECK_FALSE(parse_original_data("x" + text.substr(1)));
 }
 
+TEST_CASE("field 56 of 1993 has the length of its acquirer, and comes back") {
+    OriginalData const data{
+        .mti = "1100",
+        .stan = "000017",
+        .transmission_time = "261124130405",
+        .acquirer = "123456",
+        .forwarder = "9"
+    };
+    auto const text = original_data_text_1993(data);
+    CHECK(text == "110000001726112413040506123456");
+    auto const original = parse_original_data_1993(text);
+    REQUIRE(original);
+    CHECK(original->mti == "1100");
+    CHECK(original->stan == "000017");
+    CHECK(original->transmission_time == "261124130405");
+    CHECK(original->acquirer == "123456");
+    CHECK(parse_original_data_1993("110000001726112413040500")->acquirer.empty());
+    for (char const* const wrong :
+         {"",
+          "11000000172611241304050",
+          "1100000017261124130405",
+          "11000000172611241304050612345",
+          "1100000017261124130405061234567",
+          "11000000172611241304050612345x",
+          "110000001726112413040512123456789012"}) {
+        CHECK_FALSE(parse_original_data_1993(wrong));
+    }
+}
+
 TEST_CASE("the answer to a repeat is the answer to the first message") {
     CHECK(answer_mti("0100") == "0110");
     CHECK(answer_mti("0220") == "0230");
     CHECK(answer_mti("0221") == "0230");
     CHECK(answer_mti("0421") == "0430");
+    CHECK(answer_mti("1221") == "1230");
+    CHECK(answer_mti("1804") == "1814");
+    CHECK(answer_mti("1805") == "1814");
+    CHECK(first_mti("0421") == "0420");
+    CHECK(first_mti("1423") == "1422");
+    CHECK(first_mti("1814") == "1814");
     CHECK(wants_answer("0800"));
     CHECK(wants_answer("0421"));
     CHECK_FALSE(wants_answer("0110"));
@@ -290,7 +485,15 @@ TEST_CASE("a packaging file that is not understood in full is refused") {
         REQUIRE_FALSE(parsed);
         return parsed.error().context;
     };
-    CHECK(refusal("mti = \"ascii\"", "mti = \"ebcdic\"") == "test: mti must be one of ascii, bcd");
+    CHECK(
+        refusal("mti = \"ascii\"", "mti = \"utf8\"") ==
+        "test: mti must be one of ascii, bcd, ebcdic"
+    );
+    CHECK(
+        refusal("mti =", "charset = \"latin1\"\nmti =") ==
+        "test: charset must be one of ascii, ebcdic"
+    );
+    CHECK(refusal("\"1987\"", "\"2003\"") == "test: version must be one of 1987, 1993");
     CHECK(refusal("mti = \"ascii\"\n", "").find("mti must be a text") != std::string::npos);
     CHECK(refusal("name", "name = 1\nxname").find("name must be") != std::string::npos);
     CHECK(refusal("[frame]", "extra = 1\n[frame]").find("does not know") != std::string::npos);

@@ -1,7 +1,10 @@
 // Drives the ISO 8583 connector through one conversation with a bank, for tests that look at the
 // bytes from outside. Prints one line for each reply: operation, outcome, field 39, field 38.
 //
-//   iso8583_conversation PORT PACKAGING_FILE
+//   iso8583_conversation PORT PACKAGING_FILE [ALGORITHM key|kek KEY_FILE]
+//
+// With an algorithm messages bear a MAC under the key of the file, or under keys that are exchanged
+// under it.
 #include "tests/connectors/iso8583_rig.h"
 
 #include <iostream>
@@ -18,7 +21,7 @@ void print(char const* operation, Reply const& reply) {
               << ' ' << reply.authorization_code << std::endl;
 }
 
-int converse(std::string const& port, std::string const& packaging_file) {
+int converse(std::string const& port, std::string const& packaging_file, MacOptions mac) {
     auto const packaging = load_packaging(packaging_file);
     if (!packaging) {
         std::cerr << to_string(packaging.error()) << std::endl;
@@ -32,6 +35,7 @@ int converse(std::string const& port, std::string const& packaging_file) {
     options.link.host = "127.0.0.1";
     options.link.port = port;
     options.link.packaging = *packaging;
+    options.link.mac = std::move(mac);
     options.acquirer_id = "123456";
     Iso8583Connector connector{home.executor(), options, sink, clock};
     connector.start();
@@ -89,9 +93,22 @@ int converse(std::string const& port, std::string const& packaging_file) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
-        std::cerr << "iso8583_conversation PORT PACKAGING_FILE" << std::endl;
+    MacOptions mac;
+    bool is_understood = argc == 3;
+    if (argc == 6) {
+        auto const algorithm = crypto::mac_algorithm_of(argv[3]);
+        auto key = crypto::load_hex_key(argv[5]);
+        bool const is_exchanged = std::string_view{argv[4]} == "kek";
+        is_understood = algorithm && key;
+        if (is_understood) {
+            mac.algorithm = *algorithm;
+            (is_exchanged ? mac.key_encryption_key : mac.key) = std::move(*key);
+        }
+    }
+    if (!is_understood) {
+        std::cerr << "iso8583_conversation PORT PACKAGING_FILE [ALGORITHM key|kek KEY_FILE]"
+                  << std::endl;
         return 2;
     }
-    return converse(argv[1], argv[2]);
+    return converse(argv[1], argv[2], std::move(mac));
 }

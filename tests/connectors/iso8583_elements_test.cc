@@ -14,6 +14,7 @@ using namespace florin::connectors::iso8583::test;
 namespace {
 
 constexpr ElementPlace const kNowhere{};
+constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24
 
 }  // namespace
 
@@ -55,7 +56,7 @@ TEST_CASE("a private field that is not made of sub-elements says nothing") {
 TEST_CASE("an authorisation carries what it was given, and nothing else") {
     Iso8583Options const options;
     auto request = authorise_request(1);
-    CHECK(authorise_message(request, options)->get(48) == "9203123");
+    CHECK(authorise_message(request, options, kNow)->get(48) == "9203123");
     request.authentication.electronic_commerce_indicator = "05";
     request.authentication.cryptogram = Cryptogram{std::string_view{"AAAA"}};
     request.authentication.version = "2.2.0";
@@ -63,7 +64,7 @@ TEST_CASE("an authorisation carries what it was given, and nothing else") {
     request.credential = CredentialUse::merchant_further;
     request.original_network_transaction_id = "BS1";
     request.is_mail_or_telephone = true;
-    auto const message = authorise_message(request, options);
+    auto const message = authorise_message(request, options, kNow);
     REQUIRE(message);
     CHECK(
         message->get(48) ==
@@ -80,20 +81,20 @@ TEST_CASE("an authorisation carries what it was given, and nothing else") {
     auto plain = options;
     plain.link.packaging.elements = {};
     plain.link.packaging.elements.cvc = {};
-    CHECK_FALSE(authorise_message(request, plain)->has(48));
-    CHECK_FALSE(authorise_message(request, plain)->has(63));
+    CHECK_FALSE(authorise_message(request, plain, kNow)->has(48));
+    CHECK_FALSE(authorise_message(request, plain, kNow)->has(63));
 }
 
 TEST_CASE("an answer names the transaction, or does not") {
     Message answer{"0110"};
     answer.set(39, "00");
-    ElementPlaces const places = default_packaging().elements;
-    CHECK(reply_of(answer, std::nullopt, places).network_transaction_id.empty());
+    Packaging const& packaging = default_packaging();
+    CHECK(reply_of(answer, std::nullopt, packaging).network_transaction_id.empty());
     answer.set(63, "0105NTI1 ");
-    CHECK(reply_of(answer, std::nullopt, places).network_transaction_id == "NTI1");
-    CHECK(reply_of(answer, std::nullopt, {}).network_transaction_id.empty());
+    CHECK(reply_of(answer, std::nullopt, packaging).network_transaction_id == "NTI1");
+    CHECK(reply_of(answer, std::nullopt, Packaging{}).network_transaction_id.empty());
     answer.set(63, "garbage");
-    auto const reply = reply_of(answer, std::nullopt, places);
+    auto const reply = reply_of(answer, std::nullopt, packaging);
     CHECK(reply.outcome == Outcome::approved);
     CHECK(reply.network_transaction_id.empty());
 }

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <functional>
+#include <mutex>
 
 using namespace florin;
 using namespace florin::connectors;
@@ -10,6 +12,8 @@ using namespace florin::connectors::iso8583;
 using namespace florin::connectors::iso8583::test;
 
 namespace {
+
+constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
 
 Iso8583Options options_for(ScriptedHost const& host) {
     Iso8583Options options{.id = ConnectorId{"bank"}};
@@ -107,9 +111,9 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .terminal = terminal(),
         .original = original(17, "0100", "A1B2C3"),
     };
-    auto const first = capture_message(capture, options);
+    auto const first = capture_message(capture, options, kNow);
     capture.repeat = true;
-    auto repeat = capture_message(capture, options);
+    auto repeat = capture_message(capture, options, kNow);
     REQUIRE(first);
     REQUIRE(repeat);
     CHECK(first->mti() == "0220");
@@ -130,7 +134,7 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .reason = ReversalReason::cancelled,
         .repeat = true,
     };
-    auto const reversal = reverse_message(reverse, options);
+    auto const reversal = reverse_message(reverse, options, kNow);
     REQUIRE(reversal);
     CHECK(reversal->mti() == "0421");
     CHECK(reversal->get(39) == "17");
@@ -139,8 +143,8 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
     CHECK_FALSE(reversal->has(38));
     reverse.reason = ReversalReason::no_answer;
     reverse.original.mti = "0200";
-    CHECK(reverse_message(reverse, options)->get(39) == "68");
-    CHECK(reverse_message(reverse, options)->get(3) == "200000");
+    CHECK(reverse_message(reverse, options, kNow)->get(39) == "68");
+    CHECK(reverse_message(reverse, options, kNow)->get(3) == "200000");
 
     RefundRequest const refund{
         .identity = identity(20),
@@ -149,7 +153,7 @@ TEST_CASE("captures, reversals and refunds name their original and mark repeats"
         .terminal = terminal(),
         .original = original(18, "0220", "A1B2C3"),
     };
-    auto const refunding = refund_message(refund, options);
+    auto const refunding = refund_message(refund, options, kNow);
     REQUIRE(refunding);
     CHECK(refunding->mti() == "0200");
     CHECK(refunding->get(3) == "200000");
@@ -528,6 +532,333 @@ TEST_CASE("stopping waits for what is outstanding, refuses what is new, and sign
     host.answer(*sign_off, "00");
     CHECK_FALSE(host.receive());
     stopped.get();
+}
+
+TEST_CASE("a link of 1993 signs on, matches by field 12, answers echoes and signs off") {
+    auto const packaging = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
+    REQUIRE(packaging);
+    ScriptedHost host{*packaging};
+    auto options = impatient(host);
+    options.link.packaging = *packaging;
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    REQUIRE(request);
+    CHECK(request->mti() == "1100");
+    auto other = ScriptedHost::answer_to(*request, "000");
+    other.set(12, "251124130405");  // the same a year ago
+    host.send(other);
+    auto of_1987 = ScriptedHost::answer_to(*request, "000");
+    of_1987.set_mti("0110");
+    host.send(of_1987);
+    auto answer = ScriptedHost::answer_to(*request, "116");
+    answer.set(7, "1124130409");  // its own
+    host.send(answer);
+    CHECK(reply.get().outcome == Outcome::declined);
+    CHECK(rig.connector.counters().foreign == 1);
+    auto const late = rig.sink.replies();
+    REQUIRE(late.size() == 1);
+    CHECK(late[0].mti == "0110");
+    CHECK(late[0].stan == 17);
+    CHECK(late[0].transmission_time == "1124130405");
+    Message echo{"1804"};
+    echo.set(12, "261124130500");
+    echo.set_stan(5);
+    for (auto const& [code, says] : {std::pair{"831", "800"}, std::pair{"999", "902"}}) {
+        echo.set(24, code);
+        host.send(echo);
+        auto const echoed = host.receive();
+        REQUIRE(echoed);
+        CHECK(echoed->mti() == "1814");
+        CHECK(echoed->get(39) == says);
+        CHECK(echoed->get(24) == code);
+    }
+    auto stopped = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    auto const sign_off = host.receive();
+    REQUIRE(sign_off);
+    CHECK(sign_off->mti() == "1804");
+    CHECK(sign_off->get(24) == "802");
+    host.answer(*sign_off, "800");
+    CHECK_FALSE(host.receive());
+    stopped.get();
+}
+
+namespace {
+
+KeyBytes key_of(std::string_view hex) {
+    return KeyBytes{*from_hex(hex)};
+}
+
+MacOptions static_mac() {
+    return {
+        .algorithm = crypto::MacAlgorithm::aes_cmac,
+        .key = key_of("2b7e151628aed2a6abf7158809cf4f3c"),
+        .key_encryption_key = {},
+    };
+}
+
+MacOptions exchanged_mac() {
+    return {
+        .algorithm = crypto::MacAlgorithm::x919,
+        .key = {},
+        .key_encryption_key = key_of("4cf15134a2850dd58a3d10ba80570d38"),
+    };
+}
+
+KeyBytes const kFirstKey = key_of("0123456789abcdeffedcba9876543210");
+KeyBytes const kSecondKey = key_of("00112233445566778899aabbccddeeff");
+
+struct Notices {
+    void operator()(std::string_view event, std::string const& text) {
+        std::lock_guard const lock{mutex};
+        list.push_back(std::string{event} + " " + text);
+    }
+    std::vector<std::string> all() {
+        std::lock_guard const lock{mutex};
+        return list;
+    }
+    std::mutex mutex;
+    std::vector<std::string> list;
+};
+
+// What answers the link's request for a key.
+Message key_answer(Message const& request, MacKeys const& keys, KeyBytes const& key) {
+    auto answer = ScriptedHost::answer_to(request, "00");
+    REQUIRE(add_element(answer, default_packaging().elements.key_block, *keys.block_of(key)));
+    return answer;
+}
+
+// Sign-on, then the first key.
+void sign_on_with_key(ScriptedHost& host, KeyBytes const& key) {
+    host.sign_on();
+    auto const asking = host.receive();
+    REQUIRE(asking);
+    REQUIRE(asking->mti() == "0800");
+    REQUIRE(asking->get(70) == "101");
+    host.send(key_answer(*asking, *host.keys, key));
+    host.keys->install(key, std::chrono::steady_clock::now());
+}
+
+}  // namespace
+
+TEST_CASE("every message bears a MAC, and one with a wrong one or without is as if it never came") {
+    ScriptedHost host;
+    host.keys.emplace(static_mac());
+    Notices notices;
+    auto options = impatient(host);
+    options.link.mac = static_mac();
+    options.link.on_notice = std::ref(notices);
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(17);
+    auto const request = host.receive();
+    REQUIRE(request);
+    CHECK(request->has(64));
+    auto const answer = ScriptedHost::answer_to(*request, "00");
+    host.send_bytes(ScriptedHost::bytes_of(answer));
+    auto sealed = *host.keys->encode(answer, default_packaging());
+    sealed.back() = static_cast<char>(sealed.back() ^ 1);
+    host.send_bytes(*frame(sealed, default_packaging()));
+    // Requests of the host too: it would take an echo for an answer that we are there.
+    Message echo{"0800"};
+    echo.set(7, "1124130405");
+    echo.set_stan(1);
+    echo.set(70, "301");
+    host.send_bytes(ScriptedHost::bytes_of(echo));
+    REQUIRE(eventually([&] { return rig.connector.counters().bad_mac == 3; }));
+    CHECK(reply.get().outcome == Outcome::unknown);
+    CHECK(rig.connector.counters().answered == 1);  // the sign-on
+    CHECK(rig.sink.replies().empty());
+    CHECK(
+        notices.all() ==
+        std::vector<std::string>{
+            "iso8583.bad_mac 0110: missing",
+            "iso8583.bad_mac 0110: wrong",
+            "iso8583.bad_mac 0800: missing"
+        }
+    );
+    auto again = rig.authorise(18);
+    host.answer(*host.receive(), "05");
+    CHECK(again.get().outcome == Outcome::declined);
+}
+
+TEST_CASE("a link gets its key after the sign-on, and requests wait for it") {
+    ScriptedHost host;
+    host.keys.emplace(exchanged_mac());
+    auto options = impatient(host);
+    options.link.mac = exchanged_mac();
+    options.authorise_timeout_ms = 10'000;
+    options.link.network_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    auto const asking = host.receive();
+    REQUIRE(asking);
+    CHECK(asking->get(70) == "101");
+    CHECK_FALSE(asking->has(128));
+    CHECK_FALSE(rig.connector.health().ready);
+    CHECK(rig.connector.health().detail == "waiting for a key");
+    auto reply = rig.authorise(17);
+    CHECK(reply.wait_for(std::chrono::milliseconds{50}) == std::future_status::timeout);
+    CHECK(rig.connector.counters().not_sent == 0);
+    host.send(key_answer(*asking, *host.keys, kFirstKey));
+    host.keys->install(kFirstKey, std::chrono::steady_clock::now());
+    auto const request = host.receive();  // its MAC is checked
+    REQUIRE(request);
+    CHECK(request->mti() == "0100");
+    host.answer(*request, "00");
+    CHECK(reply.get().outcome == Outcome::approved);
+    CHECK(rig.connector.health().ready);
+
+    // The sign-off bears one too.
+    auto stopped = rig.callers.spawn(rig.connector.stop());
+    rig.stopped = true;
+    auto const sign_off = host.receive();
+    REQUIRE(sign_off);
+    CHECK(sign_off->has(128));
+    host.answer(*sign_off, "00");
+    stopped.get();
+}
+
+TEST_CASE("the host sends a new key, and what was outstanding is answered under the old one") {
+    ScriptedHost host;
+    host.keys.emplace(exchanged_mac());
+    Notices notices;
+    auto options = impatient(host);
+    options.link.mac = exchanged_mac();
+    options.link.on_notice = std::ref(notices);
+    options.authorise_timeout_ms = 10'000;
+    SUBCASE("within the time of grace") {
+        options.link.mac.grace_ms = 60'000;
+    }
+    SUBCASE("after it") {
+        options.link.mac.grace_ms = 0;
+    }
+    bool const is_good = options.link.mac.grace_ms != 0;
+    Rig rig{options};
+    sign_on_with_key(host, kFirstKey);
+    REQUIRE(rig.is_ready());
+    auto first = rig.authorise(1);
+    auto const first_request = host.receive();
+    auto const old_answer =
+        *host.keys->encode(ScriptedHost::answer_to(*first_request, "00"), default_packaging());
+
+    Message change{"0800"};
+    change.set(7, "1124130405");
+    change.set_stan(7);
+    change.set(70, "101");
+    auto damaged = change;
+    auto const& place = default_packaging().elements.key_block;
+    auto const block = *host.keys->block_of(kSecondKey);
+    REQUIRE(add_element(damaged, place, "00" + block.substr(2)));
+    host.send(damaged);
+    CHECK(host.receive()->get(39) == "12");
+    REQUIRE(add_element(change, place, block));
+    host.send(change);
+    auto const accepted = host.receive();  // under the old key
+    REQUIRE(accepted);
+    CHECK(accepted->mti() == "0810");
+    CHECK(accepted->get(39) == "00");
+    CHECK_FALSE(accepted->has(48));
+    host.keys->install(kSecondKey, std::chrono::steady_clock::now());
+
+    host.send_bytes(*frame(old_answer, default_packaging()));
+    if (is_good) {
+        CHECK(first.get().outcome == Outcome::approved);
+    } else {
+        REQUIRE(eventually([&] { return rig.connector.counters().bad_mac == 1; }));
+        host.answer(*first_request, "00");
+        CHECK(first.get().outcome == Outcome::approved);
+    }
+    auto second = rig.authorise(2);
+    host.answer(*host.receive(), "05");
+    CHECK(second.get().outcome == Outcome::declined);
+    CHECK(rig.connector.counters().bad_mac == (is_good ? 0 : 1));
+    auto const said = notices.all();
+    REQUIRE(said.size() >= 3);
+    CHECK(said[0].starts_with("iso8583.key_changed 127.0.0.1:"));
+    CHECK(said[1].starts_with("iso8583.key_refused "));
+    CHECK(said[2].starts_with("iso8583.key_changed "));
+    for (auto const& each : said) {
+        CHECK(each.find(block.substr(0, 8)) == std::string::npos);
+    }
+}
+
+TEST_CASE("a key that does not come, is refused or does not open ends the connection") {
+    ScriptedHost host;
+    host.keys.emplace(exchanged_mac());
+    auto options = impatient(host);
+    options.link.mac = exchanged_mac();
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    host.sign_on();
+    auto asking = host.receive();
+    REQUIRE(asking);
+    auto waiting = rig.authorise(1);
+    SUBCASE("never") {}
+    SUBCASE("refused") {
+        host.answer(*asking, "12");
+    }
+    SUBCASE("without a key block") {
+        host.answer(*asking, "00");
+    }
+    SUBCASE("under another key") {
+        auto other = exchanged_mac();
+        other.key_encryption_key = kSecondKey;
+        host.send(key_answer(*asking, MacKeys{other}, kFirstKey));
+    }
+    CHECK(waiting.get().outcome == Outcome::not_sent);
+    CHECK_FALSE(host.receive());
+    CHECK(rig.connector.counters().signed_on == 0);
+    sign_on_with_key(host, kFirstKey);
+    CHECK(rig.is_ready());
+}
+
+TEST_CASE("a new connection gets a new key, and an old answer on it counts for the time of grace") {
+    ScriptedHost host;
+    host.keys.emplace(exchanged_mac());
+    auto options = impatient(host);
+    options.link.mac = exchanged_mac();
+    options.authorise_timeout_ms = 10'000;
+    Rig rig{options};
+    sign_on_with_key(host, kFirstKey);
+    REQUIRE(rig.is_ready());
+    auto reply = rig.authorise(1);
+    auto const answer = *frame(
+        *host.keys->encode(ScriptedHost::answer_to(*host.receive(), "00"), default_packaging()),
+        default_packaging()
+    );
+    host.reset();
+    CHECK(reply.get().outcome == Outcome::unknown);
+    host.keys->start_connection(std::chrono::steady_clock::now());
+    sign_on_with_key(host, kSecondKey);
+    REQUIRE(rig.is_ready());
+    host.send_bytes(answer);
+    REQUIRE(eventually([&] { return rig.sink.replies().size() == 1; }));
+    CHECK(rig.connector.counters().bad_mac == 0);
+    CHECK(rig.sink.replies()[0].reply.outcome == Outcome::approved);
+}
+
+TEST_CASE("a host that sends a key to a link without one is told that it does not take it") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    Message change{"0800"};
+    change.set(7, "1124130405");
+    change.set_stan(7);
+    change.set(70, "101");
+    REQUIRE(add_element(
+        change,
+        default_packaging().elements.key_block,
+        *MacKeys{exchanged_mac()}.block_of(kFirstKey)
+    ));
+    host.send(change);
+    CHECK(host.receive()->get(39) == "12");
 }
 
 TEST_CASE("a link that never got through stops at once, and stopping twice is stopping once") {

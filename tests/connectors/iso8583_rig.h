@@ -74,7 +74,9 @@ inline bool eventually(std::function<bool()> const& condition) {
 // The host's end, on a port of 127.0.0.1 that the system chooses.
 class ScriptedHost {
 public:
-    ScriptedHost() : acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}} {}
+    explicit ScriptedHost(Packaging packaging = default_packaging())
+        : packaging_{std::move(packaging)},
+          acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}} {}
 
     std::string port() const { return std::to_string(acceptor_.local_endpoint().port()); }
     void accept() {
@@ -82,14 +84,17 @@ public:
         acceptor_.accept(*socket_);
         timeval const patience{.tv_sec = kPatienceSeconds, .tv_usec = 0};
         ::setsockopt(socket_->native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        frames_.emplace(default_packaging());
+        frames_.emplace(packaging_);
     }
     // Accepts and answers the sign-on.
     void sign_on() {
         accept();
         auto const request = receive();
-        FLORIN_CHECK(request && request->get(70) == "001", "the link did not sign on");
-        answer(*request, "00");
+        FLORIN_CHECK(
+            request && (request->get(70) == "001" || request->get(24) == "801"),
+            "the link did not sign on"
+        );
+        answer(*request, packaging_.version == "1993" ? "800" : "00");
     }
     // The next message; nullopt where the link closed.
     std::optional<Message> receive() {
@@ -97,8 +102,16 @@ public:
             auto const bytes = frames_->next();
             FLORIN_CHECK(bytes, "the link sent a broken frame");
             if (*bytes) {
-                auto message = decode(**bytes, default_packaging());
+                auto message = decode(**bytes, packaging_);
                 FLORIN_CHECK(message, "the link sent a malformed message");
+                if (keys) {
+                    auto const now = std::chrono::steady_clock::now();
+                    FLORIN_CHECK(
+                        keys->check(**bytes, *message, packaging_, false, now) ==
+                            MacKeys::Check::good,
+                        "the link sent a wrong MAC, or none"
+                    );
+                }
                 return std::move(*message);
             }
             char buffer[4096];
@@ -113,16 +126,23 @@ public:
     void send_bytes(ByteView bytes) {
         boost::asio::write(*socket_, boost::asio::buffer(bytes.data(), bytes.size()));
     }
-    void send(Message const& message) { send_bytes(bytes_of(message)); }
-    static std::string bytes_of(Message const& message) {
-        return *frame(*encode(message, default_packaging()), default_packaging());
+    void send(Message const& message) {
+        send_bytes(
+            keys ? *frame(*keys->encode(message, packaging_), packaging_)
+                 : bytes_of(message, packaging_)
+        );
+    }
+    static std::string bytes_of(
+        Message const& message, Packaging const& packaging = default_packaging()
+    ) {
+        return *frame(*encode(message, packaging), packaging);
     }
     // The request as its answer, with this field 39.
     static Message answer_to(Message const& request, std::string_view code) {
         auto answer = request;
         answer.set_mti(answer_mti(request.mti()));
         answer.set(39, code);
-        for (int const field : {2, 14, 48}) {
+        for (int const field : {2, 14, 48, 64, 128}) {
             answer.erase(field);
         }
         return answer;
@@ -136,7 +156,11 @@ public:
     void close_listener() { acceptor_.close(); }
     boost::asio::ip::tcp::acceptor& acceptor() { return acceptor_; }
 
+    // What is sent bears a MAC under them, and what comes is checked.
+    std::optional<MacKeys> keys;
+
 private:
+    Packaging const packaging_;
     boost::asio::io_context context_;
     boost::asio::ip::tcp::acceptor acceptor_;
     std::optional<boost::asio::ip::tcp::socket> socket_;

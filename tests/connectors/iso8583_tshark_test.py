@@ -98,17 +98,22 @@ def write_capture(path, seen):
             out.write(struct.pack("<IIII", 1795525445, number, len(each), len(each)) + each)
 
 
-def converse(folder, packaging):
+def converse(folder, packaging, mac=None):
+    """`mac` is (algorithm, "key" or "kek", file)."""
+    bank_flags, flags = [], []
+    if mac is not None:
+        algorithm, kind, file = mac
+        bank_flags, flags = ["--mac", algorithm, f"--mac-{kind}", file], [algorithm, kind, file]
     bank = subprocess.Popen(
         [BANKSIM, "--data-dir", os.path.join(folder, "bank"), "--listen", "127.0.0.1:0",
-         "--packaging", packaging],
+         "--packaging", packaging, *bank_flags],
         stdout=subprocess.PIPE, text=True,
     )
     try:
         host, port = json.loads(bank.stdout.readline())["address"].rsplit(":", 1)
         proxy = RecordingProxy((host, int(port)))
         said = subprocess.run(
-            [CONVERSATION, str(proxy.port), packaging], capture_output=True, text=True, timeout=60
+            [CONVERSATION, str(proxy.port), packaging, *flags], capture_output=True, text=True, timeout=60
         )
         proxy.thread.join(10)
         return said, proxy.seen
@@ -143,7 +148,8 @@ class Ascii(unittest.TestCase):
             capture_output=True, text=True, check=True,
         ).stdout
 
-    FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 32, 37, 38, 39, 41, 42, 43, 48, 49, 70, 90, 95)]
+    FIELDS = ["mti"] + [f"bit{n}" for n in (2, 3, 4, 7, 11, 12, 22, 24, 25, 26, 30, 32, 37, 38, 39, 41, 42, 43, 48,
+                                            49, 56, 70, 90, 95)]
 
     @classmethod
     def decode(cls, capture):
@@ -223,6 +229,178 @@ class Packed(Ascii):
 
     PACKAGING = "1987_bcd.toml"
     CHARSET = "Digits represented in nibbles"
+
+
+class Version1993(Ascii):
+    """The same conversation in the words of ISO 8583:1993."""
+
+    PACKAGING = "1993_ascii.toml"
+
+    def test_the_conversation_went_as_meant(self):
+        self.assertEqual(self.said.returncode, 0, self.said.stderr)
+        words = [line.split() for line in self.said.stdout.splitlines()]
+        self.assertEqual(
+            [row[:3] for row in words],
+            [["authorise", "approved", "000"], ["capture", "approved", "901"],
+             ["capture-again", "approved", "901"], ["refund", "approved", "000"],
+             ["refund-again", "approved", "000"],
+             ["decline", "declined", "100"], ["authorise", "approved", "000"],
+             ["reverse-part", "approved", "400"], ["reverse", "approved", "400"],
+             ["reverse-unknown", "unknown", "914"]])
+
+    def test_every_message_is_read(self):
+        kinds = sorted(message["mti"] for message in self.messages)
+        self.assertEqual(
+            kinds,
+            sorted(["1804", "1814"] * 2 + ["1100", "1110"] * 3 + ["1220", "1221"] + ["1230"] * 2
+                   + ["1200", "1201"] + ["1210"] * 2 + ["1420", "1421", "1421"] + ["1430"] * 3))
+
+    def test_the_fields_are_those_that_were_sent(self):
+        request = self.one("1100", "000001")
+        year = request["bit12"][:2]
+        self.assertEqual(request["bit2"], "4242424242424242")
+        self.assertEqual(request["bit4"], "000000004500")
+        self.assertEqual(request["bit7"], "1124130405")
+        self.assertRegex(request["bit12"], "^[0-9]{2}1124130405$")
+        self.assertEqual(request["bit22"], "100010100110")
+        self.assertEqual(request["bit24"], "100")
+        self.assertEqual(request["bit26"], "5999")
+        self.assertEqual(request["bit43"], "Florin Shop              Berlin       DE")
+        self.assertEqual(request["bit48"], "9203123")
+        answer = self.one("1110", "000001")
+        self.assertEqual((answer["bit39"], answer["bit2"]), ("000", ""))
+        self.assertEqual(answer["bit12"], request["bit12"])
+        capture = self.one("1221", "000002")
+        self.assertEqual(capture["bit38"], answer["bit38"])
+        self.assertEqual(capture["bit24"], "201")
+        self.assertEqual(capture["bit56"], "1100000001" + year + "112413040506123456")
+        self.assertEqual({**self.one("1220", "000002"), "mti": "1221"}, capture)
+        self.assertEqual(self.one("1110", "000004")["bit39"], "100")
+        part = self.one("1420", "000006")
+        self.assertEqual((part["bit24"], part["bit25"]), ("401", "4000"))
+        self.assertEqual((part["bit4"], part["bit30"]), ("000000000500", "000000004500000000000000"))
+        self.assertEqual(self.one("1421", "000007")["bit24"], "400")
+        self.assertEqual(self.one("1430", "000008")["bit39"], "914")
+        self.assertEqual([m["bit24"] for m in self.messages if m["mti"] == "1804"], ["801", "802"])
+
+    def test_the_check_itself_sees_a_broken_message(self):
+        broken = os.path.join(self.folder.name, "broken.pcap")
+        from_client, data = self.seen[0]
+        # A length that claims one byte less than field 24 needs.
+        write_capture(broken, [(from_client, struct.pack(">H", len(data) - 3) + data[2:-1])])
+        self.assertNotEqual(self.tshark(broken, "-Y", COMPLAINTS), "")
+
+
+def openssl(*arguments, data):
+    return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True).stdout
+
+
+def cmac(cipher, key, data):
+    said = openssl("mac", "-cipher", cipher, "-macopt", f"hexkey:{key}", "-in", "/dev/stdin", "CMAC", data=data)
+    return bytes.fromhex(said.decode().strip())[:8]
+
+
+def retail_mac(key, data):
+    """ANSI X9.19 out of the cipher alone: each step is one run of openssl."""
+    first, second = key[:16] * 3, key[16:] * 3
+    data += bytes(-len(data) % 8)
+    chained = openssl("enc", "-des-ede3-cbc", "-K", first, "-iv", "0" * 16, "-nopad", data=data)[-8:]
+    decrypted = openssl("enc", "-d", "-des-ede3", "-K", second, "-nopad", data=chained)
+    return openssl("enc", "-des-ede3", "-K", first, "-nopad", data=decrypted)
+
+
+class Macs(unittest.TestCase):
+    """OpenSSL's own program computes the MAC of every message again."""
+
+    AES = "2b7e151628aed2a6abf7158809cf4f3c"
+    TDES = "0123456789abcdeffedcba9876543210"
+
+    def converse(self, packaging, algorithm, kind, key):
+        with tempfile.TemporaryDirectory(prefix="florin-mac-") as folder:
+            file = os.path.join(folder, "mac.key")
+            with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
+                out.write(key + "\n")
+            said, seen = converse(folder, os.path.join(PACKAGINGS, packaging), (algorithm, kind, file))
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertEqual(len(said.stdout.splitlines()), 10, said.stdout)
+        self.assertEqual(sum(" unknown " in line for line in said.stdout.splitlines()), 1, said.stdout)
+        return seen
+
+    def messages_of(self, seen):
+        for _, data in seen:
+            while data:
+                size = struct.unpack(">H", data[:2])[0]
+                yield data[2:2 + size]
+                data = data[2 + size:]
+
+    def check_all(self, packaging, algorithm, key, compute):
+        count = 0
+        for message in self.messages_of(self.converse(packaging, algorithm, "key", key)):
+            maps = 2 if packaging == "1987_bcd.toml" else 4
+            has_second = message[maps] & 0x80
+            # The last bit of the last bitmap, and not that of field 64 beside one of 128.
+            self.assertTrue(message[maps + (15 if has_second else 7)] & 1)
+            self.assertFalse(has_second and message[maps + 7] & 1)
+            self.assertEqual(message[-8:].hex(), compute(key, message[:-8]).hex())
+            count += 1
+        self.assertEqual(count, 24)
+
+    def test_aes_cmac(self):
+        self.check_all("1987_ascii.toml", "aes-cmac", self.AES, lambda key, data: cmac("AES-128-CBC", key, data))
+
+    def test_triple_des_cmac(self):
+        self.check_all("1993_ascii.toml", "tdes-cmac", self.TDES,
+                       lambda key, data: cmac("DES-EDE3-CBC", key + key[:16], data))
+
+    def test_retail_mac(self):
+        self.check_all("1987_bcd.toml", "x9.19", self.TDES, retail_mac)
+
+    def test_an_exchanged_retail_key_opens_under_its_key_encryption_key(self):
+        seen = list(self.messages_of(self.converse("1987_ascii.toml", "x9.19", "kek", self.TDES)))
+        answers = [m for m in seen if m.startswith(b"0810") and b"KB38" in m]
+        self.assertEqual(len(answers), 1)
+        block = bytes.fromhex(answers[0].split(b"KB38")[1][:38].decode())
+        kek = self.TDES + self.TDES[:16]
+        key = openssl("enc", "-d", "-des-ede3", "-K", kek, "-nopad", data=block[:16]).hex()
+        value = openssl("enc", "-des-ede3", "-K", key + key[:16], "-nopad", data=bytes(8))
+        self.assertEqual(value[:3], block[16:])
+        financial = [m for m in seen if not m.startswith(b"08")]
+        self.assertEqual(len(financial), 20)
+        for message in financial:
+            self.assertEqual(message[-8:].hex(), retail_mac(key, message[:-8]).hex())
+
+    def test_exchanged_aes_keys_and_1993(self):
+        seen = list(self.messages_of(self.converse("1993_ascii.toml", "aes-cmac", "kek", self.AES)))
+        asking = [m for m in seen if m.startswith(b"1804") and m[-3:] == b"811"]
+        self.assertEqual(len(asking), 1)
+
+
+class Ebcdic(unittest.TestCase):
+    """tshark reads no EBCDIC: Python's own codec turns the text of the conversation into ASCII."""
+
+    def test_the_conversation_is_that_of_ascii(self):
+        words = {}
+        bytes_of = {}
+        for packaging in ("1987_ascii.toml", "1987_ebcdic.toml"):
+            with tempfile.TemporaryDirectory(prefix="florin-ebcdic-") as folder:
+                said, seen = converse(folder, os.path.join(PACKAGINGS, packaging))
+            self.assertEqual(said.returncode, 0, said.stderr)
+            words[packaging] = said.stdout
+            # Messages of network management have the time of the machine.
+            bytes_of[packaging] = [
+                data for from_client, data in seen
+                if from_client and data[2:4] not in (b"08", "08".encode("cp1140"))]
+        ours, theirs = words.values()
+        self.assertEqual(ours, theirs)
+        ascii_bytes, ebcdic_bytes = bytes_of.values()
+        self.assertEqual(len(ascii_bytes), 10)
+        for plain, packed in zip(ascii_bytes, ebcdic_bytes, strict=True):
+            # Two bytes of length, four of MTI, one or two bitmaps, then text alone.
+            maps = 16 if plain[6] & 0x80 else 8
+            self.assertEqual(packed[:2], plain[:2])
+            self.assertEqual(packed[2:6].decode("cp1140"), plain[2:6].decode())
+            self.assertEqual(packed[6:6 + maps], plain[6:6 + maps])
+            self.assertEqual(packed[6 + maps:].decode("cp1140"), plain[6 + maps:].decode())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Fuzzes the ISO 8583 codec and its framing, in several packagings.
+// Fuzzes the ISO 8583 codec and its framing, in every packaging of conf/ and in other dresses.
 //
 // What is asserted: a decoded message encodes; its bytes decode to the same message and encode to
 // themselves; its printable form never holds its card number; frames come out alike in one piece
@@ -12,15 +12,33 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace florin::connectors::iso8583 {
 namespace {
 
-std::array<Packaging, 4> const& packagings() {
-    static std::array<Packaging, 4> const all = [] {
-        std::array<Packaging, 4> made{
-            default_packaging(), default_packaging(), default_packaging(), default_packaging()
+Packaging from_conf(char const* name) {
+    auto packaging = load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name);
+    FLORIN_CHECK(packaging.has_value(), "a packaging of conf/ is malformed");
+    return std::move(*packaging);
+}
+
+// The corpus knows them by their place.
+constexpr std::size_t kPackagings = 9;
+
+std::array<Packaging, kPackagings> const& packagings() {
+    static std::array<Packaging, kPackagings> const all = [] {
+        std::array<Packaging, kPackagings> made{
+            default_packaging(),
+            default_packaging(),
+            default_packaging(),
+            default_packaging(),
+            from_conf("1987_bcd.toml"),
+            from_conf("1987_ebcdic.toml"),
+            from_conf("1993_ascii.toml"),
+            from_conf("1993_ascii.toml"),
+            from_conf("1987_ebcdic.toml"),
         };
         made[1].mti = made[1].digits = made[1].lengths = DigitForm::bcd;
         made[1].frame_length = FrameLength::bcd2;
@@ -28,6 +46,8 @@ std::array<Packaging, 4> const& packagings() {
         made[2].odd_digits_pad = PadSide::right;
         made[2].frame_length = FrameLength::ascii4;
         made[3].bitmap = made[3].binary = BinaryForm::hex;
+        made[7].mti = made[7].digits = made[7].lengths = DigitForm::bcd;
+        made[8].bitmap = made[8].binary = BinaryForm::hex;
         return made;
     }();
     return all;
@@ -101,8 +121,11 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
         return 0;
     }
     std::string_view const input{reinterpret_cast<char const*>(data) + 1, size - 1};
-    auto const& packaging = packagings()[data[0] % 4];
-    if (data[0] % 8 < 4) {
+    // Of the first byte: up to 7 as the first four were numbered, above it the others.
+    bool const is_old = data[0] < 8;
+    auto const& packaging = packagings()[is_old ? data[0] % 4 : 4 + (data[0] - 8) / 2 % 5];
+    bool const is_message = is_old ? data[0] < 4 : data[0] % 2 == 0;
+    if (is_message) {
         decode_and_back(input, packaging);
     } else {
         read_frames(input, packaging);

@@ -1,5 +1,7 @@
 #include "tools/banksim/book.h"
 
+#include "ledger/base/calendar.h"
+
 #include <array>
 #include <charconv>
 #include <ctime>
@@ -157,6 +159,10 @@ std::string Book::business_date() const {
     gmtime_r(&seconds, &utc);
     std::array<char, 16> date{};
     return {date.data(), std::strftime(date.data(), date.size(), "%Y-%m-%d", &utc)};
+}
+
+std::string Book::transmission_time() const {
+    return utc_transmission_time(seconds_of(clock_.wall_ns()));
 }
 
 Result<Message> Book::answer(

@@ -89,8 +89,8 @@ public:
     // Forgets the group, after an error in it.
     void roll_back();
 
-    // Decides one message and records it. An answer for every request, 0800 included; an error is
-    // the book's own failure.
+    // Decides one message of ISO 8583:1987 and records it. An answer for every request, 0800
+    // included; an error is the book's own failure.
     Result<Message> answer(
         Message const& request, Forced const& forced, Presented const& presented = {}
     );
@@ -103,7 +103,8 @@ public:
     Result<void> charge_fee(Money amount);
 
     std::string const& acquirer() const { return acquirer_; }
-    std::string business_date() const;  // today
+    std::string business_date() const;      // today
+    std::string transmission_time() const;  // now, MMDDhhmmss
     Result<std::vector<Entry>> entries(std::string const& date);
     // In the order of currencies. With `before`: the sums of all earlier dates instead, one per
     // currency, with an empty reference.

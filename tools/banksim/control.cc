@@ -143,7 +143,7 @@ Json charge_fee(Json const& fee, Book& book) {
     return done(book.charge_fee(Money{number_of(fee, "amount_minor"), *currency}));
 }
 
-Json decide(std::string_view line, Book& book, Faults& faults) {
+Json decide(std::string_view line, Book& book, Faults& faults, ChangeKeys const& change_keys) {
     auto const request = Json::parse(line, nullptr, false);
     if (!request.is_object()) {
         return refused("a request is one JSON object");
@@ -163,6 +163,9 @@ Json decide(std::string_view line, Book& book, Faults& faults) {
     }
     if (request.contains("counts")) {
         return counts(book);
+    }
+    if (request.contains("new_key")) {
+        return Json{{"ok", true}, {"links", change_keys ? change_keys() : 0}};
     }
     if (request.contains("held")) {
         return held(book);
@@ -188,8 +191,10 @@ std::string line_of(Json const& answer) {
 
 }  // namespace
 
-std::string control(std::string_view line, Book& book, Faults& faults) {
-    return line_of(decide(line, book, faults));
+std::string control(
+    std::string_view line, Book& book, Faults& faults, ChangeKeys const& change_keys
+) {
+    return line_of(decide(line, book, faults, change_keys));
 }
 
 std::string collect(std::string const& path, Book& book) {

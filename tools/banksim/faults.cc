@@ -114,7 +114,8 @@ Result<void> Faults::add(std::string_view json) {
          "disconnect",
          "decline",
          "partial_minor",
-         "forget_reversal"}
+         "forget_reversal",
+         "break_mac"}
     };
     ObjectReader match{
         reader.has("match") ? parsed["match"] : empty,
@@ -145,9 +146,10 @@ Result<void> Faults::add(std::string_view json) {
     rule.tear = reader.probability("tear");
     rule.disconnect = reader.probability("disconnect");
     rule.fate.forgets_reversal = reader.flag("forget_reversal");
+    rule.fate.breaks_mac = reader.flag("break_mac");
     rule.fate.decline = reader.text("decline");
-    if (reader.has("decline") && rule.fate.decline.size() != 2) {
-        reader.complain("decline must be two characters");
+    if (reader.has("decline") && rule.fate.decline.size() != 2 && rule.fate.decline.size() != 3) {
+        reader.complain("decline must be two characters, or three of ISO 8583:1993");
     }
     if (reader.has("partial_minor")) {
         rule.fate.partial_minor = reader.number("partial_minor", 1, 999'999'999'999);

@@ -12,7 +12,8 @@
 //    "garbage": p,          booked, and what comes back is no message
 //    "tear": p,             booked, half of the answer comes back, then the connection ends
 //    "disconnect": p,       booked, then the connection ends instead of an answer
-//    "decline": "05",       this field 39 instead of the bank's decision
+//    "break_mac": true,     the answer's MAC is wrong
+//    "decline": "05",       this field 39 instead of the bank's decision ("100": of 1993)
 //    "partial_minor": 3000} approve only so much (field 39 = 10)
 // p is a probability from 0 to 1. "mti" matches by its first characters: "022" is 0220 and 0221.
 // Network management (08xx) is left alone unless "mti" names it.
@@ -45,6 +46,7 @@ struct Fate {
     std::string decline;
     std::optional<std::int64_t> partial_minor;
     bool forgets_reversal = false;
+    bool breaks_mac = false;  // where messages bear one
 };
 
 class Faults {

@@ -1,8 +1,10 @@
 #include "tools/banksim/host.h"
 
 #include "connectors/iso8583/codec_framing.h"
+#include "crypto/random.h"
 #include "ledger/base/check.h"
 #include "tools/banksim/control.h"
+#include "tools/banksim/dialect.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -18,6 +20,7 @@
 #include <chrono>
 #include <deque>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -32,6 +35,8 @@ using connectors::iso8583::element;
 using connectors::iso8583::encode;
 using connectors::iso8583::frame;
 using connectors::iso8583::FrameReader;
+using connectors::iso8583::MacKeys;
+using connectors::iso8583::MacOptions;
 using connectors::iso8583::Packaging;
 using connectors::iso8583::wants_answer;
 
@@ -40,8 +45,8 @@ constexpr std::size_t kControlLineBytesMax = 65'536;
 
 // A connection's outgoing bytes: one writer, in order.
 struct Connection {
-    explicit Connection(tcp::socket taken, Packaging const& packaging)
-        : socket{std::move(taken)}, wake{socket.get_executor()}, frames{packaging} {}
+    Connection(tcp::socket taken, Packaging const& packaging, MacOptions const& mac)
+        : socket{std::move(taken)}, wake{socket.get_executor()}, frames{packaging}, keys{mac} {}
 
     void send(std::string bytes) {
         out.push_back(std::move(bytes));
@@ -58,7 +63,10 @@ struct Connection {
     asio::steady_timer wake;
     FrameReader frames;
     std::deque<std::string> out;
+    MacKeys keys;
+    std::optional<KeyBytes> offered;  // sent; counts when the other side has taken it
     bool open = true;
+    bool is_control = false;
 };
 
 // host:port, both numeric.
@@ -82,11 +90,14 @@ Result<tcp::endpoint> parse_address(std::string const& text) {
 
 class Host::State : public std::enable_shared_from_this<State> {
 public:
-    State(asio::io_context& context, Book& book, Faults& faults, Packaging packaging)
+    State(
+        asio::io_context& context, Book& book, Faults& faults, Packaging packaging, MacOptions mac
+    )
         : context_{context},
           book_{book},
           faults_{faults},
           packaging_{std::move(packaging)},
+          mac_{std::move(mac)},
           bank_{context},
           control_{context} {}
 
@@ -143,7 +154,8 @@ private:
                 continue;
             }
             auto const connection =
-                std::make_shared<Connection>(std::move(socket), self->packaging_);
+                std::make_shared<Connection>(std::move(socket), self->packaging_, self->mac_);
+            connection->is_control = is_control;
             self->connections_.insert(connection);
             self->spawn(write_loop(connection));
             if (is_control) {
@@ -182,9 +194,10 @@ private:
             if (error) {
                 break;
             }
-            connection->send(
-                control(std::string_view{buffer}.substr(0, count), self->book_, self->faults_)
-            );
+            auto const change_keys = [&self] { return self->offer_keys(); };
+            connection->send(control(
+                std::string_view{buffer}.substr(0, count), self->book_, self->faults_, change_keys
+            ));
             buffer.erase(0, count);
         }
         connection->close();
@@ -219,10 +232,14 @@ private:
                 break;
             }
             FLORIN_TRY(auto message, decode(*bytes, packaging_));
-            if (!wants_answer(message.mti())) {
+            if (!has_good_mac(*connection, *bytes, message)) {
                 continue;
             }
-            auto const fate = faults_.fate_of(message);
+            if (!wants_answer(message.mti())) {
+                take_answer(*connection, message);
+                continue;
+            }
+            auto const fate = faults_.fate_of(to_1987(message));
             if (fate.is_lost) {
                 continue;
             }
@@ -284,6 +301,97 @@ private:
         }
     }
 
+    // ISO 8583:1987 field 70 = 101, ISO 8583:1993 field 24 = 811.
+    bool is_key_exchange(Message const& message) const {
+        return message.mti()[1] == '8' &&
+               (packaging_.version == "1993" ? message.get(24) == "811" : message.get(70) == "101");
+    }
+
+    bool has_good_mac(Connection const& connection, ByteView bytes, Message const& message) const {
+        auto const check = connection.keys.check(
+            bytes,
+            message,
+            packaging_,
+            connection.keys.wants_exchange(),
+            std::chrono::steady_clock::now()
+        );
+        if (check == MacKeys::Check::good) {
+            return true;
+        }
+        std::cerr << "florin-banksim: " << message.mti() << ": its MAC is "
+                  << (check == MacKeys::Check::missing ? "missing" : "wrong") << std::endl;
+        return false;
+    }
+
+    // As long as the key-encryption key, but the two parts of X9.19.
+    KeyBytes new_key() {
+        using crypto::MacAlgorithm;
+        std::size_t const size =
+            mac_.algorithm == MacAlgorithm::x919 ? 16 : mac_.key_encryption_key.size();
+        auto bytes = crypto::random_bytes<32>(random_);
+        KeyBytes key{std::string_view{reinterpret_cast<char const*>(bytes.data()), size}};
+        explicit_bzero(bytes.data(), bytes.size());
+        return key;
+    }
+
+    // The key that answers this request, where it asks for one.
+    std::optional<KeyBytes> key_for(Connection const& connection, Message const& request) {
+        if (!connection.keys.takes_exchange() || !is_key_exchange(request)) {
+            return std::nullopt;
+        }
+        return new_key();
+    }
+
+    // Sends each link a new key; it counts when the link has answered.
+    std::size_t offer_keys() {
+        std::size_t links = 0;
+        for (auto const& connection : connections_) {
+            if (connection->is_control || !connection->keys.takes_exchange()) {
+                continue;
+            }
+            auto key = new_key();
+            auto const sent = send_key(*connection, key);
+            if (!sent) {
+                std::cerr << "florin-banksim: " << to_string(sent.error()) << std::endl;
+                continue;
+            }
+            connection->offered = std::move(key);
+            ++links;
+        }
+        return links;
+    }
+
+    Result<void> send_key(Connection& connection, KeyBytes const& key) {
+        bool const is_1993 = packaging_.version == "1993";
+        Message request{is_1993 ? "1804" : "0800"};
+        auto const now = book_.transmission_time();
+        request.set(7, now);
+        request.set_stan(++stan_ % 999'999 + 1);
+        if (is_1993) {
+            request.set(12, book_.business_date().substr(2, 2) + now);
+        }
+        request.set(is_1993 ? 24 : 70, is_1993 ? "811" : "101");
+        FLORIN_TRY(auto const block, connection.keys.block_of(key));
+        FLORIN_TRY_VOID(add_element(request, packaging_.elements.key_block, block));
+        FLORIN_TRY(auto const bytes, connection.keys.encode(request, packaging_));
+        FLORIN_TRY(auto framed, frame(bytes, packaging_));
+        connection.send(std::move(framed));
+        return {};
+    }
+
+    // Answers come to nothing but offered keys.
+    void take_answer(Connection& connection, Message const& answer) const {
+        std::string_view const accepted = packaging_.version == "1993" ? "800" : "00";
+        if (connection.offered && is_key_exchange(answer)) {
+            if (answer.get(39) == accepted) {
+                connection.keys.install(
+                    std::move(*connection.offered), std::chrono::steady_clock::now()
+                );
+            }
+            connection.offered.reset();
+        }
+    }
+
     Presented presented_in(Message const& request) const {
         auto const& places = packaging_.elements;
         auto const read = [&](connectors::iso8583::ElementPlace const& place) {
@@ -318,14 +426,16 @@ private:
         return add_element(answer, packaging_.elements.network_transaction, id);
     }
 
-    Result<std::vector<Booked>> book(std::vector<std::pair<Message, Fate>> const& requests) {
+    Result<std::vector<Booked>> book(
+        Connection& connection, std::vector<std::pair<Message, Fate>> const& requests
+    ) {
         std::vector<Booked> answers;
         FLORIN_TRY_VOID(book_.begin());
         for (auto const& [request, fate] : requests) {
             FLORIN_TRY(
                 auto answer,
                 book_.answer(
-                    request,
+                    to_1987(request),
                     Forced{
                         .decline = fate.decline,
                         .partial_minor = fate.partial_minor,
@@ -335,7 +445,19 @@ private:
                 )
             );
             FLORIN_TRY_VOID(name_transaction(answer));
-            FLORIN_TRY(auto const bytes, encode(answer, packaging_));
+            answer = answer_in_version_of(request, std::move(answer), book_.transmission_time());
+            auto const key = key_for(connection, request);
+            if (key) {
+                FLORIN_TRY(auto const block, connection.keys.block_of(*key));
+                FLORIN_TRY_VOID(add_element(answer, packaging_.elements.key_block, block));
+            }
+            FLORIN_TRY(auto bytes, connection.keys.encode(answer, packaging_));
+            if (fate.breaks_mac && !connection.keys.wants_exchange() && connection.keys.is_used()) {
+                bytes.back() = static_cast<char>(bytes.back() ^ 1);  // the MAC is last
+            }
+            if (key) {
+                connection.keys.install(*key, std::chrono::steady_clock::now());
+            }
             FLORIN_TRY(auto framed, frame(bytes, packaging_));
             answers.push_back(Booked{.fate = fate, .bytes = std::move(framed)});
         }
@@ -350,7 +472,7 @@ private:
         if (requests.empty()) {
             return {};
         }
-        auto const booking = book(requests);
+        auto const booking = book(*connection, requests);
         if (!booking) {
             book_.roll_back();
             return std::unexpected{booking.error()};
@@ -381,13 +503,19 @@ private:
     Book& book_;
     Faults& faults_;
     Packaging packaging_;
+    MacOptions mac_;
+    crypto::SystemRandom random_;
     tcp::acceptor bank_;
     tcp::acceptor control_;
     std::set<ConnectionPtr> connections_;
+    std::uint32_t stan_ = 0;
 };
 
-Host::Host(asio::io_context& context, Book& book, Faults& faults, Packaging packaging)
-    : state_{std::make_shared<State>(context, book, faults, std::move(packaging))} {}
+Host::Host(
+    asio::io_context& context, Book& book, Faults& faults, Packaging packaging, MacOptions mac
+)
+    : state_{std::make_shared<State>(context, book, faults, std::move(packaging), std::move(mac))} {
+}
 
 Host::~Host() = default;
 

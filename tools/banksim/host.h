@@ -1,10 +1,13 @@
 // The simulated bank on TCP: ISO 8583 connections, and the control port.
 //
-// Messages that arrive together are booked in one durable group and answered after it. Thread rule:
-// everything runs on one io_context with one thread; book and faults are used from there only.
+// With a MAC, messages whose MAC is wrong or missing are dropped with a line on standard error;
+// with key exchange every connection gets keys of its own. Messages that arrive together are booked
+// in one durable group and answered after it. Thread rule: everything runs on one io_context with
+// one thread; book and faults are used from there only.
 #pragma once
 
 #include "connectors/iso8583/codec.h"
+#include "connectors/iso8583/codec_mac.h"
 #include "tools/banksim/book.h"
 #include "tools/banksim/faults.h"
 
@@ -21,7 +24,8 @@ public:
         boost::asio::io_context& context,
         Book& book,
         Faults& faults,
-        connectors::iso8583::Packaging packaging
+        connectors::iso8583::Packaging packaging,
+        connectors::iso8583::MacOptions mac = {}
     );
     ~Host();
 

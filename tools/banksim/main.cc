@@ -3,6 +3,7 @@
 // It is not a bank: it keeps test data only and listens to whoever connects. When it serves it
 // prints one JSON line with its addresses. Exit: 0 done, 2 wrong use or could not run.
 #include "connectors/iso8583/codec.h"
+#include "connectors/iso8583/codec_mac.h"
 #include "tools/banksim/control.h"
 #include "tools/banksim/host.h"
 #include "tools/banksim/reports.h"
@@ -23,6 +24,9 @@ struct Arguments {
     std::string control;
     std::string faults;
     std::string packaging;
+    std::string mac;
+    std::string mac_key;
+    std::string mac_kek;
     BookOptions book;
     std::string report_kind;
     std::string report_date;
@@ -55,12 +59,40 @@ int print_collected(Arguments const& arguments, Book& book) {
     return answer.find("\"ok\":true") != std::string::npos ? 0 : 2;
 }
 
+Result<connectors::iso8583::MacOptions> mac_options(
+    Arguments const& arguments, connectors::iso8583::Packaging const& packaging
+) {
+    connectors::iso8583::MacOptions options;
+    if (arguments.mac.empty()) {
+        return options;
+    }
+    auto const algorithm = crypto::mac_algorithm_of(arguments.mac);
+    if (!algorithm) {
+        return fail(Errc::malformed, "--mac is one of aes-cmac, tdes-cmac, x9.19");
+    }
+    options.algorithm = *algorithm;
+    if (arguments.mac_key.empty() == arguments.mac_kek.empty()) {
+        return fail(Errc::malformed, "--mac needs either --mac-key or --mac-kek");
+    }
+    bool const is_exchanged = arguments.mac_key.empty();
+    FLORIN_TRY(
+        auto key, crypto::load_hex_key(is_exchanged ? arguments.mac_kek : arguments.mac_key)
+    );
+    (is_exchanged ? options.key_encryption_key : options.key) = std::move(key);
+    FLORIN_TRY_VOID(connectors::iso8583::check_mac_options(options, packaging));
+    return options;
+}
+
 int serve(Arguments const& arguments, Book& book) {
     auto packaging = arguments.packaging.empty()
                          ? connectors::iso8583::default_packaging()
                          : connectors::iso8583::load_packaging(arguments.packaging);
     if (!packaging) {
         return complain(packaging.error());
+    }
+    auto mac = mac_options(arguments, *packaging);
+    if (!mac) {
+        return complain(mac.error());
     }
     Faults faults;
     if (!arguments.faults.empty()) {
@@ -69,7 +101,7 @@ int serve(Arguments const& arguments, Book& book) {
         }
     }
     boost::asio::io_context context{1};
-    Host host{context, book, faults, std::move(*packaging)};
+    Host host{context, book, faults, std::move(*packaging), std::move(*mac)};
     auto const address = host.listen(arguments.listen);
     if (!address) {
         return complain(address.error());
@@ -98,6 +130,9 @@ int run(int argc, char** argv) {
     app.add_option("--control", arguments.control, "ADDRESS:PORT for faults and reports");
     app.add_option("--faults", arguments.faults, "Fault rules, one JSON object a line");
     app.add_option("--packaging", arguments.packaging, "A file like conf/iso8583/1987_bcd.toml");
+    app.add_option("--mac", arguments.mac, "Messages bear a MAC: aes-cmac, tdes-cmac or x9.19");
+    app.add_option("--mac-key", arguments.mac_key, "Its key: a file of hexadecimal, mode 0600");
+    app.add_option("--mac-kek", arguments.mac_kek, "Or the key that exchanged keys come under");
     app.add_option("--acquirer", arguments.book.acquirer, "Name in payout references (new book)");
     app.add_option(
            "--fee-basis-points", arguments.book.fee_basis_points, "Fee of a capture (new book)"
