@@ -65,6 +65,7 @@ ordered_json resolution_json(model::Resolution const& resolution, Attempt const&
         {"decided_by", resolution.decided_by},
         {"decided_key", resolution.decided_key},
         {"decided", resolution.decided},
+        {"decided_reason", resolution.decided_reason},
     };
 }
 
@@ -274,13 +275,18 @@ using Decision = decltype(&flow::Resolutions::confirm);
 
 Answer decide(Call& call, Decision decision) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
+    std::string reason = body.take_text("reason", kReasonMax).value_or("");
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
     FLORIN_CO_TRY(
         auto const made,
         co_await (call.services.resolutions.*decision)(
-            found.owner, found.attempt.id, call.id("resolution"), std::move(person)
+            found.owner,
+            found.attempt.id,
+            call.id("resolution"),
+            std::move(reason),
+            std::move(person)
         )
     );
     co_return decided(call, found.owner, made);

@@ -1,9 +1,11 @@
 #include "daemon/admin/keys.h"
 
+#include "crypto/operator_key.h"
 #include "daemon/admin/body.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/rights.h"
 #include "daemon/config/fields.h"
+#include "daemon/flow/resolution.h"
 #include "daemon/log/log.h"
 
 #include <nlohmann/json.hpp>
@@ -44,6 +46,7 @@ ordered_json key_json(model::ApiKey const& key, std::int64_t now_s) {
         {"rights", rights},
         {"created", key.created},
         {"created_by", key.created_by},
+        {"makers", key.makers},
         {"expires", key.expires},
         {"revoked_by", key.revoked_by},
         {"requests_per_second", key.requests_per_second},
@@ -72,6 +75,15 @@ Result<void> need(model::ApiKey const& by, api::Access wanted) {
     return {};
 }
 
+void add_maker(std::vector<std::string>& makers, std::string const& name) {
+    bool const is_known = std::ranges::any_of(makers, [&](std::string const& each) {
+        return flow::is_same_person(each, name);
+    });
+    if (!name.empty() && !is_known) {
+        makers.push_back(name);
+    }
+}
+
 void log_change(char const* event, model::ApiKey const& key, model::ApiKey const& by) {
     log::info(
         event,
@@ -86,6 +98,15 @@ void log_change(char const* event, model::ApiKey const& key, model::ApiKey const
 
 }  // namespace
 
+std::vector<std::string> makers_behind(model::ApiKey const& key) {
+    std::vector<std::string> makers;
+    add_maker(makers, key.created_by);
+    for (std::string const& each : key.makers) {
+        add_maker(makers, each);
+    }
+    return makers;
+}
+
 Result<model::ApiKey> KeyDesk::wanted(std::string const& text_of_body) const {
     FLORIN_TRY(Body body, Body::parse(text_of_body));
     model::ApiKey key;
@@ -95,18 +116,15 @@ Result<model::ApiKey> KeyDesk::wanted(std::string const& text_of_body) const {
         body.refuse("kind", "\"secret\", \"restricted\", \"publishable\" or \"admin\"");
     }
     bool const is_admin = key.kind == "admin";
-    key.mode = body.take_text("mode").value_or(is_admin ? "live" : "");
-    if (key.mode != "test" && key.mode != "live") {
-        body.refuse("mode", "\"test\" or \"live\"");
+    key.mode = body.take_text("mode").value_or("");
+    if (is_admin ? !key.mode.empty() : key.mode != "test" && key.mode != "live") {
+        body.refuse("mode", is_admin ? "nothing: an admin key has none" : "\"test\" or \"live\"");
     }
     key.merchant = body.take_text("merchant").value_or("");
     if (is_admin ? !key.merchant.empty() : !config::is_name(key.merchant)) {
         body.refuse("merchant", is_admin ? "nothing: an admin key has none" : "a merchant's id");
     }
     key.name = body.take_text("name").value_or("");
-    if (is_admin && key.name.empty()) {
-        body.refuse("name", "the name of the person who will have this admin key");
-    }
     key.rights = body.take_texts("rights").value_or(api::Rights{});
     if (key.kind == "restricted" ? key.rights.empty() : !is_admin && !key.rights.empty()) {
         body.refuse("rights", "what restricted keys need, admin keys may have, and no others");
@@ -118,16 +136,19 @@ Result<model::ApiKey> KeyDesk::wanted(std::string const& text_of_body) const {
     key.burst_requests = body.take_integer("burst_requests", 0, kLimitMost).value_or(0);
     key.in_flight_max = body.take_integer("in_flight_max", 0, kLimitMost).value_or(0);
     FLORIN_TRY_VOID(body.finish());
+    if (is_admin) {
+        FLORIN_TRY(key.name, crypto::operator_name(key.name));
+    }
     FLORIN_TRY_VOID(check_rights(key));
     FLORIN_TRY_VOID(check_merchant(key));
     return key;
 }
 
 Result<void> KeyDesk::check_rights(model::ApiKey const& key) const {
-    std::set<std::string> known = parts_.merchant_resources;
     if (key.kind == "admin") {
-        known = {std::begin(api::kOperatorResources), std::end(api::kOperatorResources)};
+        return crypto::check_operator_rights(key.rights);
     }
+    std::set<std::string> const& known = parts_.merchant_resources;
     for (auto const& [resource, access] : key.rights) {
         if (resource != "*" && !known.contains(resource)) {
             std::string list;
@@ -191,6 +212,7 @@ KeyDesk::Answer KeyDesk::create(model::ApiKey by, std::string body) {
         co_return fail(Errc::refused, "rights: nobody gives rights that they do not have");
     }
     key.created_by = by.name;
+    key.makers = makers_behind(by);
     auto const made = api::make_key(parts_.ids, parts_.keys.pepper(), std::move(key));
     flow::Change change{api::kKeyOwner};
     change.put(made.document.id, made.document, 0);
@@ -237,11 +259,25 @@ KeyDesk::Answer KeyDesk::roll(model::ApiKey by, std::string id, std::string text
     if (state_of(old.value, now_s) != "active") {
         co_return fail(Errc::conflict, "key " + id + " is " + state_of(old.value, now_s));
     }
-    // Whoever gets the new text has what the key has.
+    // Whoever gets the new text has what the key has, and is who it says. A key without a person's
+    // name is nobody's to roll.
+    bool const is_own = flow::check_named({.name = by.name, .key_id = by.id}).has_value() &&
+                        flow::is_same_person(by.name, old.value.name);
+    if (old.value.kind == "admin" && !is_own) {
+        co_return fail(
+            Errc::refused,
+            "this is the key of " + old.value.name +
+                ": nobody else can roll it; revoke it, and make a new one"
+        );
+    }
     if (old.value.kind == "admin" && !api::may_give(by, old.value.rights)) {
         co_return fail(Errc::refused, "rights: nobody gives rights that they do not have");
     }
     model::ApiKey like = old.value;
+    like.makers = makers_behind(old.value);
+    for (std::string const& each : makers_behind(by)) {
+        add_maker(like.makers, each);
+    }
     like.created_by = by.name;
     // Not the old one's end, which may be an earlier roll's.
     like.expires = expires_in_s ? now_s + *expires_in_s : 0;

@@ -9,9 +9,9 @@
 //   POST /admin/v1/keys/:id/revoke  at once
 //
 // A key is shown without its hash; the answers to create and roll have its text in "key", once.
-// Needs the right "keys". Nobody gives an operator rights that they do not have themselves, and who
-// rolls an operator's key must have all that key's rights.
-// Thread rule: any thread; what a coroutine gets by reference outlives the service.
+// Needs the right "keys". Nobody gives an operator rights that they do not have themselves; an
+// operator's key is rolled by the person whose it is and by nobody else, with all that key's
+// rights. Thread rule: any thread; what a coroutine gets by reference outlives the service.
 #pragma once
 
 #include "daemon/api/keys.h"
@@ -25,6 +25,10 @@
 #include <vector>
 
 namespace florin::admin {
+
+// Everybody who had a key in their hands: who made or rolled it, and those behind that person's
+// key.
+std::vector<std::string> makers_behind(model::ApiKey const& key);
 
 class KeyDesk {
 public:

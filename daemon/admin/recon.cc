@@ -89,13 +89,28 @@ asio::awaitable<Result<std::string>> reconcile(recon::Reconciliation& reconcilia
     co_return reply(report_json(report)).body;
 }
 
+// Whoever imports is named: a statement is evidence by that person.
+Result<recon::Importer> importer_of(Call const& call) {
+    FLORIN_TRY_VOID(flow::check_named(call.person()));
+    return recon::Importer{.name = call.key.name, .key_id = call.key.id};
+}
+
 Answer begin_import(Call& call) {
+    FLORIN_CO_TRY(auto by, importer_of(call));
     FLORIN_CO_TRY(json const body, parse_object(call.request.body));
     FLORIN_CO_TRY(auto statement, statement_of(body));
     FLORIN_CO_TRY(
-        auto const begun, co_await call.mode->reconciliation.begin_import(std::move(statement))
+        auto const begun,
+        co_await call.mode->reconciliation.begin_import(std::move(statement), std::move(by))
     );
-    ordered_json const answer = {{"state", begun.state}, {"lines", begun.lines}};
+    ordered_json const answer = {
+        {"state", begun.state},
+        {"lines", begun.lines},
+        {"imported_by", begun.imported_by},
+        {"imported_key", begun.imported_key},
+        {"completed_by", begun.completed_by},
+        {"completed_key", begun.completed_key},
+    };
     co_return reply(answer);
 }
 
@@ -124,7 +139,10 @@ Answer add_lines(Call& call) {
 Answer complete_import(Call& call) {
     FLORIN_CO_TRY(json const body, parse_object(call.request.body));
     FLORIN_CO_TRY(auto statement, statement_of(body));
-    FLORIN_CO_TRY_VOID(co_await call.mode->reconciliation.complete_import(std::move(statement)));
+    FLORIN_CO_TRY(auto by, importer_of(call));
+    auto& reconciliation = call.mode->reconciliation;
+    FLORIN_CO_TRY_VOID(co_await reconciliation.complete_import(std::move(statement), std::move(by))
+    );
     ordered_json const answer = {{"state", "complete"}};
     co_return reply(answer);
 }

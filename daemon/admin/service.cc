@@ -9,6 +9,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace florin::admin {
 namespace {
 
@@ -18,6 +20,7 @@ using nlohmann::ordered_json;
 constexpr int kUnauthorised = 401;
 constexpr int kForbidden = 403;
 constexpr int kNotFound = 404;
+constexpr int kTooMany = 429;
 constexpr int kServerFailed = 500;
 
 int status_of(Errc code) {
@@ -44,6 +47,27 @@ http::Response response_of(Reply reply) {
     response.body = std::move(reply.body);
     return response;
 }
+
+// 429. `wait_ns`: until there is room again, as far as that is known.
+http::Response too_many(std::string_view message, std::uint64_t wait_ns) {
+    constexpr std::uint64_t kSecondNs = 1'000'000'000;
+    auto response = response_of(error_reply("rate_limit", message, kTooMany));
+    std::uint64_t const seconds = std::max<std::uint64_t>(1, (wait_ns + kSecondNs - 1) / kSecondNs);
+    response.headers.emplace_back("Retry-After", std::to_string(seconds));
+    return response;
+}
+
+// What a request holds of its key's limits until it is answered.
+class InFlight {
+public:
+    explicit InFlight(api::KeyLimiter& limiter) : limiter_{limiter} {}
+    InFlight(InFlight const&) = delete;
+    InFlight& operator=(InFlight const&) = delete;
+    ~InFlight() { limiter_.leave(); }
+
+private:
+    api::KeyLimiter& limiter_;
+};
 
 // What there is, for any admin key.
 Answer overview(Call& call) {
@@ -78,7 +102,7 @@ Answer job(Call& call) {
     } else if (!report->running) {
         body["error"] = {
             {"code", errc_name(report->result.error().code)},
-            {"message", report->result.error().context}
+            {"message", api::redacted(report->result.error().context)}
         };
     }
     co_return reply(body);
@@ -90,12 +114,17 @@ Answer openapi(Call&) {
 
 }  // namespace
 
+flow::Person Call::person() const {
+    return {.name = key.name, .key_id = key.id, .makers = makers_behind(key)};
+}
+
 Reply reply(ordered_json const& body, int status) {
     return {body.dump(2, ' ', false, ordered_json::error_handler_t::replace), status};
 }
 
 Reply error_reply(std::string_view code, std::string_view message, int status) {
-    ordered_json const body = {{"error", {{"code", code}, {"message", message}}}};
+    // What came from outside is shown back in some messages: never a card number or a key of it.
+    ordered_json const body = {{"error", {{"code", code}, {"message", api::redacted(message)}}}};
     return reply(body, status);
 }
 
@@ -182,6 +211,17 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
                 : error_reply(errc_name(key.error().code), key.error().context, kServerFailed)
         );
     }
+    api::KeyLimiter& limiter = (*key)->limiter;
+    if (std::uint64_t const wait_ns = limiter.take(); wait_ns > 0) {
+        co_return too_many("this key has made too many requests in a short time", wait_ns);
+    }
+    if (!limiter.enter()) {
+        co_return too_many(
+            "too many requests of this key are being worked on at the same time; nothing was done",
+            0
+        );
+    }
+    InFlight const in_flight{limiter};
     auto const match = routes_.find(request.method, request.path);
     if (!match) {
         std::string const what = std::string{http::method_name(request.method)} + " " +
@@ -201,7 +241,11 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     if (!answer) {
         int const status = status_of(answer.error().code);
         if (status >= kServerFailed) {
-            log::error("admin.failed", {{"path", request.path}, {"what", answer.error().context}});
+            log::error(
+                "admin.failed",
+                {{"path", api::redacted(request.path)},
+                 {"what", api::redacted(answer.error().context)}}
+            );
         }
         co_return response_of(
             error_reply(errc_name(answer.error().code), answer.error().context, status)

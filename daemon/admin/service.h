@@ -12,7 +12,9 @@
 // rows with it.
 //
 // An error is {"error":{"code":…,"message":…}}; codes are those of ledger/base/result.h, and
-// unauthenticated (401: no sound admin key), forbidden (403: the key has no right to this).
+// unauthenticated (401: no sound admin key), forbidden (403: the key has no right to this),
+// rate_limit (429: beyond what the key itself is limited to). No message repeats a card number or a
+// secret key.
 // Thread rule: handle() on any io thread; endpoints run on the background executor.
 #pragma once
 
@@ -82,7 +84,8 @@ struct Call {
     ModeParts* mode = nullptr;
 
     std::string const& id(std::string_view name = "id") const { return path.find(name)->second; }
-    flow::Person person() const { return {.name = key.name, .key_id = key.id}; }
+    // Who asks.
+    flow::Person person() const;
     ledger::DocumentReader const& documents() const { return services.ledger.documents(); }
 };
 

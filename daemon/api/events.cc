@@ -62,7 +62,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    if (auto const none = Expansions::make(ObjectKind::balance, paths); !none) {
+    if (auto const none = Expansions::none(paths); !none) {
         co_return std::unexpected{none.error()};  // nothing of a snapshot is expandable
     }
     auto const event = find_event(call, call.id());
@@ -198,7 +198,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    if (auto const none = Expansions::make(ObjectKind::balance, paths, "data."); !none) {
+    if (auto const none = Expansions::none(paths, "data."); !none) {
         co_return std::unexpected{none.error()};
     }
     bool const backwards = !page.ending_before.empty();

@@ -1,9 +1,11 @@
 // Which members can be expanded, and what is behind them.
 #include "daemon/api/render.h"
+#include "daemon/api/rights.h"
 
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
 
 namespace florin::api {
@@ -54,24 +56,67 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
     return table.at(kind);
 }
 
-bool is_expandable(ObjectKind kind, std::string_view path) {
-    for (Expandable const& each : expandable(kind)) {
-        if (path == each.name) {
-            return true;
-        }
-        std::string const below = std::string{each.name} + ".";
-        if (path.starts_with(below) && each.kind &&
-            is_expandable(*each.kind, path.substr(below.size()))) {
-            return true;
-        }
+// What rights to an object are called after.
+std::string_view resource_of(ObjectKind kind) {
+    switch (kind) {
+        case ObjectKind::payment_intent: return "payment_intents";
+        case ObjectKind::charge: return "charges";
+        case ObjectKind::refund: return "refunds";
+        case ObjectKind::payment_method: return "payment_methods";
+        case ObjectKind::customer: return "customers";
+        case ObjectKind::balance: return "balance";
+        case ObjectKind::balance_transaction: return "balance_transactions";
     }
-    return false;
+    return {};
+}
+
+// Every kind of object that a path shows, also on the way; nullopt: it cannot be expanded.
+std::optional<std::set<ObjectKind>> shown_by(ObjectKind kind, std::string_view path) {
+    std::optional<std::set<ObjectKind>> shown;
+    for (Expandable const& each : expandable(kind)) {
+        std::string const below = std::string{each.name} + ".";
+        std::optional<std::set<ObjectKind>> deeper;
+        if (path == each.name) {
+            deeper.emplace();
+        } else if (path.starts_with(below) && each.kind) {
+            deeper = shown_by(*each.kind, path.substr(below.size()));
+        }
+        if (!deeper) {
+            continue;
+        }
+        if (each.kind) {
+            deeper->insert(*each.kind);
+        }
+        shown = shown.value_or(std::set<ObjectKind>{});
+        shown->merge(*deeper);
+    }
+    return shown;
+}
+
+ApiError not_expandable(std::string const& path) {
+    return bad_parameter(
+        "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
+    );
+}
+
+ApiError lacks_right(std::string const& path, std::string_view resource) {
+    ApiError error;
+    error.http_status = 403;
+    error.code = "account_invalid";
+    error.param = "expand";
+    error.message = "The provided key does not have the required permissions to expand '" +
+                    path.substr(0, 100) + "'. The right '" + std::string{resource} +
+                    "=read' would allow this request.";
+    return error;
 }
 
 }  // namespace
 
 ApiResult<Expansions> Expansions::make(
-    ObjectKind kind, std::vector<std::string> const& paths, std::string const& prefix
+    ObjectKind kind,
+    std::vector<std::string> const& paths,
+    model::ApiKey const& key,
+    std::string const& prefix
 ) {
     Expansions expansions;
     for (std::string const& path : paths) {
@@ -79,15 +124,25 @@ ApiResult<Expansions> Expansions::make(
         std::string_view const below =
             path.starts_with(prefix) ? std::string_view{path}.substr(prefix.size()) : "";
         auto const levels = static_cast<std::size_t>(std::ranges::count(below, '.')) + 1;
-        bool const is_known = levels <= kExpandLevelsMax && is_expandable(kind, below);
-        if (!is_known) {
-            return std::unexpected{bad_parameter(
-                "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
-            )};
+        auto const shown = levels <= kExpandLevelsMax ? shown_by(kind, below) : std::nullopt;
+        if (!shown) {
+            return std::unexpected{not_expandable(path)};
+        }
+        // An id says that something is there; what it is, only whoever may read it is shown.
+        for (ObjectKind const each : *shown) {
+            if (!may(key, resource_of(each), Access::read)) {
+                return std::unexpected{lacks_right(path, resource_of(each))};
+            }
         }
         expansions.paths_.insert(path.substr(prefix.size()));
     }
     return expansions;
+}
+
+ApiResult<Expansions> Expansions::none(
+    std::vector<std::string> const& paths, std::string const& prefix
+) {
+    return make(ObjectKind::balance, paths, {}, prefix);  // has nothing to expand
 }
 
 bool Expansions::has(std::string const& name) const {

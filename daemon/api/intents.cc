@@ -38,7 +38,7 @@ ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish) {
         return finish(call, ObjectKind::payment_intent);
     }
     auto const paths = call.parameters.take_strings("expand");
-    return Expansions::make(ObjectKind::payment_intent, paths);
+    return Expansions::make(ObjectKind::payment_intent, paths, call.key);
 }
 
 asio::awaitable<ApiResult<std::optional<Stored<model::PaymentMethod>>>> choose_method(

@@ -31,7 +31,7 @@ struct NewKey {
     model::ApiKey document;  // to be stored under its id
 };
 // A key like `wanted`, whose kind, mode and everything that is not the key itself are filled in;
-// id, hash and created are not looked at.
+// id, hash and created are not looked at. An admin key has no mode: it is always ak_live_.
 NewKey make_key(model::IdMaker& ids, crypto::HmacSha256 const& pepper, model::ApiKey wanted);
 
 class Keys {
@@ -40,7 +40,7 @@ public:
         ledger::DocumentReader const& documents;
         crypto::HmacSha256 pepper;  // of KeyRing::derive(crypto::kApiKeyPurpose)
         Clock const& clock;
-        KeyLimits test, live;            // of keys that have none of their own
+        KeyLimits test, live;            // of merchants' keys that have none of their own
         std::size_t known_max = 10'000;  // kept decoded; the least recently used ones go
     };
     explicit Keys(Parts parts);

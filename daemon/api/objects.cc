@@ -48,7 +48,7 @@ ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& pre
     if (auto error = call.parameters.finish()) {
         return std::unexpected{*error};
     }
-    return Expansions::make(kind, paths, prefix);
+    return Expansions::make(kind, paths, call.key, prefix);
 }
 
 std::string previous_attributes(std::string const& before, std::string const& after) {

@@ -24,7 +24,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (metadata) {
         flow::merge_metadata(method->metadata, metadata->changes);
     }
-    auto const expand = Expansions::make(ObjectKind::payment_method, paths);
+    auto const expand = Expansions::make(ObjectKind::payment_method, paths, call.key);
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }

@@ -30,9 +30,16 @@ class Expansions {
 public:
     Expansions() = default;
     // `prefix`: "data." on lists. An ApiError for a path that is unknown, too deep or not
-    // expandable.
+    // expandable, and (403) where `key` has no right to read what would be shown.
     static ApiResult<Expansions> make(
-        ObjectKind kind, std::vector<std::string> const& paths, std::string const& prefix = {}
+        ObjectKind kind,
+        std::vector<std::string> const& paths,
+        model::ApiKey const& key,
+        std::string const& prefix = {}
+    );
+    // For what has nothing to expand: an ApiError where anything is asked for.
+    static ApiResult<Expansions> none(
+        std::vector<std::string> const& paths, std::string const& prefix = {}
     );
     bool has(std::string const& name) const;
     // The expansions below a member.

@@ -20,11 +20,6 @@ std::string_view access_name(Access access);
 
 using Rights = std::map<std::string, std::string>;
 
-// What operators have rights to.
-inline constexpr std::string_view kOperatorResources[] = {
-    "attempts", "journal", "keys", "ledger", "merchants", "recon", "routes", "settlement"
-};
-
 // "payment_intents" of "/v1/payment_intents/pi_1/confirm"; empty: none.
 std::string_view resource_of(std::string_view path);
 

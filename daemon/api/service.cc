@@ -37,6 +37,34 @@ ApiError forbidden(std::string message) {
     return error;
 }
 
+// Web pages of any origin make payment methods with a publishable key, which is public: browsers
+// ask whether they may, and then want it said in the answer (Fetch standard, CORS protocol).
+// Nothing else here is for pages.
+constexpr std::string_view kForPages = "/v1/payment_methods";
+
+// Nobody but a browser's preflight, which is an OPTIONS, has that header.
+bool is_preflight(http::Request const& request) {
+    return request.method == http::Method::other && request.path == kForPages &&
+           request.header("Origin") && request.header("Access-Control-Request-Method");
+}
+
+std::vector<std::pair<std::string, std::string>> preflight_headers() {
+    return {
+        {"Access-Control-Allow-Origin", "*"},
+        {"Access-Control-Allow-Methods", "POST"},
+        {"Access-Control-Allow-Headers",
+         "authorization, content-type, idempotency-key, stripe-version"},
+        {"Access-Control-Max-Age", "600"},
+    };
+}
+
+// With a publishable key, sound or not: a page is to read why it was refused.
+bool is_from_page(http::Request const& request) {
+    auto const header = request.header("Authorization");
+    auto const key = request.path == kForPages && header ? key_from_header(*header) : std::nullopt;
+    return key && key->reveal().starts_with("pk_");
+}
+
 // Why a key that is known may not do this; nullopt: it may.
 std::optional<ApiError> why_not(
     model::ApiKey const& known, ApiKey const& key, http::Request const& request
@@ -44,7 +72,7 @@ std::optional<ApiError> why_not(
     std::string_view const resource = resource_of(request.path);
     Access const wanted = request.method == http::Method::get ? Access::read : Access::write;
     bool const is_for_pages = known.kind == "publishable" && request.method == http::Method::post &&
-                              request.path == "/v1/payment_methods";
+                              request.path == kForPages;
     // An operator's key acts for no merchant, whatever its rights.
     bool const is_merchants = known.kind == "secret" || known.kind == "restricted";
     if (!is_for_pages && !is_merchants) {
@@ -271,7 +299,13 @@ asio::awaitable<ApiResult<Done>> Service::serve(
         .fingerprint = {},
     };
     co_return co_await run(
-        *match->target, request, std::move(caller), match->parameters, replayed, original_request
+        *match->target,
+        request,
+        known.document,
+        std::move(caller),
+        match->parameters,
+        replayed,
+        original_request
     );
 }
 
@@ -293,6 +327,11 @@ ApiResult<Done> Service::replayed_answer(
 
 asio::awaitable<http::Response> Service::handle(http::Request request) {
     http::Response response;
+    if (is_preflight(request)) {
+        response.status = 204;
+        response.headers = preflight_headers();
+        co_return response;
+    }
     bool replayed = false;
     std::string original_request;
     auto result = co_await serve(request, replayed, original_request);
@@ -316,6 +355,9 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     if (auto const account = request.header("Stripe-Account")) {
         response.headers.emplace_back("Stripe-Account", redacted(*account));
     }
+    if (is_from_page(request)) {
+        response.headers.emplace_back("Access-Control-Allow-Origin", "*");
+    }
     if (response.status == 401) {
         response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"Florin\"");
     }
@@ -334,6 +376,7 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
 asio::awaitable<ApiResult<Done>> Service::run(
     Endpoint const& endpoint,
     http::Request const& request,
+    model::ApiKey const& api_key,
     flow::Caller caller,
     http::PathParameters path,
     bool& replayed,
@@ -407,7 +450,13 @@ asio::awaitable<ApiResult<Done>> Service::run(
             }
         }
         Parameters parameters{*form};
-        Call call{.services = services_, .caller = caller, .path = path, .parameters = parameters};
+        Call call{
+            .services = services_,
+            .key = api_key,
+            .caller = caller,
+            .path = path,
+            .parameters = parameters,
+        };
         auto result = co_await endpoint(call);
         // Somebody else claimed the key in between: wait for them.
         if (!result && result.error().code == "idempotency_key_in_use") {

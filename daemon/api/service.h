@@ -47,6 +47,7 @@ struct Services {
 // One authenticated request.
 struct Call {
     Services& services;
+    model::ApiKey const& key;  // whose rights bound what is shown
     flow::Caller caller;
     http::PathParameters path;
     Parameters& parameters;
@@ -110,6 +111,7 @@ private:
     boost::asio::awaitable<ApiResult<flow::Done>> run(
         Endpoint const& endpoint,
         http::Request const& request,
+        model::ApiKey const& api_key,
         flow::Caller caller,
         http::PathParameters path,
         bool& replayed,

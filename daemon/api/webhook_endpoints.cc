@@ -49,7 +49,7 @@ Json with_secret(Json json, webhooks::SigningSecret const& secret) {
 }
 
 void refuse_expansion(Parameters& parameters) {
-    auto const none = Expansions::make(ObjectKind::balance, parameters.take_strings("expand"));
+    auto const none = Expansions::none(parameters.take_strings("expand"));
     if (!none) {
         parameters.refuse(none.error());
     }
@@ -394,7 +394,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
-    if (auto const none = Expansions::make(ObjectKind::balance, paths, "data."); !none) {
+    if (auto const none = Expansions::none(paths, "data."); !none) {
         co_return std::unexpected{none.error()};
     }
     auto const render = [&](ledger::Document const& document) -> std::optional<Json> {

@@ -1,5 +1,6 @@
 #include "daemon/flow/resolution.h"
 
+#include "crypto/operator_key.h"
 #include "daemon/log/log.h"
 
 #include <algorithm>
@@ -15,17 +16,10 @@ using model::Resolution;
 // What one attempt's document may grow to.
 constexpr std::size_t kResolutionsMax = 100;
 
-std::string trimmed_lower(std::string_view name) {
-    constexpr std::string_view kBlanks = " \t";
-    auto const first = name.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) {
-        return {};
-    }
-    std::string text{name.substr(first, name.find_last_not_of(kBlanks) - first + 1)};
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+bool is_among(std::vector<std::string> const& names, std::string_view name) {
+    return std::ranges::any_of(names, [&](std::string const& each) {
+        return is_same_person(each, name);
     });
-    return text;
 }
 
 Result<Stored<AttemptResolutions>> load_resolutions(
@@ -99,7 +93,7 @@ Result<void> check_outcome(Attempt const& attempt, std::string_view outcome) {
 }
 
 Result<void> check_named(Person const& person) {
-    if (trimmed_lower(person.name).empty()) {
+    if (crypto::comparable_name(person.name).empty()) {
         return fail(
             Errc::refused,
             "this key has no person's name: whoever decides about money must have one"
@@ -109,7 +103,7 @@ Result<void> check_named(Person const& person) {
 }
 
 bool is_same_person(std::string_view name, std::string_view other) {
-    return trimmed_lower(name) == trimmed_lower(other);
+    return crypto::comparable_name(name) == crypto::comparable_name(other);
 }
 
 Result<void> check_confirmation(Resolution const& resolution, Person const& person) {
@@ -124,6 +118,16 @@ Result<void> check_confirmation(Resolution const& resolution, Person const& pers
             Errc::refused,
             "resolution " + resolution.id + " was proposed by " + resolution.proposed_by +
                 ": another person has to confirm it"
+        );
+    }
+    // Whoever made a key may still have it: that person would be both.
+    if (is_among(person.makers, resolution.proposed_by) ||
+        is_among(resolution.proposed_makers, person.name)) {
+        return fail(
+            Errc::refused,
+            "resolution " + resolution.id + " was proposed by " + resolution.proposed_by +
+                ", and one of your two keys was made or rolled by the other person: another person "
+                "has to confirm it"
         );
     }
     return {};
@@ -162,7 +166,9 @@ asio::awaitable<Result<Resolution>> Resolutions::propose(
             );
         }
         std::string id = open.id;
-        co_return co_await confirm(owner, attempt_id, std::move(id), std::move(person));
+        co_return co_await confirm(
+            owner, attempt_id, std::move(id), std::move(reason), std::move(person)
+        );
     }
     if (resolutions.size() >= kResolutionsMax) {
         co_return fail(Errc::conflict, "attempt " + attempt_id + " has too many proposals already");
@@ -174,9 +180,11 @@ asio::awaitable<Result<Resolution>> Resolutions::propose(
         .state = "proposed",
         .proposed_by = person.name,
         .proposed_key = person.key_id,
+        .proposed_makers = person.makers,
         .proposed = ids_.now_s(),
         .decided_by = {},
         .decided_key = {},
+        .decided_reason = {},
     };
     resolutions.push_back(made);
     Change change{owner};
@@ -188,7 +196,11 @@ asio::awaitable<Result<Resolution>> Resolutions::propose(
 }
 
 asio::awaitable<Result<Resolution>> Resolutions::confirm(
-    std::string owner, std::string attempt_id, std::string resolution_id, Person person
+    std::string owner,
+    std::string attempt_id,
+    std::string resolution_id,
+    std::string reason,
+    Person person
 ) {
     FLORIN_CO_TRY(auto all, load_resolutions(ledger_.documents(), owner, attempt_id));
     FLORIN_CO_TRY(Resolution const* const found, find(all.value, resolution_id));
@@ -211,6 +223,7 @@ asio::awaitable<Result<Resolution>> Resolutions::confirm(
         resolution->state = "confirmed";
         resolution->decided_by = person.name;
         resolution->decided_key = person.key_id;
+        resolution->decided_reason = reason;
         resolution->decided = ids_.now_s();
         confirmed = *resolution;
         change.put(attempt_id, now);
@@ -224,7 +237,11 @@ asio::awaitable<Result<Resolution>> Resolutions::confirm(
 }
 
 asio::awaitable<Result<Resolution>> Resolutions::withdraw(
-    std::string owner, std::string attempt_id, std::string resolution_id, Person person
+    std::string owner,
+    std::string attempt_id,
+    std::string resolution_id,
+    std::string reason,
+    Person person
 ) {
     FLORIN_CO_TRY_VOID(check_named(person));
     FLORIN_CO_TRY(auto all, load_resolutions(ledger_.documents(), owner, attempt_id));
@@ -237,6 +254,7 @@ asio::awaitable<Result<Resolution>> Resolutions::withdraw(
     resolution->state = "withdrawn";
     resolution->decided_by = person.name;
     resolution->decided_key = person.key_id;
+    resolution->decided_reason = std::move(reason);
     resolution->decided = ids_.now_s();
     Resolution const withdrawn = *resolution;
     Change change{owner};

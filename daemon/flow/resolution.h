@@ -20,21 +20,24 @@
 
 namespace florin::flow {
 
-// Who acts: the name on an operator's key, and the key's id.
+// Who acts: the name on an operator's key, the key's id, and the persons who had the key in their
+// hands: who made or rolled it, and those behind theirs (model::ApiKey::makers).
 struct Person {
     std::string name;
     std::string key_id;
+    std::vector<std::string> makers = {};
 };
 
 // What operators may say that became of it, in the state it is in; empty: nothing to decide.
 std::vector<std::string_view> possible_outcomes(model::Attempt const& attempt);
 // Errc::conflict says why this attempt cannot get this outcome, and which ones it can.
 Result<void> check_outcome(model::Attempt const& attempt, std::string_view outcome);
-// Names are compared without regard to case and outer blanks. A key without a name is nobody's:
-// Errc::refused.
+// A key without a name is nobody's: Errc::refused.
 Result<void> check_named(Person const& person);
+// Names are compared as crypto/operator_key.h says: who reads them takes them for the same.
 bool is_same_person(std::string_view name, std::string_view other);
-// Errc::conflict: it is decided already; Errc::refused: whoever proposed it cannot confirm it.
+// Errc::conflict: it is decided already; Errc::refused: whoever proposed it cannot confirm it, nor
+// can anybody whose key came from that person, or from whose key that person's came.
 Result<void> check_confirmation(model::Resolution const& resolution, Person const& person);
 
 class Resolutions {
@@ -57,11 +60,20 @@ public:
         Person person
     );
     // Errc::not_found: there is no such proposal. Returns after everything has followed.
+    // `reason`: why this person does so; may be empty.
     boost::asio::awaitable<Result<model::Resolution>> confirm(
-        std::string owner, std::string attempt_id, std::string resolution_id, Person person
+        std::string owner,
+        std::string attempt_id,
+        std::string resolution_id,
+        std::string reason,
+        Person person
     );
     boost::asio::awaitable<Result<model::Resolution>> withdraw(
-        std::string owner, std::string attempt_id, std::string resolution_id, Person person
+        std::string owner,
+        std::string attempt_id,
+        std::string resolution_id,
+        std::string reason,
+        Person person
     );
 
 private:

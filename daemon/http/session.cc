@@ -34,6 +34,8 @@ Deadline in_ms(std::uint64_t count) {
            std::chrono::milliseconds{static_cast<std::int64_t>(count)};
 }
 
+constexpr int kNoContent = 204;
+
 void add_header(std::string& head, std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
 }
@@ -238,7 +240,10 @@ private:
         if (!keep_alive) {
             add_header(text, "Connection", "close");
         }
-        add_header(text, "Content-Length", std::to_string(response.body.size()));
+        // RFC 9110 section 8.6: an answer without content has no length either.
+        if (response.status != kNoContent) {
+            add_header(text, "Content-Length", std::to_string(response.body.size()));
+        }
         text.append("\r\n").append(response.body);
         set_deadline(limits_.write_ms);
         co_return co_await send(text);

@@ -39,6 +39,7 @@ FLORIN_FIELDS(
     expires,
     created_by,
     revoked_by,
+    makers,
     requests_per_second,
     burst_requests,
     in_flight_max

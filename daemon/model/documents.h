@@ -117,6 +117,9 @@ struct ApiKey {
     std::int64_t created = 0;
     std::int64_t expires = 0;            // not accepted from then on; 0: never
     std::string created_by, revoked_by;  // the person with the admin key, or how it came about
+    // The persons behind the key that this one was made or rolled with, the first one last: what
+    // one person makes through others is theirs too. Not in it: created_by.
+    std::vector<std::string> makers;
     // 0: what the configuration says for its mode.
     std::int64_t requests_per_second = 0, burst_requests = 0, in_flight_max = 0;
 };

@@ -22,7 +22,11 @@ FLORIN_FIELDS(
     opening,
     closing,
     lines,
-    imported
+    imported,
+    imported_by,
+    imported_key,
+    completed_by,
+    completed_key
 )
 FLORIN_FIELDS(
     StatementLineDocument,

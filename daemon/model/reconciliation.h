@@ -39,6 +39,9 @@ struct StatementDocument {
     std::string opening, closing;  // decimal text in the currency, empty where it has none
     std::int64_t lines = 0;
     std::int64_t imported = 0;
+    // Whose word it is: the persons who began and who completed the import, and the ids of the
+    // admin keys that they used. Empty for what was imported before this was recorded.
+    std::string imported_by, imported_key, completed_by, completed_key;
 };
 
 // A line of it. Id: "<statement>/<number, nine digits>".

@@ -12,9 +12,11 @@ FLORIN_FIELDS(
     state,
     proposed_by,
     proposed_key,
+    proposed_makers,
     proposed,
     decided_by,
     decided_key,
+    decided_reason,
     decided
 )
 FLORIN_FIELDS(AttemptResolutions, resolutions)

@@ -21,8 +21,10 @@ struct Resolution {
     std::string reason;   // why, in the words of who proposed it
     std::string state;
     std::string proposed_by, proposed_key;  // a person's name, and the id of the key that was used
+    std::vector<std::string> proposed_makers;  // persons who had that key in their hands
     std::int64_t proposed = 0;
     std::string decided_by, decided_key;  // who confirmed or withdrew it
+    std::string decided_reason;           // in their words; may be empty
     std::int64_t decided = 0;
 };
 

@@ -1,6 +1,7 @@
 // Reconciliation: what we did is compared with what acquirers and banks say happened.
 //
-// Statements are imported once, whole: until the last line has come nobody looks at them. A run
+// Statements are imported once, whole: until the last line has come nobody looks at them. Whether
+// they are what the bank has sent, only their importer knows, who stands in the document. A run
 // then goes through every line that nothing explains yet.
 //   Acquirers' lines are matched with attempts: by their exact reference, else by amount, date and
 //   card where only one attempt fits. A match moves the money from receivable to clearing, under
@@ -52,6 +53,12 @@ struct RunReport {
     std::int64_t breaks_open = 0;
 };
 
+// Whose word an import is: a statement is what this person says that the bank has sent.
+struct Importer {
+    std::string name;    // a person's
+    std::string key_id;  // of the admin key that was used
+};
+
 class Reconciliation {
 public:
     struct Acquirer {
@@ -76,19 +83,24 @@ public:
     };
     explicit Reconciliation(Parts parts) : parts_{std::move(parts)} {}
 
-    // Begins or goes on with an import; its state says whether it was complete already.
+    // Begins or goes on with an import; its state says whether it was complete already, and it has
+    // who began it. What came of another content under that name is removed unless it is complete.
     // Errc::refused where the statement is of an account that is not ours, Errc::conflict where a
-    // statement of that name was imported with other content.
+    // statement of that name was imported with other content, Errc::malformed where it is not sound
+    // or holds a card number or a secret key.
     boost::asio::awaitable<Result<model::StatementDocument>> begin_import(
-        model::StatementDocument statement
+        model::StatementDocument statement, Importer by
     );
     // Lines of it, in any pieces; those that are there already are left alone. Answers how many
-    // were new.
+    // were new. Errc::malformed where a line is not sound or holds a card number or a secret key.
     boost::asio::awaitable<Result<std::int64_t>> add_lines(
         model::StatementDocument statement, std::vector<model::StatementLineDocument> lines
     );
-    // Errc::conflict where lines are missing.
-    boost::asio::awaitable<Result<void>> complete_import(model::StatementDocument statement);
+    // Errc::conflict where lines are missing. Where the stored lines are not those that the digest
+    // says, Errc::malformed: what came is removed, so that the import can begin again.
+    boost::asio::awaitable<Result<void>> complete_import(
+        model::StatementDocument statement, Importer by
+    );
 
     // Errc::conflict: another run is under way.
     boost::asio::awaitable<Result<RunReport>> run();
@@ -129,6 +141,14 @@ private:
     Currency currency_of(std::string const& code) const;
     // Marks a line as explained, in the command that explains it.
     void explain(flow::Change& change, Line& line, std::string_view by, std::string what) const;
+
+    // import.cc
+    boost::asio::awaitable<Result<void>> discard_import(
+        std::string owner, Stored<model::StatementDocument> statement, Importer by
+    );
+    void log_import(
+        std::string_view event, model::StatementDocument const& statement, Importer const& by
+    ) const;
 
     // acquirer.cc
     Result<std::vector<Expected>> expected_lines(std::string const& connector) const;

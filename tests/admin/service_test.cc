@@ -234,7 +234,7 @@ TEST_CASE("attempts are listed over all merchants, page by page, newest first") 
 TEST_CASE("two persons decide over the API, one cannot") {
     Office office;
     std::string const anna = office.key("Anna", {});
-    std::string const anna_again = office.key(" ANNA", {});
+    std::string const anna_again = office.key(" ANNA\u200b", {});
     std::string const ben = office.key("Ben", {});
     std::string const unnamed = office.key("", {});
     office.bank.script("capture", flow::test::says(connectors::Outcome::unknown));
@@ -268,6 +268,158 @@ TEST_CASE("two persons decide over the API, one cannot") {
     CHECK(after.at("resolutions")[0].at("decided_by") == "Ben");
     CHECK(after.at("evidence").back().at("source") == "operator");
     CHECK(office.rig.intent(office.rig.last_intent).status == "succeeded");
+}
+
+TEST_CASE("a confirmation keeps the reason of who made it") {
+    Office office;
+    std::string const anna = office.key("Anna", {});
+    std::string const ben = office.key("Ben", {});
+    office.bank.script("capture", flow::test::says(connectors::Outcome::unknown));
+    REQUIRE(office.rig.pay(1000).has_value());
+    std::string const base =
+        "/admin/v1/test/attempts/" + office.rig.attempts("capture")[0].id + "/resolutions";
+    auto const made = office.ask(
+        http::Method::post, base, anna, R"({"outcome":"approved","reason":"the bank's desk"})"
+    );
+    REQUIRE_MESSAGE(made.status == 200, made.body);
+    std::string const confirm =
+        base + "/" + json::parse(made.body).at("resolution").get<std::string>() + "/confirm";
+    CHECK(office.ask(http::Method::post, confirm, ben, R"({"reason":7})").status == 400);
+    auto const done = office.ask(http::Method::post, confirm, ben, R"({"reason":"a letter"})");
+    REQUIRE_MESSAGE(done.status == 200, done.body);
+    json const kept = office.get(base, anna).at("resolutions")[0];
+    CHECK(kept.at("reason") == "the bank's desk");
+    CHECK(kept.at("decided_reason") == "a letter");
+}
+
+TEST_CASE("who makes or rolls a key for somebody else does not become that person") {
+    Office office;
+    std::string const anna = office.key("Anna", {});
+    std::string const ben = office.key("Ben", {});
+    auto const post = [&](std::string const& path, std::string const& with, std::string body) {
+        return office.ask(http::Method::post, "/admin/v1" + path, with, body);
+    };
+    auto const make = [&](std::string const& with, std::string const& name) {
+        auto const made = post("/keys", with, R"({"kind":"admin","name":")" + name + "\"}");
+        REQUIRE_MESSAGE(made.status == 200, made.body);
+        return json::parse(made.body);
+    };
+    json const carl = make(anna, "Carl");
+    json const dora = make(carl.at("key"), "Dora");
+    CHECK(carl.at("created_by") == "Anna");
+    CHECK(dora.at("makers") == json({"Anna"}));
+    office.bank.script("capture", flow::test::says(connectors::Outcome::unknown));
+    REQUIRE(office.rig.pay(1000).has_value());
+    std::string const base =
+        "/test/attempts/" + office.rig.attempts("capture")[0].id + "/resolutions";
+    std::string const wish = R"({"outcome":"approved","reason":"x"})";
+    auto const made = post(base, anna, wish);
+    REQUIRE(made.status == 200);
+    std::string const confirm =
+        base + "/" + json::parse(made.body).at("resolution").get<std::string>() + "/confirm";
+    CHECK(post(confirm, carl.at("key"), "").status == 403);
+    CHECK(post(confirm, dora.at("key"), "").status == 403);
+    CHECK(post(base, dora.at("key"), wish).status == 403);
+
+    // Nobody rolls another person's key, however strong their own is; everybody their own.
+    std::string const bens_id = ben.substr(8, 12);
+    auto const refused = post("/keys/" + bens_id + "/roll", anna, "");
+    CHECK(refused.status == 403);
+    CHECK(code_of(refused) == "refused");
+    CHECK(post("/keys/" + bens_id + "/revoke", "", "").status == 401);
+    auto const rolled = post("/keys/" + bens_id + "/roll", ben, "");
+    REQUIRE_MESSAGE(rolled.status == 200, rolled.body);
+    // A key of Ben's name that Anna made rolls Ben's, and is Anna's all the same.
+    json const puppet = make(anna, " BEN ");
+    CHECK(puppet.at("name") == "BEN");
+    auto const stolen = post("/keys/" + bens_id + "/roll", puppet.at("key"), "");
+    REQUIRE_MESSAGE(stolen.status == 200, stolen.body);
+    CHECK(post(confirm, json::parse(stolen.body).at("key"), "").status == 403);
+    // Another person can end a key, and the one that Ben rolled decides.
+    auto const revoked = post("/keys/" + bens_id + "/revoke", anna, "");
+    CHECK(revoked.status == 200);
+    auto const done = post(confirm, json::parse(rolled.body).at("key"), "");
+    CHECK_MESSAGE(done.status == 200, done.body);
+}
+
+TEST_CASE("an admin key has a person's name and no mode") {
+    Office office;
+    std::string const boss = office.key("Boss", {});
+    auto const make = [&](json const& body) {
+        return office.ask(http::Method::post, "/admin/v1/keys", boss, body.dump());
+    };
+    for (json const& wrong :
+         {json{{"kind", "admin"}},
+          {{"kind", "admin"}, {"name", "   "}},
+          {{"kind", "admin"}, {"name", "An\u200bna"}},
+          {{"kind", "admin"}, {"name", "Anna\u202e"}},
+          {{"kind", "admin"}, {"name", "Anna\u0085"}},
+          {{"kind", "admin"}, {"name", "Anna 4242424242424242"}},
+          {{"kind", "admin"}, {"name", "Anna"}, {"mode", "test"}},
+          {{"kind", "admin"}, {"name", "Anna"}, {"mode", "live"}},
+          {{"kind", "admin"}, {"name", "Anna"}, {"rights", {{"charges", "read"}}}}}) {
+        CAPTURE(wrong.dump());
+        auto const refused = make(wrong);
+        CHECK(refused.status == 400);
+        CHECK(code_of(refused) == "malformed");
+    }
+    auto const made = make({{"kind", "admin"}, {"name", "  Ada \u00a0 Lovelace "}});
+    REQUIRE_MESSAGE(made.status == 200, made.body);
+    CHECK(json::parse(made.body).at("name") == "Ada Lovelace");
+    CHECK(json::parse(made.body).at("key").get<std::string>().starts_with("ak_live_"));
+}
+
+TEST_CASE("an admin key's own limits hold") {
+    Office office;
+    std::string const boss = office.key("Boss", {});
+    auto const made = office.ask(
+        http::Method::post,
+        "/admin/v1/keys",
+        boss,
+        R"({"kind":"admin","name":"Anna","requests_per_second":1,"burst_requests":2})"
+    );
+    REQUIRE_MESSAGE(made.status == 200, made.body);
+    std::string const anna = json::parse(made.body).at("key");
+    office.get("/admin/v1", anna);
+    office.get("/admin/v1", anna);
+    auto const refused = office.ask(http::Method::get, "/admin/v1", anna);
+    CHECK(refused.status == 429);
+    CHECK(code_of(refused) == "rate_limit");
+    CHECK(
+        std::ranges::find(
+            refused.headers, std::pair<std::string, std::string>{"Retry-After", "1"}
+        ) != refused.headers.end()
+    );
+    for (int i = 0; i < 20; ++i) {
+        office.get("/admin/v1", boss);  // has none, and pays for nobody
+    }
+}
+
+TEST_CASE("no answer repeats a card number or a key that stood in the path") {
+    Office office;
+    std::string const boss = office.key("Boss", {});
+    for (std::string const secret : {"4242424242424242", "sk_live_0123456789abcdefghij"}) {
+        for (std::string const path :
+             {"/admin/v1/keys/",
+              "/admin/v1/merchants/",
+              "/admin/v1/jobs/",
+              "/admin/v1/none/",
+              "/admin/v1/test/attempts/",
+              "/admin/v1/test/settlement/batches/"}) {
+            CAPTURE(path);
+            auto const response = office.ask(http::Method::get, path + secret, boss);
+            CHECK(response.status >= 400);
+            CHECK(response.body.find(secret) == std::string::npos);
+        }
+        auto const routed = office.ask(
+            http::Method::post,
+            "/admin/v1/test/routes/" + secret,
+            boss,
+            R"({"enabled":true,"reason":"x"})"
+        );
+        CHECK(routed.status == 404);
+        CHECK(routed.body.find(secret) == std::string::npos);
+    }
 }
 
 TEST_CASE("a connector that operators disable takes no new payments, also after a restart") {

@@ -2,6 +2,7 @@
 // the merchant's view and the books agree; the ledger by JSON; and both OpenAPI documents tell the
 // truth about every answer.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -105,8 +106,9 @@ test('operators', async (t) => {
         assert.equal((await stripe.paymentIntents.retrieve(payment.id)).status, 'processing');
         assert.equal((await post(`${one}/withdraw`)).state, 'withdrawn');
         const again = await post(`${base}/resolutions`, wish);
-        const done = await post(`${base}/resolutions/${again.resolution}/confirm`, {}, { key: second });
+        const done = await post(`${base}/resolutions/${again.resolution}/confirm`, { reason: 'seen in the portal' }, { key: second });
         assert.equal(done.attempt_state, 'approved');
+        assert.equal(done.decided_reason, 'seen in the portal');
         const intent = await stripe.paymentIntents.retrieve(payment.id, { expand: ['latest_charge'] });
         assert.equal(intent.status, 'succeeded');
         assert.equal(intent.latest_charge.captured, true);
@@ -215,10 +217,19 @@ test('operators', async (t) => {
         // Through the tool, as the documents of an import are its own business.
         const csv = path.join(folder, 'transactions.csv');
         assert.equal((await control(bank, { report: 'transactions', path: csv })).ok, true);
-        const statement = { id: 'st-1', level: 'acquirer', account: 'banksim', currency: 'EUR', date: '2026-11-25', digest: 'd'.repeat(64), lines: 0 };
-        await post('/test/recon/imports', { statement });
+        const head = { id: 'st-1', level: 'acquirer', account: 'banksim', currency: 'EUR', date: '2026-11-25', opening: '', closing: '', file: '', lines: 0 };
+        const forged = { ...head, digest: 'd'.repeat(64) };
+        const statement = { ...head, digest: createHash('sha256').update(JSON.stringify(head)).digest('hex') };
+        await post('/test/recon/imports', { statement: forged });
+        assert.match((await post('/test/recon/completions', { statement: forged }, { status: 400 })).error.message, /digest/);
+        assert.equal((await post('/test/recon/imports', { statement }, { key: second })).imported_key, second.slice(8, 20));
         await post('/test/recon/lines', { statement, lines: [] });
         await post('/test/recon/completions', { statement });
+        const known = await post('/test/recon/imports', { statement });
+        assert.equal(known.state, 'complete');
+        assert.deepEqual([known.imported_key, known.completed_key], [second, first].map((key) => key.slice(8, 20)));
+        assert.match(daemon.log, /"recon\.imported"/);
+        assert.match(daemon.log, /"recon\.import_discarded"/);
         assert.equal((await finish('/test/recon/runs')).state, 'done');
         await get('/test/recon/breaks');
         await get('/test/recon/breaks/all');
@@ -253,6 +264,16 @@ test('operators', async (t) => {
         await get('/test/attempts/at_none', { status: 404 });
         await get('/live/attempts', { status: 404 });
         await get('/test/attempts?limit=1000', { status: 400 });
+        const secret = await get('/keys/4242424242424242', { status: 404 });
+        assert.match(secret.error.message, /\*{12}4242/);
+        assert.ok(!JSON.stringify(secret).includes('4242424242424242'));
+        const slow = await post('/keys', { kind: 'admin', name: 'Slow', rights: { journal: 'read' }, requests_per_second: 1 });
+        const answers = await Promise.all(Array.from({ length: 8 }, () => request(daemon, 'GET', '/admin/v1/journal', { key: slow.key })));
+        const limited = answers.find((one) => one.status === 429);
+        assert.ok(limited, `${answers.map((one) => one.status)}`);
+        document.check('GET', '/admin/v1/journal', 429, JSON.parse(limited.text));
+        assert.equal(JSON.parse(limited.text).error.code, 'rate_limit');
+        assert.ok(Number(limited.headers['retry-after']) >= 1);
         const lost = await request(daemon, 'GET', '/admin/v1/nowhere', { key: first });
         assert.equal(lost.status, 404);
         assert.deepEqual(Object.keys(JSON.parse(lost.text).error), ['code', 'message']);

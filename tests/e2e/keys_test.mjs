@@ -94,6 +94,45 @@ test('keys of merchants', async (t) => {
         await assert.rejects(sdk(daemon, { key }).paymentIntents.list(), { type: 'StripePermissionError' });
     });
 
+    await t.test('a page of any origin may use a publishable key, and nothing else', async () => {
+        const { key } = make('--kind', 'publishable');
+        const allowed = (response) => response.headers['access-control-allow-origin'];
+        const ask = (route, headers) => request(daemon, 'OPTIONS', route, { key: null, headers });
+        const page = { Origin: 'https://shop.example', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'authorization,content-type' };
+        const may = await ask('/v1/payment_methods', page);
+        assert.deepEqual([may.status, may.text, may.headers['content-length']], [204, '', undefined]);
+        assert.deepEqual([allowed(may), may.headers['access-control-allow-methods']], ['*', 'POST']);
+        assert.equal(may.headers['access-control-allow-headers'], 'authorization, content-type, idempotency-key, stripe-version');
+        assert.ok(Number(may.headers['access-control-max-age']) > 0);
+        const made = await post(key, '/v1/payment_methods', card);
+        assert.deepEqual([made.status, allowed(made)], [200, '*']);
+        // A page can read why not.
+        const wrong = await post(key, '/v1/payment_methods', 'type=nothing');
+        assert.deepEqual([wrong.status, allowed(wrong)], [400, '*']);
+        const unknown = await post('pk_test_' + 'x'.repeat(44), '/v1/payment_methods', card);
+        assert.deepEqual([unknown.status, allowed(unknown)], [401, '*']);
+        for (const other of [await ask('/v1/payment_intents', page), await ask('/v1/payment_methods', {}), await ask('/v1/payment_methods/pm_1', page), await ask('/admin/v1/keys', page)]) {
+            assert.ok(other.status >= 400, other.text);
+            assert.equal(allowed(other), undefined);
+        }
+        for (const other of [await post(daemon.ready.secret_key, '/v1/payment_methods', card), await get(key), await get(daemon.ready.secret_key)]) assert.equal(allowed(other), undefined);
+    });
+
+    await t.test('a restricted key sees by expansion what it may read, and no more', async () => {
+        const stripe = sdk(daemon);
+        const customer = await stripe.customers.create({ email: 'a@example.com', name: 'A' });
+        const intent = await stripe.paymentIntents.create({ amount: 500, currency: 'eur', customer: customer.id });
+        const narrow = make('--right', 'payment_intents=write').key;
+        const see = (key, route = `/v1/payment_intents/${intent.id}?expand[]=customer`) => get(key, route);
+        for (const refused of [await see(narrow), await see(narrow, '/v1/payment_intents?expand[]=data.customer'), await post(narrow, '/v1/payment_intents', 'amount=500&currency=eur&expand[]=latest_charge.customer')]) {
+            assert.match(isError(refused, 403, 'account_invalid').message, /'c(ustomers|harges)=read'/);
+            assert.ok(!refused.text.includes('a@example.com'));
+        }
+        assert.equal(JSON.parse((await see(narrow, `/v1/payment_intents/${intent.id}`)).text).customer, customer.id);
+        const wide = make('--right', 'payment_intents=read', '--right', 'customers=read').key;
+        assert.equal(JSON.parse((await see(wide)).text).customer.email, 'a@example.com');
+    });
+
     await t.test('after a roll both keys work, until the old one ends', async () => {
         const old = make('--right', 'balance=read', '--requests-per-second', '77');
         const next = tool.json('keys', 'roll', old.id, '--overlap-s', '2');
@@ -194,7 +233,10 @@ test('keys of merchants', async (t) => {
             hers.refused(/nobody gives rights that they do not have/, 'keys', 'create', '--admin', '--name', 'Cy', ...rights);
         }
         const first = tool.json('keys', 'list').find((one) => one.kind === 'admin' && one.name === 'dev');
-        hers.refused(/nobody gives rights that they do not have/, 'keys', 'roll', first.id);
+        hers.refused(/the key of dev: nobody else can roll it/, 'keys', 'roll', first.id);
+        tool.refused(/the key of Bea: nobody else can roll it/, 'keys', 'roll', bea.id);
+        tool.refused(/mode: expected nothing/, 'keys', 'create', '--admin', '--name', 'Cy', '--mode', 'test');
+        tool.refused(/cannot be seen/, 'keys', 'create', '--admin', '--name', 'C\u200by');
         tool.refused(/name: expected/, 'keys', 'create', '--admin');
         const admin = async (key, method, route, body) => {
             const answer = await request(daemon, method, route, { key, ...(body ? { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } } : {}) });
@@ -268,11 +310,23 @@ test('the first admin key of a production directory comes from beside it', async
         [['--vault-key', path.join(folder, 'none')], /none/],
         [['--vault-key', path.join(folder, 'vault.key'), '--expires-in-s', '5'], /--expires-in-s/],
         [['--vault-key', path.join(folder, 'vault.key'), '--right', 'ledger'], /--right ledger: expected/],
+        // What the daemon does not take, the tool does not make.
+        [['--vault-key', path.join(folder, 'vault.key'), '--right', 'nonsense=read'], /rights\.nonsense: expected one of \*, attempts/],
+        [['--vault-key', path.join(folder, 'vault.key'), '--mode', 'test'], /--mode: an admin key has none/],
+        [['--vault-key', path.join(folder, 'vault.key'), '--burst-requests', '5'], /limits/],
     ]) {
         const wrong = florin('keys', 'create', '--admin', '--name', 'Eve', '--data-dir', data, ...args);
         assert.equal(wrong.code, 2, wrong.out);
         assert.match(wrong.err, pattern);
     }
+    for (const name of ['', '   ', '\u200b', 'An\u200bna', 'Anna\u202e', 'Anna 4242424242424242', 'sk_live_0123456789abcdefghij']) {
+        const wrong = florin('keys', 'create', '--admin', '--name', name, '--data-dir', data, '--vault-key', path.join(folder, 'vault.key'));
+        assert.equal(wrong.code, 2, wrong.out);
+        assert.match(wrong.err, /^florin: name: /);
+        assert.ok(!wrong.err.includes('4242'));
+    }
+    const tidy = florin('keys', 'create', '--admin', '--name', ' Eve  Adams ', '--data-dir', data, '--vault-key', path.join(folder, 'vault.key'), '--format', 'json');
+    assert.equal(JSON.parse(tidy.out).name, 'Eve Adams');
     assert.match(florin('keys', 'create', '--data-dir', data, '--merchant', 'acct_shop', '--vault-key', path.join(folder, 'vault.key')).err, /--admin/);
     assert.equal(florin('ledger', 'verify', '--data-dir', data).code, 0);
 });

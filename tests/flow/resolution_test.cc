@@ -20,13 +20,14 @@ struct Office {
     Resolutions resolutions{rig.client(), rig.payments(), rig.ids()};
 
     Result<model::Resolution> propose(std::string const& outcome, Person const& person) {
-        return rig.wait(resolutions.propose(Rig::kOwner, attempt, outcome, "they called", person));
+        std::string const reason = person.name == "Ben" ? "seen in the portal" : "they called";
+        return rig.wait(resolutions.propose(Rig::kOwner, attempt, outcome, reason, person));
     }
     Result<model::Resolution> confirm(std::string const& id, Person const& person) {
-        return rig.wait(resolutions.confirm(Rig::kOwner, attempt, id, person));
+        return rig.wait(resolutions.confirm(Rig::kOwner, attempt, id, "their letter", person));
     }
     Result<model::Resolution> withdraw(std::string const& id, Person const& person) {
-        return rig.wait(resolutions.withdraw(Rig::kOwner, attempt, id, person));
+        return rig.wait(resolutions.withdraw(Rig::kOwner, attempt, id, "a mistake", person));
     }
     std::string status() const { return rig.intent(rig.last_intent).status; }
     model::Attempt the(std::string const& operation) const {
@@ -102,7 +103,11 @@ TEST_CASE("what may be decided depends on the operation and on what is known") {
 
 TEST_CASE("a person is a name, however it is written; a key without one is nobody's") {
     CHECK(is_same_person("Anna", " anna\t"));
+    CHECK(is_same_person("Björn", "BJÖRN"));
+    CHECK(is_same_person("Ada Lovelace", "Ada  Lovelace"));
+    CHECK(is_same_person("Anna", "An\u200bna"));
     CHECK_FALSE(is_same_person("Anna", "Anne"));
+    CHECK(check_named({.name = "\u200b", .key_id = "k"}).error().code == Errc::refused);
     CHECK(check_named({.name = " ", .key_id = "k"}).error().code == Errc::refused);
     CHECK(check_named(kAnna).has_value());
 }
@@ -126,6 +131,65 @@ TEST_CASE("one person alone decides nothing") {
     CHECK(office.confirm("rs_none", kBen).error().code == Errc::not_found);
     CHECK(office.status() == "processing");
     CHECK(office.the("capture").evidence.size() == 1);
+}
+
+TEST_CASE("one person does not become two by writing the name in another way") {
+    struct Row {
+        std::string name, variant;
+    };
+    std::vector<Row> const rows{
+        {"Björn", "BJÖRN"},
+        {"Ada Lovelace", "Ada  Lovelace"},
+        {"Anna", "An\u200bna"},
+        {"Anna", "Аnnа"},  // with Cyrillic letters
+    };
+    Office office;
+    office.leave_unknown("capture");
+    for (Row const& row : rows) {
+        CAPTURE(row.variant);
+        auto const proposed = office.propose("approved", {.name = row.name, .key_id = "k1"});
+        REQUIRE(proposed.has_value());
+        Person const again{.name = row.variant, .key_id = "k2"};
+        CHECK(office.confirm(proposed->id, again).error().code == Errc::refused);
+        CHECK(office.propose("approved", again).error().code == Errc::refused);
+        REQUIRE(office.withdraw(proposed->id, kBen).has_value());
+    }
+    CHECK(office.the("capture").evidence.size() == 1);
+}
+
+TEST_CASE("whoever had the other one's key in their hands is no second person") {
+    struct Row {
+        Person proposes, confirms;
+        bool is_refused;
+    };
+    Person const by_anna{.name = "Carl", .key_id = "k3", .makers = {"Anna"}};
+    Person const through_carl{.name = "Dora", .key_id = "k4", .makers = {"Carl", " ANNA"}};
+    Person const by_boss{.name = "Eve", .key_id = "k5", .makers = {"Boss"}};
+    Person const also_by_boss{.name = "Finn", .key_id = "k6", .makers = {"Boss"}};
+    std::vector<Row> const rows{
+        {kAnna, by_anna, true},
+        {by_anna, kAnna, true},
+        {kAnna, through_carl, true},
+        {through_carl, kAnna, true},
+        {by_anna, through_carl, true},
+        {kBen, through_carl, false},
+        {by_boss, also_by_boss, false},
+        {kAnna, by_boss, false},
+    };
+    for (Row const& row : rows) {
+        CAPTURE(row.proposes.name);
+        CAPTURE(row.confirms.name);
+        Office office;
+        office.leave_unknown("capture");
+        auto const proposed = office.propose("approved", row.proposes);
+        REQUIRE(proposed.has_value());
+        auto const confirmed = office.confirm(proposed->id, row.confirms);
+        CHECK(confirmed.has_value() != row.is_refused);
+        if (row.is_refused) {
+            CHECK(confirmed.error().code == Errc::refused);
+            CHECK(confirmed.error().context.find("another person") != std::string::npos);
+        }
+    }
 }
 
 TEST_CASE("two persons say that a capture was booked: the money is the merchant's") {
@@ -153,6 +217,7 @@ TEST_CASE("two persons say that a capture was booked: the money is the merchant'
     REQUIRE(kept->size() == 1);
     CHECK(kept->at(0).reason == "they called");
     CHECK(kept->at(0).decided_key == "key2");
+    CHECK(kept->at(0).decided_reason == "their letter");
 }
 
 TEST_CASE("two persons say that a capture was not booked: what it authorised is given back") {
@@ -160,7 +225,10 @@ TEST_CASE("two persons say that a capture was not booked: what it authorised is 
     office.leave_unknown("capture");
     REQUIRE(office.propose("declined", kAnna).has_value());
     // The same wish by somebody else is the confirmation.
-    REQUIRE(office.propose("declined", kBen).has_value());
+    auto const confirmed = office.propose("declined", kBen);
+    REQUIRE(confirmed.has_value());
+    CHECK(confirmed->reason == "they called");
+    CHECK(confirmed->decided_reason == "seen in the portal");
     REQUIRE(eventually([&] { return office.rig.all_closed(); }));
     CHECK(office.the("capture").state == "declined");
     CHECK(office.the("authorise").state == "reversed");
@@ -259,7 +327,7 @@ TEST_CASE("the bank's own answer before the confirmation decides, and the confir
     REQUIRE(eventually([&] { return office.status() == "succeeded"; }));
     Resolutions later{office.rig.client(), office.rig.payments(), office.rig.ids()};
     auto const refused =
-        office.rig.wait(later.confirm(Rig::kOwner, office.attempt, proposed->id, kBen));
+        office.rig.wait(later.confirm(Rig::kOwner, office.attempt, proposed->id, "", kBen));
     CHECK(refused.error().code == Errc::conflict);
     CHECK(later.of(Rig::kOwner, office.attempt)->at(0).state == "proposed");
     CHECK(office.rig.receivable("bank").debits_posted == 1000);

@@ -2,6 +2,7 @@
 #include "crypto/random.h"
 #include "daemon/flow/identity.h"
 #include "daemon/model/chart.h"
+#include "daemon/recon/digest.h"
 #include "daemon/recon/reconciliation.h"
 #include "ledger/base/calendar.h"
 #include "tests/support/temp_dir.h"
@@ -28,6 +29,8 @@ constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kToday = 20'000 * kDay + 3'600;
 constexpr char const* kIban = "DE02120300000000202051";
 constexpr char const* kReference = "acq-1-EUR";
+Importer const kIna{.name = "Ina", .key_id = "key1"};
+Importer const kJo{.name = "Jo", .key_id = "key2"};
 
 // A line with what every line has; the rest is for the test to say.
 StatementLineDocument a_line(char const* type, std::int64_t amount) {
@@ -139,19 +142,19 @@ public:
         statement.date = utc_date(kToday);
         statement.currency = "EUR";
         statement.lines = static_cast<std::int64_t>(lines.size());
-        std::string content = id;
+        StatementDigest digest;
         for (std::size_t i = 0; i < lines.size(); ++i) {
             lines[i].number = static_cast<std::int64_t>(i + 1);
-            content += model::to_text(lines[i]);
+            digest.add(lines[i]);
         }
-        statement.digest = crypto::hex(crypto::sha256(content));
+        statement.digest = digest.finish(statement);
         return statement;
     }
     void import(char const* level, std::vector<StatementLineDocument> lines) {
         auto const statement = head(level, "statement-" + std::to_string(++last_), lines);
-        REQUIRE(await(recon_->begin_import(statement)).has_value());
+        REQUIRE(await(recon_->begin_import(statement, kIna)).has_value());
         REQUIRE(await(recon_->add_lines(statement, lines)).has_value());
-        REQUIRE(await(recon_->complete_import(statement)).has_value());
+        REQUIRE(await(recon_->complete_import(statement, kIna)).has_value());
     }
     RunReport run() {
         auto const report = await(recon_->run());
@@ -472,27 +475,137 @@ TEST_CASE("a statement counts when it is whole") {
     std::vector<StatementLineDocument> lines{Rig::report(capture), Rig::report(other)};
     auto const statement = Rig::head("acquirer", "s1", lines);
     auto& recon = rig.recon();
-    REQUIRE(rig.await(recon.begin_import(statement)).has_value());
+    REQUIRE(rig.await(recon.begin_import(statement, kIna)).has_value());
     CHECK(rig.await(recon.add_lines(statement, {lines[0]})) == 1);
-    CHECK(rig.await(recon.complete_import(statement)).error().code == Errc::conflict);
+    CHECK(rig.await(recon.complete_import(statement, kIna)).error().code == Errc::conflict);
     CHECK(rig.run().acquirer.lines == 0);
 
     // After a crash the import begins again; what is there stays.
-    CHECK(rig.await(recon.begin_import(statement))->state == "importing");
+    CHECK(rig.await(recon.begin_import(statement, kIna))->state == "importing");
     CHECK(rig.await(recon.add_lines(statement, lines)) == 1);
-    REQUIRE(rig.await(recon.complete_import(statement)).has_value());
+    REQUIRE(rig.await(recon.complete_import(statement, kIna)).has_value());
     CHECK(rig.run().acquirer.matched == 2);
-    CHECK(rig.await(recon.begin_import(statement))->state == "complete");
+    CHECK(rig.await(recon.begin_import(statement, kIna))->state == "complete");
     CHECK(rig.await(recon.add_lines(statement, lines)).error().code == Errc::conflict);
 
     auto changed = statement;
     changed.digest = std::string(64, '0');
-    CHECK(rig.await(recon.begin_import(changed)).error().code == Errc::conflict);
+    CHECK(rig.await(recon.begin_import(changed, kIna)).error().code == Errc::conflict);
     auto foreign = statement;
     foreign.account = "somebody";
-    CHECK(rig.await(recon.begin_import(foreign)).error().code == Errc::refused);
+    CHECK(rig.await(recon.begin_import(foreign, kIna)).error().code == Errc::refused);
     auto undated = statement;
     undated.id = "s2";
     undated.date = "2026-02-30";
-    CHECK(rig.await(recon.begin_import(undated)).error().code == Errc::malformed);
+    CHECK(rig.await(recon.begin_import(undated, kIna)).error().code == Errc::malformed);
+}
+
+TEST_CASE("a statement says who brought it and who completed it") {
+    Rig rig;
+    std::vector<StatementLineDocument> lines{Rig::report(rig.attempt("capture", 1'000))};
+    auto statement = Rig::head("acquirer", "s1", lines);
+    // What a request claims about that does not count.
+    statement.imported_by = "Somebody";
+    statement.completed_by = "Somebody";
+    auto& recon = rig.recon();
+    auto const begun = rig.await(recon.begin_import(statement, kIna));
+    REQUIRE(begun.has_value());
+    CHECK(begun->imported_by == "Ina");
+    CHECK(begun->imported_key == "key1");
+    CHECK(begun->completed_by.empty());
+    CHECK(rig.await(recon.add_lines(statement, lines)) == 1);
+    REQUIRE(rig.await(recon.complete_import(statement, kJo)).has_value());
+    auto const kept = rig.await(recon.begin_import(statement, kJo));
+    CHECK(kept->imported_by == "Ina");
+    CHECK(kept->completed_by == "Jo");
+    CHECK(kept->completed_key == "key2");
+}
+
+TEST_CASE("lines that are not those of the digest are refused, and removed") {
+    Rig rig;
+    auto const capture = rig.attempt("capture", 1'000);
+    std::vector<StatementLineDocument> lines{
+        Rig::report(capture), Rig::report(rig.attempt("capture", 2'000))
+    };
+    auto const statement = Rig::head("acquirer", "s1", lines);
+    auto& recon = rig.recon();
+    auto forged = lines;
+    auto head = statement;
+    SUBCASE("another amount") {
+        forged[1].amount = 9'000;
+    }
+    SUBCASE("another payout reference") {
+        forged[0].reference = "acq-2-EUR";
+    }
+    SUBCASE("another head") {
+        head.date = utc_date(kToday + kDay);
+    }
+    REQUIRE(rig.await(recon.begin_import(head, kIna)).has_value());
+    CHECK(rig.await(recon.add_lines(head, forged)) == 2);
+    auto const refused = rig.await(recon.complete_import(head, kIna));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == Errc::malformed);
+    CHECK(rig.run().acquirer.lines == 0);
+    // The name is free again for what is right.
+    CHECK(rig.await(recon.begin_import(statement, kJo))->imported_by == "Jo");
+    CHECK(rig.await(recon.add_lines(statement, lines)) == 2);
+    REQUIRE(rig.await(recon.complete_import(statement, kJo)).has_value());
+    CHECK(rig.run().acquirer.matched == 2);
+}
+
+TEST_CASE("an import that nobody ended does not keep its name from another one") {
+    Rig rig;
+    std::vector<StatementLineDocument> many(450, a_line("capture", 5));
+    auto const left = Rig::head("acquirer", "s1", many);
+    auto& recon = rig.recon();
+    REQUIRE(rig.await(recon.begin_import(left, kIna)).has_value());
+    CHECK(rig.await(recon.add_lines(left, many)) == 450);
+    std::vector<StatementLineDocument> lines{Rig::report(rig.attempt("capture", 1'000))};
+    auto const statement = Rig::head("acquirer", "s1", lines);
+    REQUIRE(rig.await(recon.begin_import(statement, kJo)).has_value());
+    CHECK(rig.await(recon.add_lines(left, many)).error().code == Errc::conflict);
+    CHECK(rig.await(recon.add_lines(statement, lines)) == 1);
+    REQUIRE(rig.await(recon.complete_import(statement, kJo)).has_value());
+    CHECK(rig.run().acquirer.lines == 1);
+}
+
+TEST_CASE("card numbers come masked or not at all") {
+    Rig rig;
+    constexpr char const* kNumber = "4242424242424242";
+    struct Row {
+        std::string StatementLineDocument::* member;
+        std::string text;
+        bool is_refused;
+    };
+    std::vector<Row> const rows{
+        {&StatementLineDocument::masked_pan, "424242******4242", false},
+        {&StatementLineDocument::masked_pan, kNumber, true},
+        {&StatementLineDocument::reference, kNumber, true},
+        {&StatementLineDocument::rrn, kNumber, true},
+        {&StatementLineDocument::remittance, "card 4242 4242 4242 4242", true},
+        {&StatementLineDocument::bank_reference, kNumber, true},
+        {&StatementLineDocument::counterparty_name, kNumber, true},
+        {&StatementLineDocument::counterparty_account, kNumber, true},
+        {&StatementLineDocument::counterparty_account, kIban, false},
+        {&StatementLineDocument::entry_reference, "sk_live_0123456789abcdefghij", true},
+    };
+    int number = 0;
+    for (Row const& row : rows) {
+        CAPTURE(row.text);
+        std::vector<StatementLineDocument> lines{a_line("capture", 5)};
+        lines[0].*row.member = row.text;
+        auto const statement = Rig::head("acquirer", "s" + std::to_string(++number), lines);
+        REQUIRE(rig.await(rig.recon().begin_import(statement, kIna)).has_value());
+        auto const added = rig.await(rig.recon().add_lines(statement, lines));
+        CHECK(added.has_value() != row.is_refused);
+        if (row.is_refused) {
+            CHECK(added.error().code == Errc::malformed);
+            CHECK(added.error().context.find(row.text) == std::string::npos);
+        }
+    }
+    std::vector<StatementLineDocument> none;
+    auto const named = Rig::head("acquirer", kNumber, none);
+    auto const refused = rig.await(rig.recon().begin_import(named, kIna));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().context.find(kNumber) == std::string::npos);
 }

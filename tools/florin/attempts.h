@@ -31,13 +31,11 @@ int attempts_resolve(
     std::string const& reason,
     Format format
 );
-// "confirm" or "withdraw".
-int attempts_decide(
-    DaemonOptions const& daemon,
-    std::string const& attempt_id,
-    std::string const& resolution,
-    std::string const& verb,
-    Format format
-);
+struct Decision {
+    std::string attempt, resolution;
+    std::string verb;    // "confirm" or "withdraw"
+    std::string reason;  // empty: none is given
+};
+int attempts_decide(DaemonOptions const& daemon, Decision const& decision, Format format);
 
 }  // namespace florin::tools

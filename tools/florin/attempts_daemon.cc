@@ -42,7 +42,14 @@ int ask(DaemonOptions const& daemon, std::string const& path, json const& body, 
 void print_parts(json const& attempt, Format format) {
     print_evidence(kAnsweredAttempt, attempt, format);
     Table resolutions{
-        {"resolution", "outcome", "state", "proposed_by", "proposed", "decided_by", "reason"}
+        {"resolution",
+         "outcome",
+         "state",
+         "proposed_by",
+         "proposed",
+         "decided_by",
+         "reason",
+         "decided_reason"}
     };
     for (json const& each : attempt.value("resolutions", json::array())) {
         resolutions.add(
@@ -52,7 +59,8 @@ void print_parts(json const& attempt, Format format) {
              text_of(each, "proposed_by"),
              time_of(each, "proposed"),
              text_of(each, "decided_by"),
-             text_of(each, "reason")}
+             text_of(each, "reason"),
+             text_of(each, "decided_reason")}
         );
     }
     fmt::print("\nresolutions\n");
@@ -122,15 +130,14 @@ int attempts_resolve(
     return ask(daemon, "/attempts/" + attempt_id + "/resolutions", body, format);
 }
 
-int attempts_decide(
-    DaemonOptions const& daemon,
-    std::string const& attempt_id,
-    std::string const& resolution,
-    std::string const& verb,
-    Format format
-) {
-    std::string const path = "/attempts/" + attempt_id + "/resolutions/" + resolution + "/" + verb;
-    return ask(daemon, path, json::object(), format);
+int attempts_decide(DaemonOptions const& daemon, Decision const& decision, Format format) {
+    std::string const path = "/attempts/" + decision.attempt + "/resolutions/" +
+                             decision.resolution + "/" + decision.verb;
+    json body = json::object();
+    if (!decision.reason.empty()) {
+        body["reason"] = decision.reason;
+    }
+    return ask(daemon, path, body, format);
 }
 
 }  // namespace florin::tools

@@ -2,6 +2,7 @@
 
 #include "crypto/aead.h"
 #include "crypto/api_key.h"
+#include "crypto/operator_key.h"
 #include "ledger/base/clock.h"
 #include "ledger/ledger.h"
 
@@ -58,6 +59,8 @@ Result<void> store(std::filesystem::path const& data_dir, std::string id, std::s
 }  // namespace
 
 Result<ordered_json> make_first_key(FirstKey const& wanted) {
+    FLORIN_TRY(std::string const name, crypto::operator_name(wanted.name));
+    FLORIN_TRY_VOID(crypto::check_operator_rights(wanted.rights));
     FLORIN_TRY(auto const ring, crypto::KeyRing::load(wanted.vault_key_file));
     crypto::SystemRandom random;
     crypto::HmacSha256 const pepper{ring.derive(crypto::kApiKeyPurpose)};
@@ -73,7 +76,7 @@ Result<ordered_json> make_first_key(FirstKey const& wanted) {
         {"merchant", ""},
         {"mode", "live"},
         {"hash", made.hash},
-        {"name", wanted.name},
+        {"name", name},
         {"rights", rights},
         {"created", now_s},
         {"created_by", "florin keys create --vault-key"},

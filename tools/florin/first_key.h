@@ -25,7 +25,8 @@ struct FirstKey {
 };
 
 // What the daemon's own API would answer, with the key's text in "key". Durable on return.
-// Errc::already_held: a daemon runs there.
+// Errc::already_held: a daemon runs there. Errc::malformed: the daemon would not take this name or
+// these rights either (crypto/operator_key.h).
 Result<nlohmann::ordered_json> make_first_key(FirstKey const& wanted);
 
 }  // namespace florin::tools

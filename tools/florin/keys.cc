@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -199,11 +200,15 @@ int create_offline(
     if (daemon.data_dir.empty()) {
         return wrong("--vault-key needs --data-dir: the directory that the key is for");
     }
-    if (options.name.empty()) {
-        return wrong("--name: expected the name of the person who will have this admin key");
+    if (!options.mode.empty()) {
+        return wrong("--mode: an admin key has none");
     }
     if (options.expires_in_s >= 0) {
         return wrong("--expires-in-s: is for keys that a daemon makes");
+    }
+    if (std::max({options.requests_per_second, options.burst_requests, options.in_flight_max}) >=
+        0) {
+        return wrong("a key's own limits: are for keys that a daemon makes");
     }
     FirstKey const wanted{
         .data_dir = daemon.data_dir,

@@ -208,9 +208,14 @@ void add_attempt_decisions(CLI::App* attempts, Run& run) {
         add_format(decide, run);
         decide->add_option("attempt", run.id, "The attempt's id, at_…")->required();
         decide->add_option("resolution", run.resolution, "The proposal's id, rs_…")->required();
+        decide->add_option("--reason", run.reason, "Why");
         decide->callback([&run, verb = std::string{name}] {
-            run.exit_code =
-                tools::attempts_decide(run.daemon, run.id, run.resolution, verb, run.format);
+            run.exit_code = tools::attempts_decide(
+                run.daemon,
+                {.attempt = run.id, .resolution = run.resolution, .verb = verb, .reason = run.reason
+                },
+                run.format
+            );
         });
     }
 }
