@@ -25,13 +25,13 @@ constexpr TestCard kTestCards[] = {
 
 // Whether a brand issues numbers of this beginning and length.
 bool is_card_length(std::string_view digits) {
-    if (digits.size() < 13 || digits.size() > 19) {
+    if (digits.size() < 14 || digits.size() > 19) {
         return false;
     }
     std::string_view const brand = brand_of(Pan{digits});
     std::size_t const size = digits.size();
     if (brand == "visa") {
-        return size == 13 || size == 16 || size == 19;
+        return size == 16 || size == 19;
     }
     if (brand == "amex") {
         return size == 15;

@@ -19,7 +19,7 @@ bool passes_luhn(std::string_view digits);
 // embedded table of ranges (bins.h): what card numbers look like, whatever table an operator has.
 std::string_view brand_of(Pan const& pan);
 
-// The first card number inside a text: 13 to 16 or 19 digits in a row or in the groups that are
+// The first card number inside a text: 14 to 16 or 19 digits in a row or in the groups that are
 // printed on cards, of a known brand and its length, with the right check digit. nullopt: none.
 // Other long numbers (orders, telephones, IBANs) are not taken for one but by rare accident, parts
 // of UUIDs and of long hexadecimal words never.

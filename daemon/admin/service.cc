@@ -224,8 +224,7 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     InFlight const in_flight{limiter};
     auto const match = routes_.find(request.method, request.path);
     if (!match) {
-        std::string const what = std::string{http::method_name(request.method)} + " " +
-                                 api::redacted(request.path.substr(0, 200));
+        std::string const what = request.verb + " " + api::redacted(request.path.substr(0, 200));
         co_return response_of(
             error_reply(errc_name(Errc::not_found), "no such operation: " + what, kNotFound)
         );

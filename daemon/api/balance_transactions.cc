@@ -6,6 +6,10 @@
 #include "daemon/model/settlement.h"
 
 namespace florin::api {
+
+template <>
+inline constexpr char const* kKindName<model::Payout> = "payout";
+
 namespace {
 
 namespace asio = boost::asio;
@@ -84,25 +88,35 @@ Filter take_filter(Parameters& parameters) {
     return filter;
 }
 
-// The rows that an object names; none for what is not there or has none.
-Result<std::vector<std::string>> rows_of(Call const& call, std::string const& source) {
+// The rows that an object names. Errors: resource_missing, as there is no such object.
+ApiResult<std::vector<std::string>> rows_of(Call& call, std::string const& source) {
     std::vector<std::string> rows;
     auto const add = [&](std::string const& id) {
         if (!id.empty()) {
             rows.push_back(id);
         }
     };
-    auto const& reader = call.documents();
-    if (source.starts_with("ch_")) {
-        FLORIN_TRY(auto const charge, flow::load<model::Charge>(reader, call.owner(), source));
-        add(charge ? charge->value.balance_transaction : "");
-    } else if (source.starts_with("re_")) {
-        FLORIN_TRY(auto const refund, flow::load<model::Refund>(reader, call.owner(), source));
-        add(refund ? refund->value.balance_transaction : "");
+    if (source.starts_with("re_")) {
+        auto const refund = find<model::Refund>(call, source, "source");
+        if (!refund) {
+            return std::unexpected{refund.error()};
+        }
+        add(refund->value.balance_transaction);
     } else if (source.starts_with("po_")) {
-        FLORIN_TRY(auto const payout, flow::load<model::Payout>(reader, call.owner(), source));
-        add(payout ? payout->value.balance_transaction : "");
-        add(payout ? payout->value.failure_balance_transaction : "");
+        auto const payout = find<model::Payout>(call, source, "source");
+        if (!payout) {
+            return std::unexpected{payout.error()};
+        }
+        add(payout->value.balance_transaction);
+        add(payout->value.failure_balance_transaction);
+    } else if (!source.starts_with("ch_")) {
+        return std::unexpected{missing_resource("source", source, "source")};
+    } else {
+        auto const charge = find<model::Charge>(call, source, "source");
+        if (!charge) {
+            return std::unexpected{charge.error()};
+        }
+        add(charge->value.balance_transaction);
     }
     return rows;
 }
@@ -116,15 +130,14 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     }
     Listing listing{.kind = Kind::balance_transaction, .prefix = "txn", .url = kUrl, .link = {}};
     if (filter.payout) {
-        auto const payout =
-            flow::load<model::Payout>(call.documents(), call.owner(), *filter.payout);
+        auto const payout = find<model::Payout>(call, *filter.payout, "payout");
         if (!payout) {
-            co_return std::unexpected{internal_error(payout.error().context)};
+            co_return std::unexpected{payout.error()};
         }
-        if (!*payout || (*payout)->value.number == 0) {
+        auto const& value = payout->value;
+        if (value.number == 0) {
             co_return empty_list(listing.url);
         }
-        auto const& value = (*payout)->value;
         listing.link = {
             .kind = Kind::payout_transaction,
             .from = model::payout_rows(value.currency, value.number)
@@ -132,7 +145,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     } else if (filter.source) {
         auto rows = rows_of(call, *filter.source);
         if (!rows) {
-            co_return std::unexpected{internal_error(rows.error().context)};
+            co_return std::unexpected{rows.error()};
         }
         listing.ids = std::move(*rows);
     }

@@ -32,7 +32,7 @@ struct Wish {
 
 Wish take_wish(Parameters& parameters) {
     Wish wish;
-    wish.description = parameters.take_settable("description", 1'000);
+    wish.description = parameters.take_settable("description");
     wish.receipt_email = parameters.take_settable("receipt_email");
     wish.metadata = parameters.take_metadata();
     if (Parameters* const fraud = parameters.take_hash("fraud_details")) {
@@ -94,6 +94,12 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     auto const expand = finish(call, ObjectKind::charge, "data.");
     if (!expand) {
         co_return std::unexpected{expand.error()};
+    }
+    if (auto error = check_named<model::PaymentIntent>(call, intent, "payment_intent")) {
+        co_return std::unexpected{std::move(*error)};
+    }
+    if (auto error = check_named<model::Customer>(call, customer, "customer")) {
+        co_return std::unexpected{std::move(*error)};
     }
     Listing listing{.kind = Kind::charge, .prefix = "ch", .url = "/v1/charges", .link = {}};
     // The one that leaves the fewest.

@@ -91,10 +91,14 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     auto const& renderer = call.services.renderer;
     std::optional<model::PaymentMethod> attached;
     if (method_id) {
-        auto method = co_await find_method(call, *method_id, "payment_method");
-        if (!method) {
-            co_return std::unexpected{method.error()};
+        auto chosen = find_method(call, *method_id, "payment_method");
+        if (!chosen) {
+            co_return std::unexpected{chosen.error()};
         }
+        if (auto const kept = co_await keep_card(call, *chosen); !kept) {
+            co_return std::unexpected{kept.error()};
+        }
+        auto* const method = &chosen->stored;
         if (auto error = attach(call, change, *method, customer)) {
             co_return std::unexpected{*error};
         }

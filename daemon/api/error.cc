@@ -33,7 +33,7 @@ std::string ApiError::json() const {
     add("code", code);
     add("decline_code", decline_code);
     // What came from outside is shown back in some messages: never a card number or a key of it.
-    error.add("message", redacted(message));
+    error.add("message", is_own_text ? message : redacted(message));
     add("network_decline_code", network_decline_code);
     add("param", redacted(param));
     add_object("payment_intent", payment_intent_json);

@@ -20,6 +20,8 @@ struct ApiError {
     int http_status = 400;
     ErrorType type = ErrorType::invalid_request_error;
     std::string message;
+    // The message quotes nothing that was sent, so that its numbers may be shown however long.
+    bool is_own_text = false;
     std::string code;
     std::string param;
     std::string decline_code;

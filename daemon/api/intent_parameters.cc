@@ -114,7 +114,11 @@ void take_types(Parameters& parameters, Intent& intent) {
         intent.payment_method_types = allowed.empty() ? std::vector<std::string>{"card"} : allowed;
     }
     if (Parameters* const automatic = parameters.take_hash("automatic_payment_methods")) {
-        intent.automatic_payment_methods = automatic->take_boolean("enabled").value_or(false);
+        auto const enabled = automatic->take_boolean("enabled");
+        if (!automatic->has("enabled")) {
+            automatic->refuse_missing("enabled");
+        }
+        intent.automatic_payment_methods = enabled.value_or(false) ? "enabled" : "disabled";
         intent.allow_redirects =
             automatic->take_enum("allow_redirects", {"always", "never"}).value_or("");
     }
@@ -283,16 +287,20 @@ void take_how_to_pay(Parameters& parameters, IntentWish& wish) {
 void take_confirming(Parameters& parameters, IntentWish& wish) {
     take_text_change(parameters, "return_url", &Intent::return_url, wish);
     parameters.take_boolean("error_on_requires_action");
-    auto const off_session =
-        parameters.take_enum("off_session", {"true", "false", "one_off", "recurring"});
-    if (off_session) {
-        wish.off_session = *off_session == "false" ? "" : *off_session;
+    // A boolean, as the Python SDK writes it too, or how the merchant goes on.
+    auto const off_session = parameters.take_enum(
+        "off_session", {"true", "false", "True", "False", "one_off", "recurring"}
+    );
+    if (off_session == "false" || off_session == "False") {
+        wish.off_session = "";
+    } else if (off_session) {
+        wish.off_session = *off_session == "True" ? "true" : *off_session;
     }
 }
 
 void take_details(Parameters& parameters, IntentWish& wish) {
     wish.customer = parameters.take_settable("customer");
-    take_text_change(parameters, "description", &Intent::description, wish, 1'000);
+    take_text_change(parameters, "description", &Intent::description, wish);
     take_text_change(parameters, "statement_descriptor", &Intent::statement_descriptor, wish, 22);
     take_text_change(
         parameters, "statement_descriptor_suffix", &Intent::statement_descriptor_suffix, wish, 22
@@ -320,6 +328,22 @@ void apply_card(CardWish const& wish, model::CardOptions& options) {
 
 }  // namespace
 
+void refuse_splits(Parameters& parameters) {
+    for (char const* const name : {"application_fee_amount", "on_behalf_of", "transfer_data"}) {
+        if (!parameters.has(name)) {
+            continue;
+        }
+        parameters.ignore(name);
+        parameters.refuse(bad_parameter(
+            "",
+            name,
+            "The parameter " + std::string{name} +
+                " is for payments with connected accounts; this server has none (Connect is not "
+                "supported)."
+        ));
+    }
+}
+
 model::PaymentIntent take_new_intent(Parameters& parameters, IntentWish& wish) {
     Intent intent;
     auto const currency = take_currency(parameters);
@@ -328,6 +352,7 @@ model::PaymentIntent take_new_intent(Parameters& parameters, IntentWish& wish) {
     intent.confirmation_method =
         parameters.take_enum("confirmation_method", {"automatic", "manual"}).value_or("automatic");
     take_types(parameters, intent);
+    refuse_splits(parameters);
     take_details(parameters, wish);
     take_how_to_pay(parameters, wish);
     take_confirming(parameters, wish);

@@ -46,10 +46,14 @@ struct IntentWish {
 
     // Only before an authorisation.
     bool changes_payment() const {
-        return wire_amount || currency || capture_method || customer.is_given || names_method();
+        return wire_amount || currency || capture_method || card.capture_method.is_given ||
+               card.clears || customer.is_given || names_method();
     }
     bool names_method() const { return !payment_method.empty() || payment_method_data != nullptr; }
 };
+
+// What splits a payment between accounts: known, and refused by words that say why.
+void refuse_splits(Parameters& parameters);
 
 // Each takes what its endpoint knows; what is wrong is noted in the parameters.
 // Create: answers the new intent but for ids and times, with what cannot be changed later.

@@ -41,38 +41,36 @@ ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish) {
     return Expansions::make(ObjectKind::payment_intent, paths, call.key);
 }
 
-asio::awaitable<ApiResult<std::optional<Stored<model::PaymentMethod>>>> choose_method(
-    Call& call, IntentWish const& wish, std::string customer
+ApiResult<std::optional<ChosenMethod>> choose_method(
+    Call& call, IntentWish const& wish, std::string const& customer
 ) {
-    using Chosen = std::optional<Stored<model::PaymentMethod>>;
     if (wish.payment_method_data != nullptr) {
-        std::string const by_number;
-        auto made = co_await make_payment_method(call, wish.payment_method_data, by_number);
+        auto made = make_payment_method(call, wish.payment_method_data, "");
         if (!made) {
-            co_return std::unexpected{made.error()};
+            return std::unexpected{made.error()};
         }
         if (wish.method_metadata) {
-            flow::merge_metadata(made->metadata, wish.method_metadata->changes);
+            flow::merge_metadata(made->stored.value.metadata, wish.method_metadata->changes);
         }
-        co_return Chosen{Stored<model::PaymentMethod>{.value = std::move(*made), .version = 0}};
+        return std::optional{std::move(*made)};
     }
     if (wish.payment_method.empty()) {
-        co_return Chosen{};
+        return std::nullopt;
     }
-    auto method = co_await find_method(call, wish.payment_method, "payment_method");
+    auto method = find_method(call, wish.payment_method, "payment_method");
     if (!method) {
-        co_return std::unexpected{method.error()};
+        return std::unexpected{method.error()};
     }
-    if (auto error = check_usable(method->value, customer)) {
-        co_return std::unexpected{*error};
+    if (auto error = check_usable(method->stored.value, customer)) {
+        return std::unexpected{*error};
     }
-    co_return Chosen{std::move(*method)};
+    return std::optional{std::move(*method)};
 }
 
 asio::awaitable<ApiResult<Done>> confirm_with(
     Call& call,
     Stored<model::PaymentIntent> intent,
-    std::optional<Stored<model::PaymentMethod>> method,
+    std::optional<ChosenMethod> method,
     IntentWish& wish,
     Expansions expand
 ) {
@@ -83,15 +81,24 @@ asio::awaitable<ApiResult<Done>> confirm_with(
             "You cannot confirm this PaymentIntent because it's missing a payment method."
         )};
     }
+    if (auto const kept = co_await keep_card(call, *method); !kept) {
+        co_return std::unexpected{kept.error()};
+    }
+    model::PaymentMethod const card = method->stored.value;
     flow::CardSecrets secrets;
-    secrets.cvc = call.services.vault.take_cvc(PaymentMethodId{method->value.id});
+    secrets.cvc = call.services.vault.take_cvc(PaymentMethodId{card.id});
     connectors::Cryptogram held = call.services.vault.take_cryptogram(PaymentId{intent.value.id});
     secrets.cryptogram =
         wish.card.cryptogram.empty() ? std::move(held) : std::move(wish.card.cryptogram);
     flow::Render render = renderer_for(call, std::move(expand));
-    co_return co_await call.services.payments.confirm(
-        call.caller, std::move(intent), std::move(*method), std::move(secrets), std::move(render)
+    auto done = co_await call.services.payments.confirm(
+        call.caller,
+        std::move(intent),
+        std::move(method->stored),
+        std::move(secrets),
+        std::move(render)
     );
+    co_return co_await settle_card(call, card, std::move(done));
 }
 
 }  // namespace florin::api

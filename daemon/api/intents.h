@@ -25,16 +25,16 @@ ApiError unexpected_state(Call& call, model::PaymentIntent const& intent, std::s
 ApiResult<Expansions> finish_intent(Call& call, IntentWish const& wish);
 
 // The method that a request names, brings, or means by a test token; nullopt: none of these.
-// `customer` is the intent's. A new one is not stored yet.
-boost::asio::awaitable<ApiResult<std::optional<flow::Stored<model::PaymentMethod>>>> choose_method(
-    Call& call, IntentWish const& wish, std::string customer
+// `customer` is the intent's. Nothing of a new one is stored yet.
+ApiResult<std::optional<ChosenMethod>> choose_method(
+    Call& call, IntentWish const& wish, std::string const& customer
 );
 
-// Authorises with this method; the cryptogram is taken out of the wish.
+// Authorises with this method, whose card is kept before; the cryptogram is taken out of the wish.
 boost::asio::awaitable<ApiResult<flow::Done>> confirm_with(
     Call& call,
     flow::Stored<model::PaymentIntent> intent,
-    std::optional<flow::Stored<model::PaymentMethod>> method,
+    std::optional<ChosenMethod> method,
     IntentWish& wish,
     Expansions expand
 );

@@ -2,6 +2,8 @@
 
 #include "ledger/base/check.h"
 
+#include <algorithm>
+
 namespace florin::api {
 namespace {
 
@@ -171,6 +173,40 @@ std::vector<MemberText> members_of(std::string_view object) {
         at = end + 1;
     }
     return members;
+}
+
+namespace {
+
+std::string_view const* value_of(std::vector<MemberText> const& members, std::string_view name) {
+    auto const found = std::ranges::find(members, name, &MemberText::name);
+    return found == members.end() ? nullptr : &found->value;
+}
+
+Json difference(std::string_view before, std::string_view after) {
+    auto const old_members = members_of(before);
+    auto const new_members = members_of(after);
+    Json previous = Json::object();
+    for (auto const& [name, value] : new_members) {
+        std::string_view const* const was = value_of(old_members, name);
+        if (was == nullptr) {
+            previous.add(name, nullptr);
+        } else if (*was != value) {
+            bool const are_hashes = was->starts_with('{') && value.starts_with('{');
+            previous.add(name, are_hashes ? difference(*was, value) : Json::raw(std::string{*was}));
+        }
+    }
+    for (auto const& [name, value] : old_members) {
+        if (value_of(new_members, name) == nullptr) {
+            previous.add(name, Json::raw(std::string{value}));
+        }
+    }
+    return previous;
+}
+
+}  // namespace
+
+std::string previous_attributes(std::string const& before, std::string const& after) {
+    return difference(before, after).text();
 }
 
 }  // namespace florin::api

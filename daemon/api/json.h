@@ -68,4 +68,10 @@ struct MemberText {
 // one line, and an object.
 std::vector<MemberText> members_of(std::string_view object);
 
+// The top-level members of an object that a change altered, as they were before: what an event
+// carries as previous_attributes. Inside a hash only the members that differ; null for one that
+// was not there. Both are objects that Json wrote; "{}" where nothing
+// differs.
+std::string previous_attributes(std::string const& before, std::string const& after);
+
 }  // namespace florin::api

@@ -2,6 +2,7 @@
 
 #include "connectors/cards.h"
 #include "daemon/api/list.h"
+#include "daemon/log/log.h"
 #include "ledger/base/calendar.h"
 
 #include <algorithm>
@@ -128,21 +129,22 @@ model::BillingDetails take_billing_details(Parameters* parameters) {
     take_text(*parameters, "email", billing.email);
     take_text(*parameters, "name", billing.name);
     take_text(*parameters, "phone", billing.phone);
-    parameters->take_settable("tax_id");
+    take_text(*parameters, "tax_id", billing.tax_id);
     return billing;
 }
 
-asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
+ApiResult<ChosenMethod> make_payment_method(
     Call& call, Parameters* data, std::string const& test_token
 ) {
     auto& ids = call.services.ids;
-    model::PaymentMethod method;
+    ChosenMethod chosen;
+    model::PaymentMethod& method = chosen.stored.value;
     CardInput card;
     if (data != nullptr) {
         method.billing_details = take_billing_details(data->take_hash("billing_details"));
         auto taken = take_card(*data);
         if (auto error = call.parameters.finish()) {
-            co_return std::unexpected{*error};
+            return std::unexpected{*error};
         }
         card = std::move(*taken);
         if (!card.token.empty()) {
@@ -153,17 +155,16 @@ asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
             bool const may = call.caller.mode == model::Mode::test && token.starts_with("tok_") &&
                              connectors::test_card(name);
             if (!may) {
-                co_return std::unexpected{missing_resource("token", token, "card[token]")};
+                return std::unexpected{missing_resource("token", token, "card[token]")};
             }
-            auto billing = std::move(method.billing_details);
-            auto made = co_await make_payment_method(call, nullptr, name);
+            auto made = make_payment_method(call, nullptr, name);
             if (made) {
-                made->billing_details = std::move(billing);
+                made->stored.value.billing_details = std::move(method.billing_details);
             }
-            co_return made;
+            return made;
         }
         if (auto error = check_card(card, ids.now_s())) {
-            co_return std::unexpected{*error};
+            return std::unexpected{*error};
         }
     } else {
         auto const known = connectors::test_card(test_token);
@@ -180,35 +181,59 @@ asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
     method.exp_month = card.exp_month;
     method.exp_year = card.exp_year;
     method.fingerprint = call.services.vault.fingerprint(card.number);
-    if (!method.sandbox_token.empty()) {
-        // A test card that everybody knows: its name is enough to find its number again.
-        call.services.vault.hold_cvc(PaymentMethodId{method.id}, std::move(card.cvc));
-        co_return method;
+    // A test card is one that everybody knows: its name is enough to find its number again.
+    if (method.sandbox_token.empty()) {
+        chosen.number = std::move(card.number);
     }
-    // The number is durable in the vault before anything refers to it.
-    auto const token = co_await call.services.vault.put(call.owner(), std::move(card.number));
-    if (!token) {
-        co_return std::unexpected{internal_error(token.error().context)};
-    }
-    method.vault_token = token->text();
-    if (!card.cvc.empty()) {
-        call.services.vault.hold_cvc(PaymentMethodId{method.id}, std::move(card.cvc));
-    }
-    co_return method;
+    chosen.cvc = std::move(card.cvc);
+    return chosen;
 }
 
-asio::awaitable<ApiResult<flow::Stored<model::PaymentMethod>>> find_method(
-    Call& call, std::string id, char const* param
-) {
+ApiResult<ChosenMethod> find_method(Call& call, std::string const& id, char const* param) {
     bool const is_test = call.caller.mode == model::Mode::test;
-    if (!is_test || !connectors::test_card(id)) {
-        co_return find<model::PaymentMethod>(call, id, param);
+    if (is_test && connectors::test_card(id)) {
+        return make_payment_method(call, nullptr, id);
     }
-    auto made = co_await make_payment_method(call, nullptr, id);
-    if (!made) {
-        co_return std::unexpected{made.error()};
+    auto stored = find<model::PaymentMethod>(call, id, param);
+    if (!stored) {
+        return std::unexpected{stored.error()};
     }
-    co_return flow::Stored<model::PaymentMethod>{.value = std::move(*made), .version = 0};
+    return ChosenMethod{.stored = std::move(*stored)};
+}
+
+asio::awaitable<ApiResult<void>> keep_card(Call& call, ChosenMethod& method) {
+    model::PaymentMethod& value = method.stored.value;
+    if (!method.number.empty()) {
+        auto const token = co_await call.services.vault.put(call.owner(), std::move(method.number));
+        if (!token) {
+            co_return std::unexpected{internal_error(token.error().context)};
+        }
+        value.vault_token = token->text();
+    }
+    if (!method.cvc.empty()) {
+        call.services.vault.hold_cvc(PaymentMethodId{value.id}, std::move(method.cvc));
+    }
+    co_return ApiResult<void>{};
+}
+
+asio::awaitable<ApiResult<Done>> settle_card(
+    Call& call, model::PaymentMethod method, ApiResult<Done> result
+) {
+    constexpr int kServerFailed = 500;
+    bool const is_refused = !result && result.error().http_status < kServerFailed;
+    if (!is_refused || method.vault_token.empty()) {
+        co_return result;
+    }
+    auto const stored = flow::load<model::PaymentMethod>(call.documents(), call.owner(), method.id);
+    if (!stored || *stored) {
+        co_return result;
+    }
+    VaultToken const token{method.vault_token};
+    auto const removed = co_await call.services.vault.remove(call.owner(), token);
+    if (!removed) {
+        log::error("vault.card_left", {{"what", removed.error().context}});
+    }
+    co_return result;
 }
 
 std::optional<ApiError> check_usable(

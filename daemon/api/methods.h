@@ -10,16 +10,35 @@
 
 namespace florin::api {
 
+// A method that a request names, or a new one (version 0) with what only the vault may have of it:
+// nothing of it is stored before keep_card().
+struct ChosenMethod {
+    flow::Stored<model::PaymentMethod> stored;
+    Pan number{};  // empty: a test card, or a method that is stored
+    Cvv cvc{};
+
+    bool is_new() const { return stored.version == 0; }
+};
+
 // A card that came by number (`data`: a hash with card[…] and billing_details) or, without data, by
-// test token. Not stored yet, but for the number in the vault. Ends the call's parameters.
-boost::asio::awaitable<ApiResult<model::PaymentMethod>> make_payment_method(
+// test token. Ends the call's parameters.
+ApiResult<ChosenMethod> make_payment_method(
     Call& call, Parameters* data, std::string const& test_token
 );
 
-// The method with this id, or a new one (version 0) for a test token. `param`: where the id stood;
-// empty for the path.
-boost::asio::awaitable<ApiResult<flow::Stored<model::PaymentMethod>>> find_method(
-    Call& call, std::string id, char const* param
+// The method with this id, or a new one for a test token. `param`: where the id stood; empty for
+// the path.
+ApiResult<ChosenMethod> find_method(Call& call, std::string const& id, char const* param);
+
+// Puts the card of a new method into the vault, durably: after everything that can be checked was,
+// and before anything refers to it. The security code waits there in memory.
+boost::asio::awaitable<ApiResult<void>> keep_card(Call& call, ChosenMethod& method);
+
+// Ends a request that kept a card: a refusal takes the number out of the vault again, unless the
+// method is stored nevertheless. Errors of the server leave it, for what they were about may be
+// stored yet. Answers `result`.
+boost::asio::awaitable<ApiResult<flow::Done>> settle_card(
+    Call& call, model::PaymentMethod method, ApiResult<flow::Done> result
 );
 
 // A year of two digits is one of this century.

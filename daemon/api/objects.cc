@@ -3,36 +3,6 @@
 #include <algorithm>
 
 namespace florin::api {
-namespace {
-
-std::string_view const* value_of(std::vector<MemberText> const& members, std::string_view name) {
-    auto const found = std::ranges::find(members, name, &MemberText::name);
-    return found == members.end() ? nullptr : &found->value;
-}
-
-Json difference(std::string_view before, std::string_view after) {
-    auto const old_members = members_of(before);
-    auto const new_members = members_of(after);
-    Json previous = Json::object();
-    for (auto const& [name, value] : new_members) {
-        std::string_view const* const was = value_of(old_members, name);
-        if (was == nullptr) {
-            previous.add(name, nullptr);
-        } else if (*was != value) {
-            bool const are_hashes = was->starts_with('{') && value.starts_with('{');
-            previous.add(name, are_hashes ? difference(*was, value) : Json::raw(std::string{*was}));
-        }
-    }
-    for (auto const& [name, value] : old_members) {
-        if (value_of(new_members, name) == nullptr) {
-            previous.add(name, Json::raw(std::string{value}));
-        }
-    }
-    return previous;
-}
-
-}  // namespace
-
 ApiResult<flow::Stored<model::Customer>> find_customer(
     Call& call, std::string const& id, char const* param
 ) {
@@ -49,10 +19,6 @@ ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& pre
         return std::unexpected{*error};
     }
     return Expansions::make(kind, paths, call.key, prefix);
-}
-
-std::string previous_attributes(std::string const& before, std::string const& after) {
-    return difference(before, after).text();
 }
 
 void note_update(

@@ -42,6 +42,17 @@ ApiResult<flow::Stored<T>> find(Call& call, std::string const& id, char const* p
     }
     return std::move(**stored);
 }
+// What a list is filtered by: resource_missing where an id is named that is not there.
+template <class T>
+std::optional<ApiError> check_named(
+    Call& call, std::optional<std::string> const& id, char const* param
+) {
+    if (!id) {
+        return std::nullopt;
+    }
+    auto const known = find<T>(call, *id, param);
+    return known ? std::nullopt : std::optional{known.error()};
+}
 // A customer that is not deleted.
 ApiResult<flow::Stored<model::Customer>> find_customer(
     Call& call, std::string const& id, char const* param = ""
@@ -50,12 +61,6 @@ ApiResult<flow::Stored<model::Customer>> find_customer(
 // Takes `expand` and ends the parameters; what is wrong with them comes before a path that cannot
 // be expanded. `prefix`: "data." on lists.
 ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& prefix = {});
-
-// The top-level members of an object that a change altered, as they were before: what an event
-// carries as previous_attributes. Inside a hash only the members that differ; null for one that
-// was not there. Both are objects that Json wrote; "{}" where nothing
-// differs.
-std::string previous_attributes(std::string const& before, std::string const& after);
 
 // An event about an object that was changed, with what it was before. Both are rendered objects.
 void note_update(

@@ -139,12 +139,14 @@ std::optional<std::int64_t> Parameters::take_integer(
         return std::nullopt;
     }
     if (number < least || number > most) {
-        refuse(bad_parameter(
+        ApiError refusal = bad_parameter(
             "parameter_invalid_integer",
             name_of(key),
             "Invalid integer: " + name_of(key) + " must be between " + std::to_string(least) +
                 " and " + std::to_string(most) + "."
-        ));
+        );
+        refusal.is_own_text = true;
+        refuse(std::move(refusal));
         return std::nullopt;
     }
     return number;
@@ -155,7 +157,7 @@ std::optional<bool> Parameters::take_boolean(std::string_view key) {
     if (!text) {
         return std::nullopt;
     }
-    // The Python SDK writes its own language's names.
+    // The Python SDK (stripe 5.0.0 of Debian 12) writes its own language's names.
     bool const is_true = *text == "true" || *text == "True";
     if (!is_true && *text != "false" && *text != "False") {
         refuse(bad_parameter(

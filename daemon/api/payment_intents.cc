@@ -20,7 +20,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
         co_return std::unexpected{expand.error()};
     }
     std::string const customer = wish.customer.value.value_or("");
-    auto method = co_await choose_method(call, wish, customer);
+    auto method = choose_method(call, wish, customer);
     if (!method) {
         co_return std::unexpected{method.error()};
     }
@@ -47,18 +47,25 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     }
     std::optional<model::PaymentMethod> new_method;
     if (*method) {
-        intent.payment_method = (*method)->value.id;
-        if ((*method)->version == 0) {
-            new_method = (*method)->value;
+        if (auto const kept = co_await keep_card(call, **method); !kept) {
+            co_return std::unexpected{kept.error()};
+        }
+        intent.payment_method = (*method)->stored.value.id;
+        if ((*method)->is_new()) {
+            new_method = (*method)->stored.value;
         }
     }
     if (!wish.card.cryptogram.empty()) {
         call.services.vault.hold_cryptogram(PaymentId{intent.id}, std::move(wish.card.cryptogram));
     }
     flow::Render render = renderer_for(call, std::move(*expand));
-    co_return co_await call.services.payments.create(
-        call.caller, std::move(intent), std::move(new_method), std::move(render)
+    auto done = co_await call.services.payments.create(
+        call.caller, std::move(intent), new_method, std::move(render)
     );
+    if (!new_method) {
+        co_return done;
+    }
+    co_return co_await settle_card(call, std::move(*new_method), std::move(done));
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -115,7 +122,7 @@ std::optional<ApiError> set_customer(
 ApiResult<Done> change_intent(
     Call& call,
     IntentWish const& wish,
-    std::optional<Stored<model::PaymentMethod>> const& method,
+    std::optional<ChosenMethod> const& chosen,
     Expansions const& expand,
     flow::Change& change
 ) {
@@ -142,19 +149,20 @@ ApiResult<Done> change_intent(
     if (auto error = set_customer(call, wish.customer, value, change)) {
         return std::unexpected{*error};
     }
-    if (method) {
+    Stored<model::PaymentMethod> const* const method = chosen ? &chosen->stored : nullptr;
+    if (method != nullptr) {
         if (auto error = check_usable(method->value, value.customer)) {
             return std::unexpected{*error};
         }
         value.payment_method = method->value.id;
         value.status = "requires_confirmation";
-        if (method->version == 0) {
+        if (chosen->is_new()) {
             change.put(method->value.id, *method);
         }
     }
     change.put(value.id, *intent);
     flow::Objects objects = only(call.owner(), value);
-    if (method) {
+    if (method != nullptr) {
         objects.method = &method->value;
     }
     return Done{200, to_body(call.services.renderer.intent_json(call.owner(), objects, expand))};
@@ -170,15 +178,28 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     if (!intent) {
         co_return std::unexpected{intent.error()};
     }
-    std::string customer = wish.customer.value.value_or(intent->value.customer);
-    auto method = co_await choose_method(call, wish, std::move(customer));
+    std::string const customer = wish.customer.value.value_or(intent->value.customer);
+    auto method = choose_method(call, wish, customer);
     if (!method) {
         co_return std::unexpected{method.error()};
     }
     auto const decide = [&](flow::Change& change) {
         return change_intent(call, wish, *method, *expand, change);
     };
+    if (*method && (*method)->is_new()) {
+        // What is refused anyway does not put a card into the vault first.
+        flow::Change not_stored{call.owner()};
+        if (auto const tried = decide(not_stored); !tried) {
+            co_return std::unexpected{tried.error()};
+        }
+        if (auto const kept = co_await keep_card(call, **method); !kept) {
+            co_return std::unexpected{kept.error()};
+        }
+    }
     auto done = co_await store_change(call, decide);
+    if (*method && (*method)->is_new()) {
+        done = co_await settle_card(call, (*method)->stored.value, std::move(done));
+    }
     if (done && !wish.card.cryptogram.empty()) {
         call.services.vault.hold_cryptogram(PaymentId{call.id()}, std::move(wish.card.cryptogram));
     }
@@ -192,6 +213,9 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     auto const expand = finish(call, ObjectKind::payment_intent, "data.");
     if (!expand) {
         co_return std::unexpected{expand.error()};
+    }
+    if (auto error = check_named<model::Customer>(call, customer, "customer")) {
+        co_return std::unexpected{std::move(*error)};
     }
     Listing listing{
         .kind = model::Kind::payment_intent,

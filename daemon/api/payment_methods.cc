@@ -16,22 +16,24 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     auto const metadata = parameters.take_metadata();
     parameters.take_enum("allow_redisplay", {"always", "limited", "unspecified"});
     auto const paths = parameters.take_strings("expand");
-    std::string const by_number;
-    auto method = co_await make_payment_method(call, &parameters, by_number);
+    auto method = make_payment_method(call, &parameters, "");
     if (!method) {
         co_return std::unexpected{method.error()};
     }
+    model::PaymentMethod& value = method->stored.value;
     if (metadata) {
-        flow::merge_metadata(method->metadata, metadata->changes);
+        flow::merge_metadata(value.metadata, metadata->changes);
     }
     auto const expand = Expansions::make(ObjectKind::payment_method, paths, call.key);
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    Done const done{
-        200, to_body(call.services.renderer.method_json(call.owner(), *method, *expand))
-    };
-    co_return co_await call.services.payments.store_method(call.caller, std::move(*method), done);
+    if (auto const kept = co_await keep_card(call, *method); !kept) {
+        co_return std::unexpected{kept.error()};
+    }
+    Done const done{200, to_body(call.services.renderer.method_json(call.owner(), value, *expand))};
+    auto stored = co_await call.services.payments.store_method(call.caller, value, done);
+    co_return co_await settle_card(call, value, std::move(stored));
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -52,7 +54,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
 struct Wish {
     std::optional<MetadataChange> metadata;
     std::optional<std::int64_t> exp_month, exp_year;
-    Settable<std::string> email, name, phone;
+    Settable<std::string> email, name, phone, tax_id;
     bool is_address_given = false;
     model::Address address;
 };
@@ -69,7 +71,7 @@ Wish take_wish(Parameters& parameters) {
         wish.email = billing->take_settable("email");
         wish.name = billing->take_settable("name");
         wish.phone = billing->take_settable("phone");
-        billing->take_settable("tax_id");
+        wish.tax_id = billing->take_settable("tax_id");
         wish.is_address_given = billing->has("address");
         if (!billing->take_unset("address")) {
             wish.address = take_address(billing->take_hash("address"));
@@ -94,6 +96,7 @@ std::optional<ApiError> apply(Wish const& wish, model::PaymentMethod& method, st
     set(wish.email, method.billing_details.email);
     set(wish.name, method.billing_details.name);
     set(wish.phone, method.billing_details.phone);
+    set(wish.tax_id, method.billing_details.tax_id);
     if (wish.is_address_given) {
         method.billing_details.address = wish.address;
     }
@@ -134,11 +137,14 @@ asio::awaitable<ApiResult<Done>> attach_to_customer(Call& call) {
     if (auto const customer = find_customer(call, customer_id, "customer"); !customer) {
         co_return std::unexpected{customer.error()};
     }
-    std::string id = call.id();
-    auto first = co_await find_method(call, id, "");
-    if (!first) {
-        co_return std::unexpected{first.error()};
+    auto chosen = find_method(call, call.id(), "");
+    if (!chosen) {
+        co_return std::unexpected{chosen.error()};
     }
+    if (auto const kept = co_await keep_card(call, *chosen); !kept) {
+        co_return std::unexpected{kept.error()};
+    }
+    auto const* const first = &chosen->stored;
     auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
         auto customer = find_customer(call, customer_id, "customer");
         if (!customer) {

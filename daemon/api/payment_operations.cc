@@ -33,7 +33,7 @@ asio::awaitable<ApiResult<Done>> confirm(Call& call) {
     if (!wish.names_method()) {
         wish.payment_method = intent->value.payment_method;
     }
-    auto method = co_await choose_method(call, wish, intent->value.customer);
+    auto method = choose_method(call, wish, intent->value.customer);
     if (!method) {
         co_return std::unexpected{method.error()};
     }
@@ -56,7 +56,15 @@ asio::awaitable<ApiResult<Done>> confirm(Call& call) {
 asio::awaitable<ApiResult<Done>> capture(Call& call) {
     Parameters& parameters = call.parameters;
     auto const wire = parameters.take_integer("amount_to_capture", 1, kAmountMax);
-    parameters.take_boolean("final_capture");
+    if (!parameters.take_boolean("final_capture").value_or(true)) {
+        parameters.refuse(bad_parameter(
+            "",
+            "final_capture",
+            "A payment is captured once here: what is not captured is released. final_capture "
+            "cannot be false."
+        ));
+    }
+    refuse_splits(parameters);
     auto const metadata = parameters.take_metadata();
     auto const descriptor = parameters.take_settable("statement_descriptor", 22);
     auto const suffix = parameters.take_settable("statement_descriptor_suffix", 22);

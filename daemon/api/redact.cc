@@ -20,17 +20,27 @@ bool is_word(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-// The length of a run of digits with at most one blank or dash between two of them.
+// The length of a run of digits with at most one blank or dash between two of them. What is as long
+// as a card number by itself is a run of its own: the number before or after it is another one.
 std::size_t digits_at(std::string_view text, std::size_t begin, std::size_t& count) {
     std::size_t end = begin;
     count = 0;
-    for (std::size_t at = begin; at < text.size(); ++at) {
-        if (is_digit(text[at])) {
-            ++count;
-            end = at + 1;
-        } else if ((text[at] != ' ' && text[at] != '-') || at != end) {
+    for (std::size_t at = begin; at < text.size();) {
+        std::size_t group = 0;
+        while (at + group < text.size() && is_digit(text[at + group])) {
+            ++group;
+        }
+        if (group == 0 || (count > 0 && group >= kCardDigitsMin)) {
             break;
         }
+        count += group;
+        at += group;
+        end = at;
+        bool const goes_on = at < text.size() && (text[at] == ' ' || text[at] == '-');
+        if (!goes_on || group >= kCardDigitsMin) {
+            break;
+        }
+        ++at;
     }
     return end - begin;
 }

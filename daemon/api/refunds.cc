@@ -27,6 +27,14 @@ ApiResult<model::PaymentIntent> find_payment(
                 "", "charge", "The charge does not belong to the payment_intent that was given."
             )};
         }
+        // All of it, or what was held and never captured.
+        if (charge->value.refunded) {
+            return std::unexpected{bad_parameter(
+                "charge_already_refunded",
+                "charge",
+                "Charge " + charge_id + " has already been refunded."
+            )};
+        }
         intent_id = charge->value.payment_intent;
     }
     auto intent = find<model::PaymentIntent>(call, intent_id, "payment_intent");
@@ -39,12 +47,13 @@ ApiResult<model::PaymentIntent> find_payment(
 asio::awaitable<ApiResult<Done>> create(Call& call) {
     Parameters& parameters = call.parameters;
     std::string const intent_id = parameters.take_string("payment_intent").value_or("");
-    std::string const charge_id = parameters.take_string("charge").value_or("");
+    flow::RefundWish wish;
+    wish.charge = parameters.take_string("charge").value_or("");
     auto const wire = parameters.take_integer("amount", 1, kAmountMax);
     auto const reason =
         parameters.take_enum("reason", {"duplicate", "fraudulent", "requested_by_customer"});
     auto const metadata = parameters.take_metadata();
-    if (intent_id.empty() && charge_id.empty()) {
+    if (intent_id.empty() && wish.charge.empty()) {
         parameters.refuse(bad_parameter(
             "parameter_missing",
             "",
@@ -56,18 +65,17 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    auto const intent = find_payment(call, intent_id, charge_id);
+    auto const intent = find_payment(call, intent_id, wish.charge);
     if (!intent) {
         co_return std::unexpected{intent.error()};
     }
-    std::optional<std::int64_t> amount;
     if (wire) {
         auto const currency = Currency::from_alphabetic(intent->currency);
         auto const minor = minor_amount(*wire, *currency, "amount");
         if (!minor) {
             co_return std::unexpected{minor.error()};
         }
-        amount = *minor;
+        wish.amount = *minor;
     }
     flow::Render render = [&renderer = call.services.renderer,
                            owner = call.owner(),
@@ -76,12 +84,12 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
             renderer.refund_json(owner, *objects.refund, expansions, unstored_of(objects));
         return Done{200, to_body(json)};
     };
-    Metadata changes;
+    wish.reason = reason.value_or("");
     if (metadata) {
-        changes = metadata->changes;
+        wish.metadata = metadata->changes;
     }
     co_return co_await call.services.payments.refund(
-        call.caller, intent->id, amount, reason.value_or(""), std::move(changes), std::move(render)
+        call.caller, intent->id, std::move(wish), std::move(render)
     );
 }
 
@@ -163,15 +171,15 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
         co_return std::unexpected{expand.error()};
     }
     Listing listing{.kind = model::Kind::refund, .prefix = "re", .url = "/v1/refunds", .link = {}};
-    if (charge && !intent) {
-        auto const known = flow::load<model::Charge>(call.documents(), call.owner(), *charge);
+    if (auto error = check_named<model::PaymentIntent>(call, intent, "payment_intent")) {
+        co_return std::unexpected{std::move(*error)};
+    }
+    if (charge) {
+        auto const known = find<model::Charge>(call, *charge, "charge");
         if (!known) {
-            co_return std::unexpected{internal_error(known.error().context)};
+            co_return std::unexpected{known.error()};
         }
-        if (!*known) {
-            co_return empty_list(listing.url);
-        }
-        intent = (*known)->value.payment_intent;
+        intent = intent.value_or(known->value.payment_intent);
     }
     if (intent) {
         listing.link = {.kind = model::Kind::payment_refund, .from = *intent};

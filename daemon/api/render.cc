@@ -294,10 +294,11 @@ Json ObjectRenderer::intent_json(
         }
     }
     Json automatic = nullptr;
-    if (intent.automatic_payment_methods) {
+    if (!intent.automatic_payment_methods.empty()) {
         bool const says = !intent.allow_redirects.empty();
         automatic = {
-            {"allow_redirects", says ? intent.allow_redirects : "always"}, {"enabled", true}
+            {"allow_redirects", says ? intent.allow_redirects : "always"},
+            {"enabled", intent.automatic_payment_methods == "enabled"}
         };
     }
     return {
@@ -402,6 +403,10 @@ std::string ObjectRenderer::method(Objects const& objects) const {
 
 std::string ObjectRenderer::balance(flow::Balance const& balance) const {
     return balance_json(balance).text();
+}
+
+std::string ObjectRenderer::previous(std::string const& before, std::string const& after) const {
+    return previous_attributes(before, after);
 }
 
 ApiError ObjectRenderer::card_error(Objects const& objects) const {

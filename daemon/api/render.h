@@ -106,6 +106,7 @@ public:
     std::string refund(flow::Objects const& objects) const override;
     std::string method(flow::Objects const& objects) const override;
     std::string balance(flow::Balance const& balance) const override;
+    std::string previous(std::string const& before, std::string const& after) const override;
 
     // The error object of a refused card, for a 402.
     ApiError card_error(flow::Objects const& objects) const;

@@ -43,7 +43,7 @@ Json billing_json(model::BillingDetails const& billing) {
         {"email", text_or_null(billing.email)},
         {"name", text_or_null(billing.name)},
         {"phone", text_or_null(billing.phone)},
-        {"tax_id", nullptr},
+        {"tax_id", text_or_null(billing.tax_id)},
     };
 }
 Json shipping_json(bool is_there, model::Shipping const& shipping) {

@@ -123,8 +123,8 @@ ApiError too_busy() {
 ApiError unknown_url(http::Request const& request) {
     ApiError error;
     error.http_status = 404;
-    error.message = "Unrecognized request URL (" + std::string{http::method_name(request.method)} +
-                    ": " + request.path.substr(0, 200) + ").";
+    error.message =
+        "Unrecognized request URL (" + request.verb + ": " + request.path.substr(0, 200) + ").";
     return error;
 }
 
@@ -142,6 +142,17 @@ bool is_idempotency_key(std::string_view key) {
            !holds_secret(key);
 }
 
+// "+" and at most fifteen digits, as ITU-T E.164 has it, however they are grouped. Some of them
+// look like card numbers.
+bool is_telephone(std::string_view text) {
+    constexpr std::ptrdiff_t kDigitsMax = 15;
+    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    return text.starts_with('+') && std::ranges::count_if(text, is_digit) <= kDigitsMax &&
+           std::ranges::all_of(text.substr(1), [&](char c) {
+               return is_digit(c) || std::string_view{" -.()/"}.contains(c);
+           });
+}
+
 // A card number or secret key somewhere else than where it belongs would be stored in the clear,
 // copied into events and shown to others: the request is refused, and what was sent not repeated.
 std::optional<ApiError> misplaced_secret(http::Form const& form, std::string const& name) {
@@ -149,7 +160,8 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
         std::string const own = name.empty() ? key : name + "[" + key + "]";
         bool const may_hold_card =
             own == "card[number]" || own == "payment_method_data[card][number]";
-        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card;
+        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card &&
+                              !(key == "phone" && is_telephone(item.value));
         if (holds_secret(key) || (is_value && holds_secret(item.value))) {
             return bad_parameter(
                 "",
@@ -164,6 +176,61 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
         }
     }
     return std::nullopt;
+}
+
+// Where parameters of a request stand.
+enum class Place { query, body };
+
+// GET has its parameters in the query and POST in the body. In the other place they would say
+// something that nobody reads, "amount" too: the request is refused. nullopt: nothing is there.
+std::optional<ApiError> refuse_place(http::Request const& request, Place place) {
+    bool const is_body = place == Place::body;
+    std::string const& text = is_body ? request.body : request.query;
+    auto const form = http::parse_form(text);
+    if (!form) {
+        return bad_parameter("", "", "Invalid request: " + form.error().context);
+    }
+    if (form->items.empty()) {
+        return std::nullopt;
+    }
+    std::string const& name = form->items.front().first;
+    return bad_parameter(
+        "parameter_unknown",
+        name,
+        "Received unknown parameter: " + name + ". Parameters of a " + request.verb +
+            " request are read from its " +
+            (is_body ? "URL, and this one has a body." : "body, and this one has some in its URL.")
+    );
+}
+
+// What an endpoint gets. DELETE may have its parameters in either place, as clients differ: those
+// of both count, and one that is in both is given twice.
+ApiResult<http::Form> form_of(http::Request const& request) {
+    bool const is_get = request.method == http::Method::get;
+    bool const is_post = request.method == http::Method::post;
+    auto const type = request.header("Content-Type");
+    if (!is_get && !request.body.empty() && type && !is_form_type(*type)) {
+        return std::unexpected{bad_parameter(
+            "", "", "Invalid content type: expected application/x-www-form-urlencoded."
+        )};
+    }
+    auto refused = is_post  ? refuse_place(request, Place::query)
+                   : is_get ? refuse_place(request, Place::body)
+                            : std::nullopt;
+    if (refused) {
+        return std::unexpected{std::move(*refused)};
+    }
+    bool const has_both = !request.query.empty() && !request.body.empty();
+    std::string const both = has_both ? request.query + "&" + request.body : "";
+    auto form = http::parse_form(
+        has_both                ? both
+        : request.query.empty() ? request.body
+                                : request.query
+    );
+    if (!form) {
+        return std::unexpected{bad_parameter("", "", "Invalid request: " + form.error().context)};
+    }
+    return std::move(*form);
 }
 
 }  // namespace
@@ -383,16 +450,9 @@ asio::awaitable<ApiResult<Done>> Service::run(
     std::string& original_request
 ) {
     bool const is_post = request.method == http::Method::post;
-    auto const type = request.header("Content-Type");
-    if (is_post && !request.body.empty() && type && !is_form_type(*type)) {
-        co_return std::unexpected{bad_parameter(
-            "", "", "Invalid content type: expected application/x-www-form-urlencoded."
-        )};
-    }
-    auto const form = http::parse_form(is_post ? request.body : request.query);
+    auto const form = form_of(request);
     if (!form) {
-        co_return std::unexpected{bad_parameter("", "", "Invalid request: " + form.error().context)
-        };
+        co_return std::unexpected{form.error()};
     }
     if (auto error = misplaced_secret(*form, {})) {
         co_return std::unexpected{*error};

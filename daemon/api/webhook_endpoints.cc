@@ -191,7 +191,10 @@ WebhookEndpoint take_new_endpoint(Call& call) {
     }
     if (parameters.take_boolean("connect").value_or(false)) {
         parameters.refuse(bad_parameter(
-            "", "connect", "Events of connected accounts are not offered by this server."
+            "",
+            "connect",
+            "This server has no connected accounts (Connect is not supported): connect cannot be "
+            "true."
         ));
     }
     if (auto const metadata = parameters.take_metadata()) {

@@ -18,6 +18,14 @@ bool is_busy(ApiError const& error) {
     return error.code == "lock_timeout";
 }
 
+ApiError not_refundable(std::string const& charge) {
+    return api::bad_parameter(
+        "charge_not_refundable",
+        "charge",
+        "Charge " + charge + " cannot be refunded: nothing was captured by it."
+    );
+}
+
 }  // namespace
 
 asio::awaitable<ApiResult<Done>> Payments::capture(
@@ -117,7 +125,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
             )};
         }
         Change change{caller.owner, caller.cause()};
-        intent.value.cancellation_reason = reason.empty() ? "requested_by_customer" : reason;
+        intent.value.cancellation_reason = reason;
         if (is_unsent) {
             intent.value.status = "canceled";
             intent.value.canceled_at = parts_.ids.now_s();
@@ -137,6 +145,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
             co_return std::unexpected{last};
         }
         claim(change, caller);
+        intent.value.is_canceling = true;
         auto loaded = load_case(caller.owner, intent.value.authorised_attempt);
         if (!loaded) {
             co_return std::unexpected{api::internal_error(loaded.error().context)};
@@ -168,12 +177,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::refund(
-    Caller caller,
-    std::string intent_id,
-    std::optional<std::int64_t> amount,
-    std::string reason,
-    model::Metadata metadata,
-    Render render
+    Caller caller, std::string intent_id, RefundWish wish, Render render
 ) {
     ApiError last;
     for (int tries = 0; tries < kTriesMax; ++tries) {
@@ -187,6 +191,12 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
             };
         }
         Stored<model::PaymentIntent> intent = std::move(**found);
+        // Only the charge that was captured is given back; the others of the payment took nothing.
+        bool const is_captured = intent.value.status == "succeeded" &&
+                                 (wish.charge.empty() || wish.charge == intent.value.latest_charge);
+        if (!wish.charge.empty() && !is_captured) {
+            co_return std::unexpected{not_refundable(wish.charge)};
+        }
         if (intent.value.status != "succeeded") {
             co_return std::unexpected{
                 wrong_state(caller.owner, intent.value, "refunded", "succeeded")
@@ -200,7 +210,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
                 "Charge " + intent.value.latest_charge + " has already been refunded."
             )};
         }
-        std::int64_t const wanted = amount.value_or(left);
+        std::int64_t const wanted = wish.amount.value_or(left);
         if (wanted > left) {
             co_return std::unexpected{api::bad_parameter(
                 "amount_too_large",
@@ -230,14 +240,14 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         refund.charge = intent.value.latest_charge;
         refund.currency = intent.value.currency;
         refund.status = "pending";
-        refund.reason = reason;
+        refund.reason = wish.reason;
         refund.payment_method = original->value.payment_method;
         refund.customer = intent.value.customer;
         refund.amount = wanted;
         refund.created = parts_.ids.now_s();
         refund.attempt = attempt.id;
         refund.pending_transfer = attempt.pending_transfer;
-        refund.metadata = metadata;
+        merge_metadata(refund.metadata, wish.metadata);
         attempt.refund = refund.id;
         intent.value.amount_refunding += wanted;
 

@@ -313,13 +313,16 @@ void Payments::set_retry(Attempt& attempt, Change& change) const {
     change.command.set_timers.push_back({attempt.timer_ns, kind, key});
 }
 
-void Payments::announce(Case const& payment, std::string type, Change& change) const {
+void Payments::announce(
+    Case const& payment, std::string type, Change& change, std::string const& before
+) const {
     Objects const objects = payment.objects();
     std::string body = type.starts_with("refund.")           ? parts_.renderer.refund(objects)
                        : type.starts_with("charge.")         ? parts_.renderer.charge(objects)
                        : type.starts_with("payment_method.") ? parts_.renderer.method(objects)
                                                              : parts_.renderer.intent(objects);
-    change.event(parts_.ids, std::move(type), std::move(body));
+    std::string previous = before.empty() ? "" : parts_.renderer.previous(before, body);
+    change.event(parts_.ids, std::move(type), std::move(body), std::move(previous));
 }
 
 }  // namespace florin::flow

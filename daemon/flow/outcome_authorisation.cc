@@ -240,7 +240,8 @@ void Payments::given_back(Case& payment, Change& change) {
     change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
     intent.amount_capturable = 0;
     intent.live_attempt.clear();
-    if (!intent.cancellation_reason.empty()) {
+    if (intent.is_canceling) {
+        intent.is_canceling = false;
         intent.status = "canceled";
         intent.canceled_at = parts_.ids.now_s();
         charge.refunded = true;

@@ -108,6 +108,7 @@ void Payments::outcome_of_refund(
     model::Charge& charge = payment.charge.value;
     u128 const pending = transfer_of(attempt.pending_transfer);
     if (verdict == Verdict::approved) {
+        std::string const before = parts_.renderer.refund(payment.objects());
         refund.status = "succeeded";
         refund.reference = attempt.stan != 0 ? stan_text(attempt) : "";
         charge.amount_refunded += refund.amount;
@@ -127,7 +128,7 @@ void Payments::outcome_of_refund(
         change.post(model::refund_confirmed(attempt.id, pending));
         close_attempt(payment.attempt, "approved", change);
         announce(payment, "charge.refunded", change);
-        announce(payment, "refund.updated", change);
+        announce(payment, "refund.updated", change, before);
         return;
     }
     if (verdict == Verdict::declined) {

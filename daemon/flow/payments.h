@@ -87,6 +87,14 @@ struct CaptureWish {
     std::optional<std::string> statement_descriptor, statement_descriptor_suffix;
 };
 
+// What a refund asks for.
+struct RefundWish {
+    std::optional<std::int64_t> amount{};  // absent: what is left
+    std::string charge{};                  // has to be the one that was captured; empty: not said
+    std::string reason{};
+    model::Metadata metadata{};
+};
+
 // Objects as JSON, for events and for answers that recovery stores. The API implements it.
 class Renderer {
 public:
@@ -96,6 +104,8 @@ public:
     virtual std::string refund(Objects const& objects) const = 0;
     virtual std::string method(Objects const& objects) const = 0;
     virtual std::string balance(Balance const& balance) const = 0;
+    // The previous_attributes of an event, from the object before and after; both as above.
+    virtual std::string previous(std::string const& before, std::string const& after) const = 0;
 };
 
 struct FlowOptions {
@@ -155,14 +165,8 @@ public:
     boost::asio::awaitable<api::ApiResult<Done>> cancel(
         Caller caller, std::string intent_id, std::string reason, Render render
     );
-    // Absent amount: what is left.
     boost::asio::awaitable<api::ApiResult<Done>> refund(
-        Caller caller,
-        std::string intent_id,
-        std::optional<std::int64_t> amount,
-        std::string reason,
-        model::Metadata metadata,
-        Render render
+        Caller caller, std::string intent_id, RefundWish wish, Render render
     );
     // Makes a change and stores its answer in one commit; `lock_timeout` where a document is at
     // another version by now.
@@ -317,7 +321,10 @@ private:
     static u128 transfer_of(std::string const& text);
     void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
     void set_retry(model::Attempt& attempt, Change& change) const;
-    void announce(Case const& payment, std::string type, Change& change) const;
+    // `before`: of an *.updated event, the object as it was.
+    void announce(
+        Case const& payment, std::string type, Change& change, std::string const& before = {}
+    ) const;
 
     // outcome_authorisation.cc
     void outcome_of_authorisation(

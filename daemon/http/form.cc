@@ -166,12 +166,12 @@ void collect(Form const& node, std::string const& name, std::vector<std::string>
         lines.push_back(name + "=" + escape(node.value));
         return;
     }
-    // Where something was appended, positions are all that there is.
-    bool const is_appended =
-        std::ranges::any_of(node.items, [](auto const& item) { return item.first.empty(); });
+    // Indices give order only. The keys of metadata are keys, also where all look like indices.
+    bool const are_indices =
+        node.kind == Form::Kind::array && name != "metadata" && !name.ends_with("[metadata]");
     std::size_t index = 0;
     for (auto const& [key, item] : node.items) {
-        std::string const own = is_appended ? std::to_string(index++) : escape(key);
+        std::string const own = are_indices ? std::to_string(index++) : escape(key);
         collect(item, name.empty() ? own : name + "[" + own + "]", lines);
     }
 }

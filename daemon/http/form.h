@@ -43,8 +43,9 @@ struct Form::Item {
 Result<Form> parse_form(std::string_view text, FormLimits const& limits = {});
 
 // The same parameters always give the same text, in whatever order and spelling they came: sorted
-// keys, one encoding; a[]=x&a[]=y is a[0]=x&a[1]=y. Other indices stay, because a hash may have
-// keys that look like them. What an idempotency key is compared by.
+// keys, one encoding; a[]=x&a[]=y is a[0]=x&a[1]=y and a[3]=x&a[7]=y. Keys of a hash stay, and
+// those of what is called metadata too, where they look like indices. What an idempotency key is
+// compared by.
 std::string canonical_form(Form const& form);
 
 bool is_utf8(std::string_view text);

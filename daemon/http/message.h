@@ -19,6 +19,7 @@ std::string_view method_name(Method method);
 
 struct Request {
     Method method = Method::other;
+    std::string verb;   // the method's name as it was sent; "OTHER" for what is no word
     std::string path;   // decoded, without the query
     std::string query;  // raw
     std::vector<std::pair<std::string, std::string>> headers;

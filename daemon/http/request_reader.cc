@@ -8,6 +8,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace florin::http {
@@ -53,10 +54,21 @@ Method method_of(bhttp::verb verb) {
     return verb == bhttp::verb::delete_ ? Method::delete_ : Method::other;
 }
 
+// A method's name that may be shown: whoever asks can write there what he likes.
+std::string verb_of(bhttp::request<bhttp::string_body> const& message) {
+    constexpr std::size_t kLengthMax = 20;
+    std::string_view const sent{message.method_string().data(), message.method_string().size()};
+    bool const is_word = sent.size() <= kLengthMax && std::ranges::all_of(sent, [](char c) {
+                             return (c >= 'A' && c <= 'Z') || c == '-';
+                         });
+    return std::string{is_word ? sent : method_name(Method::other)};
+}
+
 // All but the body. nullopt: the path cannot be read.
 std::optional<Request> head_of(bhttp::request<bhttp::string_body> const& message) {
     Request request;
     request.method = method_of(message.method());
+    request.verb = verb_of(message);
     std::string_view const target{message.target().data(), message.target().size()};
     auto const mark = target.find('?');
     auto path = decode_path(target.substr(0, mark));

@@ -7,7 +7,7 @@ namespace florin::model {
 
 // Field names as stored: those of the structs. What is not there keeps its default.
 FLORIN_FIELDS(Address, city, country, line1, line2, postal_code, state)
-FLORIN_FIELDS(BillingDetails, address, email, name, phone)
+FLORIN_FIELDS(BillingDetails, address, email, name, phone, tax_id)
 FLORIN_FIELDS(Shipping, address, name, phone, carrier, tracking_number)
 FLORIN_FIELDS(
     Merchant,
@@ -118,6 +118,7 @@ FLORIN_FIELDS(
     amount_refunding,
     created,
     canceled_at,
+    is_canceling,
     cancellation_reason,
     customer,
     description,

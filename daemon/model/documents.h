@@ -84,7 +84,7 @@ struct Address {
 };
 struct BillingDetails {
     Address address;
-    std::string email, name, phone;
+    std::string email, name, phone, tax_id;
 };
 struct Shipping {
     Address address;
@@ -184,12 +184,14 @@ struct PaymentIntent {
     std::int64_t amount_capturable = 0, amount_received = 0;
     std::int64_t amount_refunding = 0;  // refunded or on its way
     std::int64_t created = 0, canceled_at = 0;
+    // A cancel or the expiry was decided: when what was authorised is given back, it is canceled.
+    bool is_canceling = false;
     std::string cancellation_reason, customer, description, receipt_email, return_url,
         setup_future_usage, statement_descriptor, statement_descriptor_suffix, transfer_group;
     std::string off_session;  // of the last confirmation: "", "one_off", "recurring", "true"
     std::vector<std::string> payment_method_types, allowed_payment_method_types,
         excluded_payment_method_types;
-    bool automatic_payment_methods = false;
+    std::string automatic_payment_methods;  // "": not said; "enabled", "disabled"
     std::string allow_redirects;
     CardOptions card_options;
     bool has_shipping = false;

@@ -33,6 +33,7 @@ constexpr std::uint64_t kHeldLifeNs = 30ULL * 60 * 1'000'000'000;  // half an ho
 constexpr char const* kSchema =
     "PRAGMA journal_mode=WAL;"
     "PRAGMA synchronous=FULL;"
+    "PRAGMA secure_delete=ON;"
     "CREATE TABLE IF NOT EXISTS card("
     "  token TEXT PRIMARY KEY NOT NULL, owner TEXT NOT NULL,"
     "  sealed BLOB NOT NULL, checksum BLOB NOT NULL) WITHOUT ROWID;"
@@ -203,6 +204,23 @@ public:
             );
         }
         co_return Pan{std::move(*plain)};
+    }
+
+    asio::awaitable<Result<void>> remove(std::string owner, VaultToken token) override {
+        auto erase = [this, owner, token]() -> Result<std::string> {
+            Statement statement{database_, "DELETE FROM card WHERE token=? AND owner=?"};
+            statement.text(1, token.text());
+            statement.text(2, owner);
+            if (statement.step() != SQLITE_DONE) {
+                return std::unexpected{sqlite_error("cannot remove a card")};
+            }
+            return std::string{};
+        };
+        auto const removed = co_await run_job(std::move(erase));
+        if (!removed) {
+            co_return std::unexpected{removed.error()};
+        }
+        co_return Result<void>{};
     }
 
     std::string fingerprint(Pan const& pan) const override {

@@ -50,6 +50,9 @@ public:
     // Errc::not_found for a token that is not there or somebody else's.
     virtual boost::asio::awaitable<Result<Pan>> get(std::string owner, VaultToken token) = 0;
 
+    // Removes what nothing refers to; a token that is not there, or somebody else's, is no error.
+    virtual boost::asio::awaitable<Result<void>> remove(std::string owner, VaultToken token) = 0;
+
     // The same number gives the same text, and nothing of it can be read back.
     virtual std::string fingerprint(Pan const& pan) const = 0;
 

@@ -36,8 +36,10 @@ Result<Target> parse_url(std::string_view url);
 // private, not local, not reserved, in IPv4, IPv6 and every form of the one inside the other.
 bool is_public(boost::asio::ip::address const& address);
 
-// Every name an endpoint can enable, without "*".
+// Every name that is sent.
 std::span<std::string_view const> event_names();
+// A name an endpoint can enable, beside "*": one of these, or of what the wire convention has for
+// payouts, disputes and other things that are not here yet.
 bool is_event_name(std::string_view name);
 // "*", or the name itself.
 bool wants(std::vector<std::string> const& enabled_events, std::string_view type);

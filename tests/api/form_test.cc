@@ -13,6 +13,12 @@ TEST_CASE("the same parameters have one canonical text, in whatever order and sp
     CHECK(canonical("a=1&b[c]=2") == canonical("b%5Bc%5D=2&a=%31"));
     CHECK(canonical("e[]=x&e[]=y") == canonical("e[0]=x&e[1]=y"));
     CHECK(canonical("e[]=x&e[]=y") != canonical("e[]=y&e[]=x"));
+    CHECK(canonical("e[3]=x&e[7]=y") == canonical("e[0]=x&e[1]=y"));
+    CHECK(canonical("e[7]=x&e[3]=y") == canonical("e[0]=y&e[1]=x"));
+    CHECK(canonical("e[0]=x&e[1]=y") != canonical("e[0]=y&e[1]=x"));
+    CHECK(canonical("metadata[0]=x") != canonical("metadata[1]=x"));
+    CHECK(canonical("d[metadata][0]=x") != canonical("d[metadata][1]=x"));
+    CHECK(canonical("e[5][a]=x") == canonical("e[0][a]=x"));
     CHECK(canonical("a=b+c") == canonical("a=b%20c"));
     CHECK(canonical("a=") != canonical(""));
     // A value that looks like syntax stays a value.

@@ -571,7 +571,7 @@ test('no card number, CVC or key is in an answer, a log or a file, wherever it w
     const { secret_key: secret, admin_key: admin } = daemon.ready;
     const numbers = [];
     const fresh = () => {
-        const [prefix, length] = [['4', 16], ['51', 16], ['37', 15], ['6011', 16], ['4', 13], ['36', 14], ['3530', 16], ['62', 16]][numbers.length % 8];
+        const [prefix, length] = [['4', 16], ['51', 16], ['37', 15], ['6011', 16], ['36', 14], ['3530', 16], ['62', 16]][numbers.length % 7];
         numbers.push(cardNumber(prefix, length));
         return numbers.at(-1);
     };

@@ -103,9 +103,11 @@ test('objects', async (t) => {
 
     await t.test('a method is one customer\'s, or good for one payment', async () => {
         const [ann, bob] = [await stripe.customers.create({ name: 'Ann' }), await stripe.customers.create({ name: 'Bob' })];
-        const method = await stripe.paymentMethods.create({ ...card(), billing_details: { name: 'A', address: { city: 'B' } }, metadata: { k: 'v' } });
+        const method = await stripe.paymentMethods.create({ ...card(), billing_details: { name: 'A', address: { city: 'B' }, tax_id: 'DE1' }, metadata: { k: 'v' } });
+        assert.equal(method.billing_details.tax_id, 'DE1');
+        assert.equal((await stripe.paymentMethods.retrieve(method.id)).billing_details.tax_id, 'DE1');
         const updated = conforms('payment_method', await stripe.paymentMethods.update(method.id, {
-            billing_details: { name: '', email: 'a@example.com', address: '' }, card: { exp_month: 3, exp_year: 2041 }, metadata: '',
+            billing_details: { name: '', email: 'a@example.com', address: '', tax_id: 'DE2' }, card: { exp_month: 3, exp_year: 2041 }, metadata: '',
         }));
         assert.deepEqual([updated.billing_details.name, updated.billing_details.email, updated.billing_details.address], [null, 'a@example.com', null]);
         assert.deepEqual([updated.card.exp_month, updated.card.exp_year, updated.metadata], [3, 2041, {}]);
@@ -116,7 +118,7 @@ test('objects', async (t) => {
         const { lastResponse, ...shown } = updated;
         assert.deepEqual(told[0].data.object, shown);
         assert.deepEqual(told[0].data.previous_attributes, {
-            billing_details: { address: method.billing_details.address, email: null, name: 'A' },
+            billing_details: { address: method.billing_details.address, email: null, name: 'A', tax_id: 'DE1' },
             card: { exp_month: method.card.exp_month, exp_year: method.card.exp_year },
             metadata: { k: 'v' },
         });
@@ -205,18 +207,119 @@ test('objects', async (t) => {
         await refused(stripe.paymentIntents.update(intent.id, { customer: (await stripe.customers.create()).id }), { statusCode: 400, param: 'customer' });
         await refused(stripe.paymentIntents.update(intent.id, { customer: '' }), { statusCode: 400, param: 'customer' });
         assert.equal((await stripe.paymentIntents.update(intent.id, { customer: customer.id })).customer, customer.id);
-        const held = await stripe.paymentIntents.confirm(intent.id, { payment_method: 'pm_card_visa', return_url: 'https://example.com', off_session: false, error_on_requires_action: true });
+        const held = await stripe.paymentIntents.confirm(intent.id, { payment_method_data: { ...card(), billing_details: { tax_id: 'DE3' } }, return_url: 'https://example.com', off_session: false, error_on_requires_action: true });
         assert.equal(held.status, 'requires_capture');
         assert.equal(held.capture_method, 'automatic');
         const captured = await stripe.paymentIntents.capture(held.id, { statement_descriptor: 'FLORIN TEST', statement_descriptor_suffix: 'SUFFIX', expand: ['latest_charge'] });
         conforms('charge', captured.latest_charge);
         assert.deepEqual([captured.statement_descriptor, captured.latest_charge.statement_descriptor, captured.latest_charge.statement_descriptor_suffix], ['FLORIN TEST', 'FLORIN TEST', 'SUFFIX']);
         assert.equal(captured.latest_charge.payment_method_details.card.moto, true);
+        assert.equal(captured.latest_charge.billing_details.tax_id, 'DE3');
         await refused(stripe.paymentIntents.create({ amount: 1000, currency: 'eur', excluded_payment_method_types: ['card'] }), { statusCode: 400, param: 'excluded_payment_method_types' });
         assert.deepEqual(ids(await stripe.paymentIntents.list({ customer: customer.id })), [intent.id]);
         const unset = await stripe.paymentIntents.create({ amount: 1000, currency: 'eur', payment_method_options: { card: { request_three_d_secure: 'any' } } });
         const cleared = await stripe.paymentIntents.update(unset.id, { payment_method_options: '' });
         assert.equal(cleared.payment_method_options.card.request_three_d_secure, 'automatic');
+    });
+
+    await t.test('a refund is of the charge that it names, and only one that took money is given back', async () => {
+        const open = await stripe.paymentIntents.create({ amount: 5000, currency: 'eur' });
+        await refused(stripe.paymentIntents.confirm(open.id, { payment_method: 'pm_card_visa_chargeDeclined' }), { statusCode: 402 });
+        const failed = (await stripe.paymentIntents.retrieve(open.id)).latest_charge;
+        await refused(stripe.refunds.create({ charge: failed }), { statusCode: 400, code: 'charge_not_refundable', param: 'charge' });
+        const paid = await stripe.paymentIntents.confirm(open.id, { payment_method: 'pm_card_visa' });
+        assert.notEqual(paid.latest_charge, failed);
+        for (const how of [{ charge: failed }, { charge: failed, payment_intent: open.id }, { charge: failed, amount: 1 }]) {
+            await refused(stripe.refunds.create(how), { statusCode: 400, code: 'charge_not_refundable', param: 'charge' });
+        }
+        assert.equal((await stripe.charges.retrieve(paid.latest_charge)).amount_refunded, 0);
+        assert.deepEqual(ids(await stripe.refunds.list({ payment_intent: open.id })), []);
+        const refund = await stripe.refunds.create({ charge: paid.latest_charge, amount: 2000, metadata: { a: '', b: '1' } });
+        assert.deepEqual([refund.charge, refund.amount, refund.metadata], [paid.latest_charge, 2000, { b: '1' }]);
+        assert.equal((await stripe.refunds.create({ charge: paid.latest_charge })).amount, 3000);
+        await refused(stripe.refunds.create({ charge: paid.latest_charge }), { statusCode: 400, code: 'charge_already_refunded' });
+        await refused(stripe.refunds.create({ payment_intent: open.id }), { statusCode: 400, code: 'charge_already_refunded' });
+        // What the bank said to it changed the refund, and the event says what it was.
+        const [told] = (await stripe.events.list({ type: 'refund.updated', limit: 100 })).data.filter((one) => one.data.object.id === refund.id);
+        conforms('event', told);
+        assert.equal(told.data.object.status, 'succeeded');
+        assert.deepEqual(told.data.previous_attributes, { balance_transaction: null, destination_details: { card: { type: 'pending' } }, status: 'pending' });
+        const held = await pay(stripe, 5000, { capture_method: 'manual' });
+        await refused(stripe.refunds.create({ charge: held.latest_charge }), { statusCode: 400, code: 'charge_not_refundable' });
+        await stripe.paymentIntents.cancel(held.id);
+        await refused(stripe.refunds.create({ charge: held.latest_charge }), { statusCode: 400, code: 'charge_already_refunded' });
+    });
+
+    await t.test('when a payment is captured is said before it is authorised, and never after', async () => {
+        for (const how of [{ payment_method_options: { card: { capture_method: '' } } }, { payment_method_options: { card: { capture_method: 'manual' } } }, { payment_method_options: { card: '' } }, { payment_method_options: '' }, { capture_method: 'automatic' }]) {
+            const held = await pay(stripe, 800, { payment_method_options: { card: { capture_method: 'manual' } } });
+            assert.equal(held.status, 'requires_capture');
+            await refused(stripe.paymentIntents.update(held.id, how), { statusCode: 400, code: 'payment_intent_unexpected_state' });
+            const captured = await stripe.paymentIntents.capture(held.id);
+            const told = (await stripe.events.list({ types: ['charge.captured', 'charge.succeeded'], limit: 100 })).data.filter((one) => one.data.object.id === captured.latest_charge);
+            assert.deepEqual(told.map((one) => one.type), ['charge.captured', 'charge.succeeded']);
+        }
+        const open = await stripe.paymentIntents.create({ amount: 800, currency: 'eur' });
+        await stripe.paymentIntents.update(open.id, { payment_method_options: { card: { capture_method: 'manual' } } });
+        assert.equal((await stripe.paymentIntents.confirm(open.id, { payment_method: 'pm_card_visa' })).status, 'requires_capture');
+        // One capture is all there is, and nobody to share it with.
+        await refused(stripe.paymentIntents.capture(open.id, { amount_to_capture: 300, final_capture: false }), { statusCode: 400, param: 'final_capture' });
+        for (const how of [{ application_fee_amount: 10 }, { transfer_data: { amount: 10 } }]) {
+            for (const asked of [() => stripe.paymentIntents.capture(open.id, how), () => stripe.paymentIntents.create({ amount: 800, currency: 'eur', ...how })]) {
+                await refused(asked(), { statusCode: 400, code: undefined, param: Object.keys(how)[0] });
+            }
+        }
+        assert.equal((await stripe.paymentIntents.capture(open.id, { amount_to_capture: 300, final_capture: true })).amount_received, 300);
+    });
+
+    await t.test('a cancel says no reason that nobody gave', async () => {
+        for (const amount of [700, 701]) {
+            const intent = amount === 700 ? await pay(stripe, amount, { capture_method: 'manual' }) : await stripe.paymentIntents.create({ amount, currency: 'eur' });
+            const canceled = conforms('payment_intent', await stripe.paymentIntents.cancel(intent.id));
+            assert.deepEqual([canceled.status, canceled.cancellation_reason], ['canceled', null]);
+            assert.equal(typeof canceled.canceled_at, 'number');
+            if (amount === 700) assert.equal((await stripe.charges.retrieve(intent.latest_charge)).refunded, true);
+        }
+    });
+
+    await t.test('automatic payment methods are answered as they were asked for', async () => {
+        const of = async (automatic_payment_methods) => (await stripe.paymentIntents.create({ amount: 700, currency: 'eur', automatic_payment_methods })).automatic_payment_methods;
+        assert.deepEqual(await of({ enabled: false }), { allow_redirects: 'always', enabled: false });
+        assert.deepEqual(await of({ enabled: false, allow_redirects: 'never' }), { allow_redirects: 'never', enabled: false });
+        assert.deepEqual(await of({ enabled: true }), { allow_redirects: 'always', enabled: true });
+        assert.equal(await of(undefined), null);
+        await refused(of({ allow_redirects: 'never' }), { statusCode: 400, code: 'parameter_missing', param: 'automatic_payment_methods[enabled]' });
+    });
+
+    await t.test('the card of a request that is refused does not stay in the vault', async () => {
+        const vaultRows = () => Number(run('python3', ['-c', 'import sqlite3,sys\nprint(sqlite3.connect(sys.argv[1]).execute("select count(*) from card").fetchone()[0])', path.join(folder, 'vault', 'vault.sqlite')]).out);
+        const with_card = { payment_method_data: card() };
+        const paid = await pay(stripe, 900, {});
+        const customer = await stripe.customers.create();
+        const before = vaultRows();
+        const bad = { statusCode: 400 };
+        await refused(stripe.paymentIntents.create({ amount: 900, currency: 'eur', ...with_card, customer: 'cus_none' }), bad);
+        await refused(stripe.paymentIntents.create({ amount: 900, currency: 'eur', ...with_card, confirm: true, customer: 'cus_none' }), bad);
+        await refused(stripe.paymentIntents.create({ amount: 900, currency: 'eur', ...with_card, confirm: true, metadata: { florin_route: 'nowhere' } }), bad);
+        await refused(stripe.paymentIntents.update(paid.id, with_card), { ...bad, code: 'payment_intent_unexpected_state' });
+        await refused(stripe.paymentIntents.confirm(paid.id, with_card), { ...bad, code: 'payment_intent_unexpected_state' });
+        await refused(stripe.paymentMethods.create({ ...card(), expand: ['nothing'] }), { ...bad, param: 'expand' });
+        const open = await stripe.paymentIntents.create({ amount: 900, currency: 'eur' });
+        await refused(stripe.paymentIntents.update(open.id, { ...with_card, customer: 'cus_none' }), bad);
+        await refused(stripe.paymentIntents.update(open.id, { ...with_card, amount: 1 }), { ...bad, code: 'amount_too_small' });
+        assert.equal(vaultRows(), before);
+        // Twelve ask at once: one is paid with its card, and the others leave none.
+        const tried = await Promise.allSettled(Array.from({ length: 12 }, () => stripe.paymentIntents.confirm(open.id, with_card, { maxNetworkRetries: 0 })));
+        assert.equal(tried.filter((one) => one.status === 'fulfilled').length, 1);
+        assert.equal(vaultRows(), before + 1);
+        const same = await Promise.all(Array.from({ length: 12 }, () => stripe.paymentIntents.create({ amount: 900, currency: 'eur', ...with_card, confirm: true }, { idempotencyKey: 'one-card' })));
+        assert.equal(new Set(same.map((one) => one.id)).size, 1);
+        assert.equal(vaultRows(), before + 2);
+        // A refused card stays, with the payment that it was for.
+        const poor = await stripe.paymentIntents.create({ amount: 900, currency: 'eur', customer: customer.id, payment_method_data: card('4000000000009995'), setup_future_usage: 'off_session' });
+        await refused(stripe.paymentIntents.confirm(poor.id), { statusCode: 402 });
+        assert.equal((await stripe.paymentMethods.retrieve(poor.payment_method)).card.last4, '9995');
+        assert.equal(vaultRows(), before + 3);
     });
 
     await t.test('charges and refunds are found by what they belong to', async () => {
@@ -252,7 +355,13 @@ test('objects', async (t) => {
         assert.deepEqual(ids(await stripe.refunds.list({ payment_intent: failed.id })), refunds);
         assert.deepEqual(await walk(stripe.refunds.list({ charge: both.data[0].id, limit: 2 })), refunds);
         assert.deepEqual(ids(await stripe.refunds.list({ charge: both.data[1].id })), []);
-        assert.deepEqual(ids(await stripe.refunds.list({ charge: 'ch_none' })), []);
+        // An id that is not there is no empty list.
+        for (const [list, param, id] of [[stripe.charges, 'payment_intent', 'pi_none'], [stripe.charges, 'customer', 'cus_none'], [stripe.refunds, 'payment_intent', 'pi_none'], [stripe.refunds, 'charge', 'ch_none'],
+            [stripe.paymentIntents, 'customer', 'cus_none'], [stripe.balanceTransactions, 'source', 'ch_none'], [stripe.balanceTransactions, 'source', 're_none'], [stripe.balanceTransactions, 'source', 'po_none'],
+            [stripe.balanceTransactions, 'source', 'none'], [stripe.balanceTransactions, 'payout', 'po_none']]) {
+            await refused(list.list({ [param]: id }), { statusCode: 400, code: 'resource_missing', param });
+        }
+        assert.deepEqual(ids(await stripe.balanceTransactions.list({ source: both.data[1].id })), []);
         const refund = conforms('refund', await stripe.refunds.retrieve(refunds[0], { expand: ['customer', 'charge', 'payment_intent', 'payment_method'] }));
         assert.deepEqual([refund.customer.id, refund.charge.id, refund.payment_intent.id], [ann.id, both.data[0].id, failed.id]);
         assert.deepEqual(refund.destination_details, { type: 'card', card: { type: 'refund' } });

@@ -201,7 +201,7 @@ test('the wire convention', async (t) => {
             [`${good}&payment_method=pm_none`, 'resource_missing', 'payment_method'],
             [`${good}&payment_method=pm_card_visa&payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242&payment_method_data[card][exp_month]=1&payment_method_data[card][exp_year]=2040`, 'parameters_exclusive', 'payment_method_data'],
             [`${good}&confirm=true`, 'parameter_missing', 'payment_method'],
-            [`${good}&description=${'d'.repeat(1001)}`, undefined, 'description'],
+            [`${good}&description=${'d'.repeat(5001)}`, undefined, 'description'],
             [`${good}&receipt_email=${'d'.repeat(5001)}`, undefined, 'receipt_email'],
             ['amount=ten&currency=eur', 'parameter_invalid_integer', 'amount'],
             ['amount=10.0&currency=eur', 'parameter_invalid_integer', 'amount'],
@@ -234,6 +234,49 @@ test('the wire convention', async (t) => {
         isError(await post('/v1/payment_methods', 'type=card'), 400, { code: 'parameter_missing', param: 'card' });
         isError(await post('/v1/payment_methods', 'card[number]=4242424242424242'), 400, { code: 'parameter_missing' });
         isError(await post('/v1/payment_methods', 'type=iban'), 400, { param: 'type' });
+    });
+
+    await t.test('a parameter in the wrong place is refused, never passed over', async () => {
+        const intent = await made(paid);
+        isError(await post('/v1/refunds?amount=100', `payment_intent=${intent.id}`), 400, { code: 'parameter_unknown', param: 'amount' });
+        isError(await post(`/v1/refunds?payment_intent=${intent.id}`, 'amount=100'), 400, { code: 'parameter_unknown', param: 'payment_intent' });
+        isError(await post('/v1/payment_intents?expand[]=latest_charge', good), 400, { code: 'parameter_unknown', param: 'expand' });
+        isError(await post('/v1/payment_intents?', `${good}&colour=red`), 400, { param: 'colour' });
+        isError(await post('/v1/payment_intents?%zz', good), 400);
+        assert.equal(JSON.parse((await get(`/v1/charges/${intent.latest_charge}`)).text).amount_refunded, 0);
+        isError(await request(daemon, 'GET', '/v1/payment_intents', { body: 'limit=1' }), 400, { code: 'parameter_unknown', param: 'limit' });
+        isError(await request(daemon, 'GET', '/v1/balance', { body: '{"a":1}' }), 400);
+        // DELETE has its parameters in the URL or in the body, as clients differ, and none is passed over.
+        const gone = async (query, body) => {
+            const customer = await stripe.customers.create();
+            return request(daemon, 'DELETE', `/v1/customers/${customer.id}${query}`, { body });
+        };
+        isError(await gone('?colour=red'), 400, { code: 'parameter_unknown', param: 'colour' });
+        isError(await gone('', 'colour=red'), 400, { code: 'parameter_unknown', param: 'colour' });
+        assert.match(isError(await gone('?colour=red', 'colour=red'), 400).message, /given twice/);
+        assert.equal((await gone('', '')).status, 200);
+        assert.equal((await stripe.customers.del((await stripe.customers.create()).id)).deleted, true);
+    });
+
+    await t.test('telephone numbers are none of cards, and booleans are as two SDKs write them', async () => {
+        for (const phone of ['+4915107049996', '+34 6011 1111 111', '+378282246310005', '+49 (1510) 704-9996']) {
+            const customer = await stripe.customers.create({ phone, shipping: { name: 'A', phone, address: {} } });
+            assert.deepEqual([customer.phone, customer.shipping.phone], [phone, phone]);
+        }
+        assert.equal((await post('/v1/customers', 'phone=4915107049996')).status, 200);
+        for (const phone of ['378282246310005', '+4242424242424242', '+378282246310005x', 'sk_test_0123456789abcdefABCDEF']) isError(await post('/v1/customers', `phone=${encodeURIComponent(phone)}`), 400, { param: 'phone' });
+        isError(await post('/v1/customers', `description=${encodeURIComponent('+378282246310005')}`), 400, { param: 'description' });
+        assert.equal((await made(`${good}&confirm=True&payment_method=pm_card_visa&off_session=True`)).status, 'succeeded');
+        assert.equal((await made(`${good}&confirm=False&off_session=False`)).status, 'requires_payment_method');
+        assert.equal((await made(`${good}&description=${'d'.repeat(5000)}`)).description.length, 5000);
+    });
+
+    await t.test('an error names the method as it was sent, and its own numbers', async () => {
+        for (const method of ['PUT', 'PATCH', 'OPTIONS']) {
+            assert.ok(isError(await request(daemon, method, '/v1/balance'), 404).message.includes(`(${method}: /v1/balance)`), method);
+        }
+        assert.match(isError(await get('/v1/charges?created[gt]=-1'), 400, { param: 'created[gt]' }).message, /between 0 and 1000000000000\./);
+        assert.match(isError(await create('amount=99999999999999999999&currency=eur'), 400).message, /whole number/);
     });
 
     await t.test('metadata has its bounds in characters, is merged, unset and cleared', async () => {
@@ -416,6 +459,12 @@ test('the wire convention', async (t) => {
         await replays('/v1/payment_intents', `${good}&payment_method=pm_card_visa_chargeDeclined&confirm=true`, 'idem-402');
         await replays('/v1/payment_methods', 'type=card&card[number]=4242424242424242&card[exp_month]=12&card[exp_year]=2040', 'idem-method');
         await replays('/v1/refunds', `payment_intent=${intent.id}&amount=10`, 'idem-refund');
+        // Indices give order, and nothing more; keys of metadata are names.
+        const shown = await post('/v1/payment_intents', `${good}&expand[1]=latest_charge&metadata[1]=x`, key('idem-index'));
+        const same = await post('/v1/payment_intents', `${good}&expand[0]=latest_charge&metadata[1]=x`, key('idem-index'));
+        assert.equal(same.text, shown.text);
+        assert.equal(same.headers['idempotent-replayed'], 'true');
+        isError(await post('/v1/payment_intents', `${good}&expand[1]=latest_charge&metadata[0]=x`, key('idem-index')), 400, { type: 'idempotency_error' });
         await replays(`/v1/payment_intents/${intent.id}`, 'description=x&metadata[z]=1', 'idem-update');
         const held = await made(`${paid}&capture_method=manual`);
         await replays(`/v1/payment_intents/${held.id}/capture`, 'amount_to_capture=500', 'idem-capture');

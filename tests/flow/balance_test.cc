@@ -61,9 +61,9 @@ void set_terms(Rig& rig) {
 }
 
 api::ApiResult<Done> refund(Rig& rig, std::int64_t amount) {
-    return rig.wait(
-        rig.payments().refund(rig.caller(), rig.last_intent, amount, "", {}, rig.render_refund())
-    );
+    return rig.wait(rig.payments().refund(
+        rig.caller(), rig.last_intent, {.amount = amount}, rig.render_refund()
+    ));
 }
 
 }  // namespace

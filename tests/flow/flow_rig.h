@@ -165,6 +165,9 @@ public:
     std::string balance(Balance const& balance) const override {
         return std::to_string(balance.currencies.size());
     }
+    std::string previous(std::string const& before, std::string const&) const override {
+        return "\"" + before + "\"";
+    }
 };
 
 // A bank that may do without STANs, and the daemon's flow with everything it stands on. `restart`

@@ -186,9 +186,9 @@ TEST_CASE("each way of a payment has its events") {
     SUBCASE("given back") {
         Rig rig{{&bank}};
         REQUIRE(rig.pay(500));
-        REQUIRE(rig.wait(
-            rig.payments().refund(rig.caller(), rig.last_intent, 100, "", {}, rig.render_refund())
-        ));
+        REQUIRE(rig.wait(rig.payments().refund(
+            rig.caller(), rig.last_intent, {.amount = 100}, rig.render_refund()
+        )));
         auto const events = rig.events();
         REQUIRE(events.size() == 6);
         CHECK(

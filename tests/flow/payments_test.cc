@@ -173,7 +173,7 @@ TEST_CASE("what was not sent is sent again, as a first message and not as a repe
     std::string const paid = rig.last_intent;
     bank.script("refund", says(Outcome::not_sent));
     auto const refunded =
-        rig.wait(rig.payments().refund(rig.caller(), paid, 600, "", {}, rig.render_refund()));
+        rig.wait(rig.payments().refund(rig.caller(), paid, {.amount = 600}, rig.render_refund()));
     CHECK(refunded->body.ends_with(" pending"));
     REQUIRE(eventually([&] { return rig.all_closed(); }));
     REQUIRE(bank.sent("refund").size() == 1);
@@ -196,7 +196,7 @@ TEST_CASE("a refund that is declined fails, and gives its amount free again") {
     bank.script("refund", says(Outcome::unknown));
     bank.script("refund", says(Outcome::declined, "57"));
     auto const refunded = rig.wait(
-        rig.payments().refund(rig.caller(), rig.last_intent, 5000, "", {}, rig.render_refund())
+        rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 5000}, rig.render_refund())
     );
     CHECK(refunded->body.ends_with(" pending"));
     REQUIRE(eventually([&] { return rig.all_closed(); }));
@@ -204,7 +204,7 @@ TEST_CASE("a refund that is declined fails, and gives its amount free again") {
     CHECK(rig.intent(rig.last_intent).amount_refunding == 0);
     CHECK(rig.receivable("bank").credits_pending == 0);
     auto const again = rig.wait(
-        rig.payments().refund(rig.caller(), rig.last_intent, 5000, "", {}, rig.render_refund())
+        rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 5000}, rig.render_refund())
     );
     CHECK(again->body.ends_with(" succeeded"));
 }
@@ -395,9 +395,9 @@ TEST_CASE("many conflicts and much contention lose no outcome") {
     std::vector<std::future<api::ApiResult<Done>>> refunds;
     bank.held = true;
     for (int i = 0; i < 100; ++i) {
-        refunds.push_back(rig.begin(
-            rig.payments().refund(rig.caller(), rig.last_intent, 1000, "", {}, rig.render_refund())
-        ));
+        refunds.push_back(rig.begin(rig.payments().refund(
+            rig.caller(), rig.last_intent, {.amount = 1000}, rig.render_refund()
+        )));
     }
     REQUIRE(eventually([&] { return bank.sent("refund").size() == 100; }));
     bank.held = false;

@@ -49,7 +49,7 @@ struct Office {
         }
         if (operation == "refund") {
             REQUIRE(rig.wait(rig.payments().refund(
-                rig.caller(), rig.last_intent, 400, "", {}, rig.render_refund()
+                rig.caller(), rig.last_intent, {.amount = 400}, rig.render_refund()
             )));
         }
         REQUIRE(eventually([&] {

@@ -32,6 +32,7 @@ public:
     std::string charge(flow::Objects const&) const override { return {}; }
     std::string refund(flow::Objects const&) const override { return {}; }
     std::string method(flow::Objects const&) const override { return {}; }
+    std::string previous(std::string const&, std::string const&) const override { return {}; }
     std::string balance(flow::Balance const& balance) const override {
         std::string text;
         for (flow::CurrencyBalance const& each : balance.currencies) {

@@ -220,6 +220,9 @@ TEST_CASE("tries are spaced out, and end 72 hours after the event") {
 TEST_CASE("names of events are known one by one, and filters end with a star") {
     CHECK(event_names().size() == 23);
     CHECK(is_event_name("payment_intent.succeeded"));
+    CHECK(is_event_name("payout.paid"));
+    CHECK(is_event_name("charge.dispute.created"));
+    CHECK_FALSE(is_event_name("invoice.paid"));
     CHECK_FALSE(is_event_name("payment_intent.*"));
     CHECK_FALSE(is_event_name("*"));
     CHECK_FALSE(is_event_name("payment_intent"));
