@@ -120,9 +120,7 @@ TEST_CASE("many threads share a guard: no call too many, none lost, and it recov
          .deadline_ms = 20'000},
         sink,
         clock,
-        [&](BreakerChange const& change) {
-            opened += change.to == BreakerState::open ? 1 : 0;
-        }
+        [&](BreakerChange const& change) { opened += change.to == BreakerState::open ? 1 : 0; }
     };
     guard.start();
     std::vector<std::future<Tally>> tallies;
