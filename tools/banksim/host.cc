@@ -121,6 +121,25 @@ public:
         return bound.address().to_string() + ":" + std::to_string(bound.port());
     }
 
+    // Sends each link a new key; it counts when the link has answered.
+    std::size_t offer_keys() {
+        std::size_t links = 0;
+        for (auto const& connection : connections_) {
+            if (connection->is_control || !connection->keys.takes_exchange()) {
+                continue;
+            }
+            auto key = new_key();
+            auto const sent = send_key(*connection, key);
+            if (!sent) {
+                std::cerr << "florin-banksim: " << to_string(sent.error()) << std::endl;
+                continue;
+            }
+            connection->offered = std::move(key);
+            ++links;
+        }
+        return links;
+    }
+
     void stop() {
         boost::system::error_code ignored;
         ignored = bank_.close(ignored);
@@ -342,25 +361,6 @@ private:
         return new_key();
     }
 
-    // Sends each link a new key; it counts when the link has answered.
-    std::size_t offer_keys() {
-        std::size_t links = 0;
-        for (auto const& connection : connections_) {
-            if (connection->is_control || !connection->keys.takes_exchange()) {
-                continue;
-            }
-            auto key = new_key();
-            auto const sent = send_key(*connection, key);
-            if (!sent) {
-                std::cerr << "florin-banksim: " << to_string(sent.error()) << std::endl;
-                continue;
-            }
-            connection->offered = std::move(key);
-            ++links;
-        }
-        return links;
-    }
-
     Result<void> send_key(Connection& connection, KeyBytes const& key) {
         bool const is_1993 = packaging_.version == "1993";
         Message request{is_1993 ? "1804" : "0800"};
@@ -525,6 +525,10 @@ Result<std::string> Host::listen(std::string const& address) {
 
 Result<std::string> Host::listen_control(std::string const& address) {
     return state_->listen(address, true);
+}
+
+std::size_t Host::change_keys() {
+    return state_->offer_keys();
 }
 
 void Host::stop() {

@@ -13,6 +13,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,9 @@ public:
     // "127.0.0.1:0" and the like; answers the address with the port that the system chose.
     Result<std::string> listen(std::string const& address);
     Result<std::string> listen_control(std::string const& address);
+    // Sends each link with key exchange a new key, and says to how many. It counts when the link
+    // has answered.
+    std::size_t change_keys();
     // Closes listeners and connections; the io_context runs out of work.
     void stop();
 

@@ -46,16 +46,24 @@ public:
 
 class BankRig {
 public:
-    explicit BankRig(std::string const& data_dir, unsigned timeout_ms = 10'000) {
+    explicit BankRig(
+        std::string const& data_dir,
+        unsigned timeout_ms = 10'000,
+        Packaging const& packaging = default_packaging(),
+        MacOptions const& mac = {}
+    ) {
         auto opened = Book::open(data_dir, BookOptions{.fee_basis_points = 50}, clock);
         REQUIRE(opened);
         book.emplace(std::move(*opened));
-        host.emplace(loop.context(), *book, faults, default_packaging());
+        host.emplace(loop.context(), *book, faults, packaging, mac);
         auto const address = loop.call([this] { return host->listen("127.0.0.1:0"); });
         REQUIRE(address);
         Iso8583Options options{.id = ConnectorId{"bank"}};
         options.link.host = "127.0.0.1";
-        options.link.port = address->substr(address->rfind(':') + 1);
+        port = address->substr(address->rfind(':') + 1);
+        options.link.port = port;
+        options.link.packaging = packaging;
+        options.link.mac = mac;
         options.link.reconnect_min_ms = 2;
         options.link.reconnect_max_ms = 10;
         options.link.stop_drain_ms = 10;
@@ -138,6 +146,7 @@ public:
         return callers.spawn(connector->refund(request)).get();
     }
 
+    std::string port;
     FixedClock clock;
     CollectingSink sink;
     Faults faults;

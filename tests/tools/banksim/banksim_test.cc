@@ -221,3 +221,108 @@ TEST_CASE("what is no fault rule is refused with a reason") {
     CHECK(faults.size() == 0);
     CHECK(faults.load("/nonexistent/faults").error().code == Errc::io);
 }
+
+namespace {
+
+MacOptions mac_options(crypto::MacAlgorithm algorithm, bool is_exchanged) {
+    MacOptions options{.algorithm = algorithm, .key = {}, .key_encryption_key = {}};
+    (is_exchanged ? options.key_encryption_key : options.key) =
+        KeyBytes{*from_hex("0123456789abcdeffedcba9876543210")};
+    return options;
+}
+
+Packaging packaging_of(char const* name) {
+    auto packaging = load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name);
+    REQUIRE(packaging);
+    return std::move(*packaging);
+}
+
+}  // namespace
+
+TEST_CASE("a payment goes through in every packaging, with and without MACs") {
+    for (auto const* const name :
+         {"1987_ascii.toml", "1987_bcd.toml", "1987_ebcdic.toml", "1993_ascii.toml"}) {
+        for (auto const& mac :
+             {MacOptions{},
+              mac_options(crypto::MacAlgorithm::aes_cmac, false),
+              mac_options(crypto::MacAlgorithm::tdes_cmac, true),
+              mac_options(crypto::MacAlgorithm::x919, true)}) {
+            CAPTURE(name);
+            TempDir dir;
+            BankRig bank{dir.path(), 10'000, packaging_of(name), mac};
+            auto const approved = bank.authorise(1);
+            CHECK(approved.outcome == Outcome::approved);
+            CHECK(approved.network_transaction_id == "BS11241304000001");
+            auto const& code = approved.authorization_code;
+            CHECK(bank.capture(2, eur(4000), 1, code).outcome == Outcome::approved);
+            CHECK(bank.capture(2, eur(4000), 1, code, true).outcome == Outcome::approved);
+            CHECK(bank.refund(3, eur(1000), 2).outcome == Outcome::approved);
+            CHECK(bank.authorise(4).outcome == Outcome::approved);
+            CHECK(bank.reverse(5, 4, false, eur(500)).outcome == Outcome::approved);
+            CHECK(bank.reverse(6, 4).outcome == Outcome::approved);
+            CHECK(bank.reverse(7, 99).outcome == Outcome::unknown);
+            CHECK(bank.authorise_with("4000000000009995", 8).outcome == Outcome::declined);
+            CHECK(bank.counts().authorisations == 1);
+            CHECK(bank.counts().captures == 1);
+            CHECK(bank.counts().refunds == 1);
+            CHECK(bank.connector->counters().bad_mac == 0);
+        }
+    }
+}
+
+TEST_CASE("the bank changes the key while payments are under way") {
+    for (auto const* const name : {"1987_ascii.toml", "1993_ascii.toml"}) {
+        TempDir dir;
+        auto const mac = mac_options(crypto::MacAlgorithm::aes_cmac, true);
+        BankRig bank{dir.path(), 10'000, packaging_of(name), mac};
+        // Decided and sealed now, sent when another key is in force.
+        REQUIRE(
+            bank.command(R"({"late_ms":200,"match":{"mti":"0100"},"times":1})").find("true") !=
+            std::string::npos
+        );
+        auto late = bank.callers.spawn(bank.connector->authorise(authorise_request(1)));
+        REQUIRE(eventually([&] { return bank.counts().authorisations == 1; }));
+        for (std::uint32_t stan = 2; stan <= 20; ++stan) {
+            CHECK(bank.loop.call([&] { return bank.host->change_keys(); }) == 1);
+            CHECK(bank.authorise(stan).outcome == Outcome::approved);
+        }
+        CHECK(bank.counts().authorisations == 20);
+        // Only the last key but one is kept: this one is too old.
+        REQUIRE(eventually([&] { return bank.connector->counters().bad_mac == 1; }));
+        CHECK(late.wait_for(std::chrono::milliseconds{0}) == std::future_status::timeout);
+    }
+}
+
+TEST_CASE("an answer with a wrong MAC leaves the payment unknown, and its reversal finds it") {
+    TempDir dir;
+    BankRig bank{
+        dir.path(), 200, default_packaging(), mac_options(crypto::MacAlgorithm::x919, false)
+    };
+    REQUIRE(
+        bank.command(R"({"break_mac":true,"match":{"mti":"0100"},"times":1})").find("true") !=
+        std::string::npos
+    );
+    CHECK(bank.authorise(1).outcome == Outcome::unknown);
+    CHECK(bank.connector->counters().bad_mac == 1);
+    CHECK(bank.counts().authorisations == 1);
+    CHECK(bank.reverse(2, 1).outcome == Outcome::approved);
+    CHECK(bank.counts().authorisations == 0);
+    CHECK(bank.authorise(3).outcome == Outcome::approved);
+}
+
+TEST_CASE("a link with another key gets no answer to its sign-on") {
+    TempDir dir;
+    BankRig bank{
+        dir.path(), 200, default_packaging(), mac_options(crypto::MacAlgorithm::aes_cmac, false)
+    };
+    Iso8583Options options{.id = ConnectorId{"stranger"}};
+    options.link.host = "127.0.0.1";
+    options.link.port = bank.port;
+    options.link.network_timeout_ms = 100;
+    options.link.mac = mac_options(crypto::MacAlgorithm::tdes_cmac, false);
+    Iso8583Connector stranger{bank.home.executor(), options, bank.sink, bank.clock};
+    stranger.start();
+    CHECK(eventually([&] { return stranger.counters().disconnected >= 1; }));
+    CHECK(stranger.counters().signed_on == 0);
+    bank.callers.spawn(stranger.stop()).get();
+}
