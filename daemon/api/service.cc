@@ -160,8 +160,9 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
         std::string const own = name.empty() ? key : name + "[" + key + "]";
         bool const may_hold_card =
             own == "card[number]" || own == "payment_method_data[card][number]";
-        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card &&
-                              !(key == "phone" && is_telephone(item.value));
+        bool const is_phone =
+            key == "phone" && !own.contains("metadata") && is_telephone(item.value);
+        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card && !is_phone;
         if (holds_secret(key) || (is_value && holds_secret(item.value))) {
             return bad_parameter(
                 "",
