@@ -2,12 +2,14 @@
 
 #include "crypto/hmac.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace florin::connectors::iso8583 {
 namespace {
 
 constexpr std::size_t kMacBytes = 8;
+constexpr std::size_t kRetiredMax = 8;
 constexpr int kFirst = 64;
 constexpr int kSecond = 128;
 
@@ -110,10 +112,15 @@ MacKeys::MacKeys(MacOptions options)
       key_{options_.key} {}
 
 void MacKeys::retire(Time now) {
+    std::erase_if(retired_, [now](Retired const& each) { return each.until <= now; });
     if (!key_.empty()) {
-        previous_ = std::move(key_);
-        previous_until_ = now + std::chrono::milliseconds{options_.grace_ms};
+        retired_.push_front(
+            {.key = std::move(key_), .until = now + std::chrono::milliseconds{options_.grace_ms}}
+        );
         key_ = KeyBytes{};
+    }
+    if (retired_.size() > kRetiredMax) {
+        retired_.pop_back();
     }
 }
 
@@ -162,7 +169,10 @@ MacKeys::Check MacKeys::check(
     auto const is_right = [&](KeyBytes const& key) {
         return !key.empty() && has_right_mac(bytes, message, packaging, options_.algorithm, key);
     };
-    if (is_right(key_) || (now < previous_until_ && is_right(previous_))) {
+    bool const is_good = is_right(key_) || std::ranges::any_of(retired_, [&](Retired const& each) {
+                             return now < each.until && is_right(each.key);
+                         });
+    if (is_good) {
         return Check::good;
     }
     bool const has_none = !message.has(kFirst) && !message.has(kSecond);

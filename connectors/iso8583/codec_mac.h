@@ -10,14 +10,17 @@
 // sign-on. With a key from configuration every message bears a MAC. With key exchange every message
 // does but those of network management before the connection has its first key, and the answer to a
 // request that bore none. A key that is replaced stays good for what still comes for a configured
-// time (grace). A key exchange is answered under the key that its request came under. Thread rule:
-// MacKeys belongs to one thread.
+// time (grace), the last eight of them at most. A key exchange is answered under the key that its
+// request came under.
+//
+// Thread rule: MacKeys belongs to one thread.
 #pragma once
 
 #include "connectors/iso8583/codec.h"
 #include "crypto/mac.h"
 
 #include <chrono>
+#include <deque>
 #include <optional>
 #include <string>
 
@@ -85,9 +88,12 @@ private:
 
     MacOptions options_;
     bool is_used_;
-    KeyBytes key_;       // in force; empty: none yet
-    KeyBytes previous_;  // good until previous_until_
-    Time previous_until_{};
+    struct Retired {
+        KeyBytes key;
+        Time until;
+    };
+    KeyBytes key_;                 // in force; empty: none yet
+    std::deque<Retired> retired_;  // the latest first; bounded, a MAC is tried under each
 };
 
 }  // namespace florin::connectors::iso8583

@@ -213,6 +213,18 @@ TEST_CASE("an exchanged key counts at once, and the one before it for its time o
     CHECK(check(first, 1'099) == Check::good);
     CHECK(check(first, 1'100) == Check::wrong);
 
+    // A third key within the grace of the first: all three are good.
+    {
+        MacKeys three = ours;
+        three.install(key_of(kRetail), after(500));
+        auto const at = [&](std::string const& bytes, int at_ms) {
+            return three.check(bytes, *decode(bytes, packaging), packaging, false, after(at_ms));
+        };
+        CHECK(at(first, 1'099) == Check::good);
+        CHECK(at(second, 1'499) == Check::good);
+        CHECK(at(second, 1'500) == Check::wrong);
+    }
+
     // On a new connection the key is the previous one.
     ours.start_connection(after(2'000));
     CHECK(ours.wants_exchange());

@@ -287,7 +287,7 @@ TEST_CASE("the bank changes the key while payments are under way") {
             CHECK(bank.authorise(stan).outcome == Outcome::approved);
         }
         CHECK(bank.counts().authorisations == 20);
-        // Only the last key but one is kept: this one is too old.
+        // Eight keys are kept: this one is too old.
         REQUIRE(eventually([&] { return bank.connector->counters().bad_mac == 1; }));
         CHECK(late.wait_for(std::chrono::milliseconds{0}) == std::future_status::timeout);
     }
