@@ -303,6 +303,7 @@ test('operators', async (t) => {
         await see('GET', '/payment_intents?limit=2');
         const charge = (await see('GET', '/charges?limit=2')).data[0];
         await see('GET', `/charges/${charge.id}`);
+        await see('GET', `/charges/${charge.id}/refunds?limit=2`);
         await see('POST', `/charges/${charge.id}`, 'description=changed&fraud_details[user_report]=safe');
         const refund = await see('POST', '/refunds', `payment_intent=${held.id}&amount=100`);
         await see('GET', `/refunds/${refund.id}`);

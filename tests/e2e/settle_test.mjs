@@ -116,7 +116,7 @@ test('a day is settled, reported, and agrees', async (t) => {
         writeFileSync(other, readFileSync(xml, 'utf8').replaceAll('DE02120300000000202051', 'DE89370400440532013000'));
         const refused = florin('recon', 'import', other, ...at);
         assert.equal(refused.code, 2);
-        assert.match(refused.err, /DE89370400440532013000/);
+        assert.match(refused.err, /DE\*+3000/);  // enough to see which one was meant
     });
 
     await t.test('every line finds what it is about, and the unknown capture ends on evidence', async () => {
