@@ -16,6 +16,8 @@ import { World, agree, comeToRest, dice, till } from './world.mjs';
 
 const soak = Boolean(process.env.FLORIN_SOAK);
 const paymentsWanted = soak ? 10_000 : 0;
+// A third of the steps in a short run, another third each day; FLORIN_SEED repeats one.
+const seed = Number(process.env.FLORIN_SEED ?? Math.floor(Date.now() / 86_400_000));
 const clients = 12;
 // How long a point may take to be reached, with sanitizers and on a busy machine.
 const patienceMs = 60_000;
@@ -38,8 +40,13 @@ const subjects = {
     webhook: ['before_send', 'sent', 'outcome_durable'],
 };
 const points = Object.entries(subjects).flatMap(([subject, moments]) => moments.map((moment) => `${subject}/${moment}`));
+const chosen = soak ? points : shuffled(points, dice(seed)).slice(0, Math.ceil(points.length / 3));
 const settlementPoints = ['cut', 'prepared', 'file_half_written', 'file_written', 'submitting', 'renamed', 'handed_over', 'submitted']
     .map((moment) => `settlement/${moment}`);
+
+function shuffled(list, roll) {
+    return list.map((one) => [roll(), one]).sort(([a], [b]) => a - b).map(([, one]) => one);
+}
 
 // Waits until a daemon that was started to die at `point` has died there, in its start or later.
 async function diesAt(point, starting, running) {
@@ -80,7 +87,7 @@ async function startReceiver(t) {
     return { told, url: `http://127.0.0.1:${server.address().port}/hooks` };
 }
 
-test(`a crash at any of ${points.length} steps changes no answer, loses nothing and doubles nothing`, { skip }, async (t) => {
+test(`a crash at any of ${chosen.length} steps (of ${points.length}, seed ${seed}) changes no answer, loses nothing and doubles nothing`, { skip }, async (t) => {
     const from = Date.now();
     const world = new World(t, temporary(t));
     await world.open();
@@ -89,12 +96,12 @@ test(`a crash at any of ${points.length} steps changes no answer, loses nothing 
     await world.stripe.webhookEndpoints.create({ url: receiver.url, enabled_events: ['*'] });
     const seen = [];
     const counter = { payments: 0, refunds: 0 };
-    const roll = dice(Number(process.env.FLORIN_SEED ?? 20));
+    const roll = dice(seed);
     const tills = Array.from({ length: clients }, (_, number) => till(world, number, seen, counter));
     const failed = Promise.all(tills).then(() => {}, (error) => error);
 
     for (let rounds = 0; rounds === 0 || counter.payments < paymentsWanted; ++rounds) {
-        for (const point of points) {
+        for (const point of chosen) {
             // First rule that matches: some answers come when nobody waits any more, also for reversals.
             await world.faults(
                 { clear: true },
@@ -122,7 +129,7 @@ test(`a crash at any of ${points.length} steps changes no answer, loses nothing 
     await eventually('every event was delivered', async () => events.every((event) => receiver.told.has(event.id)), 60_000);
     const { intents, refunds, sums } = await agree(world, seen, from);
     t.diagnostic(`${intents.length} payments, ${refunds.length} refunds, ${events.length} events; at the bank ${JSON.stringify(sums)}; ${world.kills.florind} crashes`);
-    assert.ok(sums.captures > 20 && sums.refunds > 5 && sums.reversals > 5, 'there was something to compare');
+    assert.ok(sums.captures > 20 && sums.refunds > 2 && sums.reversals > 2, 'there was something to compare');
 });
 
 test(`a crash at any of ${settlementPoints.length} steps of the settlement pays every merchant once`, { skip }, async (t) => {
@@ -161,10 +168,10 @@ test(`a crash at any of ${settlementPoints.length} steps of the settlement pays 
         await kill(daemon, 'SIGKILL');
         await startAnew({ FLORIN_FAILPOINT: point });
         await signedOn(daemon);
-        const amount = 10_000 + 100 * index;
+        const amount = 10_000 + 200 * index;  // the fee is a whole number
         const paid = await pay(sdk(daemon), amount);
         assert.equal(paid.status, 'succeeded', JSON.stringify(paid));
-        expected += amount - (25 + Math.round(amount * 0.015));
+        expected += amount - (25 + (amount * 15) / 1000);
         const died = diesAt(point, Promise.resolve(), () => daemon);
         const run = florin('settle', 'run', '--data-dir', data, '--format', 'json');
         assert.notEqual(run.code, 0, `${point}: ${run.out}`);
