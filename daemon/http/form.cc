@@ -134,11 +134,13 @@ void sort_arrays(Form& node) {
         sort_arrays(item);
     }
     if (node.kind == Form::Kind::array) {
-        // Of one index, the first to come stays first.
-        std::multimap<u128, Form::Item> by_index;
+        // Of what is appended, the first to come stays first; "1" and "01" are told apart by text,
+        // so that the order in which they came makes no difference.
+        std::multimap<std::pair<u128, std::string>, Form::Item> by_index;
         for (auto& item : node.items) {
             u128 const index = parse_u128(item.first).value_or(kU128Max);
-            by_index.emplace(index, std::move(item));
+            std::string const text = item.first;
+            by_index.emplace(std::pair{index, text}, std::move(item));
         }
         node.items.clear();
         for (auto& [index, item] : by_index) {
