@@ -262,7 +262,7 @@ bool Dispatcher::has_place_for(Share const& share) const {
     return share.under_way < parts_.options.owner_concurrency && under_way_ + kept < all;
 }
 
-// Of the first of its lanes that has one. False: no more for now.
+// One delivery, of the first of its lanes that has one. False: none of them has.
 bool Dispatcher::send_one_of(Turn& turn, std::uint64_t now) {
     while (!turn.lanes.empty() && has_place_for(*turn.share)) {
         LanePointer lane = std::move(turn.lanes.front());
@@ -276,7 +276,7 @@ bool Dispatcher::send_one_of(Turn& turn, std::uint64_t now) {
     return false;
 }
 
-// False: not now.
+// False: it has none that is due, or may not send one.
 bool Dispatcher::send_one_of(LanePointer const& lane, std::uint64_t now) {
     if (lane->is_down() && under_way_down_ >= parts_.options.concurrency / 2) {
         return false;
