@@ -1,17 +1,15 @@
 #include "daemon/app.h"
 
 #include "connectors/bins.h"
-#include "connectors/guard.h"
-#include "connectors/iso8583/connector.h"
 #include "connectors/sandbox/connector.h"
 #include "crypto/api_key.h"
-#include "crypto/mac.h"
 #include "daemon/admin/service.h"
 #include "daemon/api/admission.h"
 #include "daemon/api/keys.h"
 #include "daemon/api/openapi.h"
 #include "daemon/api/service.h"
 #include "daemon/app_metrics.h"
+#include "daemon/banks.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
 #include "daemon/ledger_options.h"
@@ -398,19 +396,6 @@ private:
         });
     }
 
-    static Result<connectors::iso8583::MacOptions> mac_of(config::Connector const& connector) {
-        connectors::iso8583::MacOptions mac;
-        auto const algorithm = crypto::mac_algorithm_of(connector.mac);
-        if (!algorithm) {
-            return mac;  // "none"
-        }
-        mac.algorithm = *algorithm;
-        mac.grace_ms = static_cast<unsigned>(connector.mac_key_grace_ms);
-        FLORIN_TRY(auto key, crypto::load_hex_key(connector.mac_key_file));
-        (connector.mac_key_exchange ? mac.key_encryption_key : mac.key) = std::move(key);
-        return mac;
-    }
-
     Result<void> make_connectors() {
         auto wanted = plan_.connectors;
         std::ranges::stable_sort(wanted, {}, &config::Connector::priority);
@@ -418,7 +403,7 @@ private:
             if (each.rail == "sandbox") {
                 connectors_.push_back(connectors::sandbox::make_connector(ConnectorId{each.name}));
             } else {
-                FLORIN_TRY(auto bank, make_bank(each));
+                FLORIN_TRY(auto bank, make_bank(each, background_->executor(), sink_, clock_));
                 connectors_.push_back(std::move(bank));
             }
             auto& routes = routes_[each.mode == "live" ? Mode::live : Mode::test];
@@ -431,75 +416,6 @@ private:
             );
         }
         return {};
-    }
-
-    // An ISO 8583 link, and what keeps a sick bank from making everybody wait.
-    Result<std::unique_ptr<connectors::Connector>> make_bank(config::Connector const& wanted) {
-        connectors::iso8583::Iso8583Options options;
-        options.id = ConnectorId{wanted.name};
-        options.link.host = wanted.host;
-        options.link.port = std::to_string(wanted.port);
-        options.acquirer_id = wanted.acquirer_id;
-        if (!wanted.packaging.empty()) {
-            FLORIN_TRY(
-                options.link.packaging, connectors::iso8583::load_packaging(wanted.packaging)
-            );
-        }
-        FLORIN_TRY(options.link.mac, mac_of(wanted));
-        FLORIN_TRY_VOID(
-            connectors::iso8583::check_mac_options(options.link.mac, options.link.packaging)
-        );
-        options.link.on_notice = [name = wanted.name](
-                                     std::string_view event, std::string const& text
-                                 ) { log::warn(event, {{"connector", name}, {"what", text}}); };
-        auto const timeout = static_cast<unsigned>(wanted.timeout_ms);
-        options.authorise_timeout_ms = timeout;
-        options.capture_timeout_ms = timeout;
-        options.reverse_timeout_ms = timeout;
-        options.refund_timeout_ms = timeout;
-        auto link = std::make_unique<connectors::iso8583::Iso8583Connector>(
-            background_->executor(), std::move(options), sink_, clock_
-        );
-        std::unique_ptr<connectors::Connector> guard = std::make_unique<connectors::Guard>(
-            background_->executor(),
-            std::move(link),
-            guard_options(wanted),
-            sink_,
-            clock_,
-            log_breaker
-        );
-        return guard;
-    }
-
-    static connectors::GuardOptions guard_options(config::Connector const& wanted) {
-        constexpr std::int64_t kGraceMs = 1'000;
-        auto const count = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-        return {
-            .breaker =
-                {.window_ms = count(wanted.breaker_window_ms),
-                 .calls_min = count(wanted.breaker_min_calls),
-                 .failure_percent = count(wanted.breaker_failure_percent),
-                 .open_ms = count(wanted.breaker_open_ms),
-                 .open_ms_max = count(wanted.breaker_open_ms_max),
-                 .probes = count(wanted.breaker_probes)},
-            .in_flight_max = count(wanted.in_flight_max),
-            .waiting_max = count(wanted.waiting_max),
-            .deadline_ms =
-                count(wanted.deadline_ms != 0 ? wanted.deadline_ms : wanted.timeout_ms + kGraceMs),
-        };
-    }
-
-    static void log_breaker(connectors::BreakerChange const& change) {
-        auto const write = change.to == connectors::BreakerState::open ? log::warn : log::info;
-        write(
-            "connector.breaker",
-            {{"connector", change.connector},
-             {"state", connectors::breaker_state_name(change.to)},
-             {"window_calls", change.window.calls},
-             {"window_failures", change.window.failures},
-             {"open_for_ms", change.open_for_ms},
-             {"last_error", change.last_error}}
-        );
     }
 
     // What is under way refers to dispatcher and sender, and goes with its thread's context; the
