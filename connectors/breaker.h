@@ -2,9 +2,8 @@
 //
 //   closed     calls go. Open as soon as, within the last window, at least `calls_min` calls ended
 //              and at least `failure_percent` of them failed.
-//   open       no call goes, for `open_ms`; after each probe that failed twice as long as before,
-//   up
-//              to `open_ms_max`.
+//   open       no call goes, for `open_ms`; after each probe that failed twice as long as
+//              before, up to `open_ms_max`.
 //   half_open  at most `probes` calls are out. The first success closes it, the first failure opens
 //              it again; a call that proves nothing gives its place back.
 // A pure state machine: it is told the time, never waits, and calls nobody.

@@ -12,16 +12,16 @@
 #include "daemon/banks.h"
 #include "daemon/dev.h"
 #include "daemon/http/server.h"
+#include "daemon/io_thread.h"
 #include "daemon/ledger_options.h"
 #include "daemon/log/log.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/modes.h"
 #include "daemon/process.h"
+#include "daemon/seed.h"
 #include "daemon/webhooks/dispatcher.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <nlohmann/json.hpp>
 
@@ -39,31 +39,6 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using model::Mode;
 using nlohmann::ordered_json;
-
-// A thread with an io_context of its own, for connectors, timers and what nobody waits for.
-class IoThread {
-public:
-    explicit IoThread(char const* name) : work_{asio::make_work_guard(context_)} {
-        thread_ = std::thread{[this] { context_.run(); }};
-        pthread_setname_np(thread_.native_handle(), name);
-    }
-    IoThread(IoThread const&) = delete;
-    IoThread& operator=(IoThread const&) = delete;
-    ~IoThread() { stop(); }
-    asio::any_io_executor executor() { return context_.get_executor(); }
-    void stop() {
-        work_.reset();
-        context_.stop();
-        if (thread_.joinable()) {
-            thread_.join();
-        }
-    }
-
-private:
-    asio::io_context context_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::thread thread_;
-};
 
 class RunningApp final : public App {
 public:
@@ -290,64 +265,13 @@ public:
         close_webhooks();
     }
 
-    // Puts documents that are not there yet; what is there stays as it is.
-    Result<void> seed(ledger::Command command) {
-        std::erase_if(command.puts, [&](ledger::DocumentPut const& put) {
-            auto const known = ledger_->documents().get(put.key);
-            return known && *known;
-        });
-        if (command.puts.empty()) {
-            return {};
-        }
-        FLORIN_TRY(auto const answer, ledger_->call(std::move(command)));
-        auto const& receipt = std::get<ledger::Receipt>(answer);
-        if (!receipt.committed()) {
-            return fail(
-                Errc::conflict, "seeding was refused: " + std::string{status_name(receipt.status)}
-            );
-        }
-        return {};
-    }
-
     Result<void> seed_merchants() override {
-        for (config::Merchant const& wanted : plan_.merchants) {
-            model::Merchant merchant;
-            merchant.id = wanted.id;
-            merchant.name = wanted.name;
-            merchant.country = wanted.country;
-            merchant.default_currency = wanted.default_currency;
-            merchant.fee_basis_points = wanted.fee_basis_points;
-            merchant.fee_fixed_minor = wanted.fee_fixed_minor;
-            merchant.availability_days = wanted.availability_days;
-            merchant.category_code = wanted.category_code;
-            merchant.acceptor_id = wanted.acceptor_id;
-            merchant.terminal_id = wanted.terminal_id;
-            merchant.iban = wanted.iban;
-            merchant.account_holder = wanted.account_holder;
-            merchant.created = ids_.now_s();
-            for (Mode const mode : {Mode::test, Mode::live}) {
-                flow::Change change{model::owner_of("platform", mode)};
-                change.put(merchant.id, merchant, 0);
-                FLORIN_TRY_VOID(seed(std::move(change.command)));
-            }
-        }
-        return {};
+        return florin::seed_merchants(*ledger_, ids_, plan_.merchants);
     }
-
     Result<std::string> new_key(
         std::string const& kind, std::string const& merchant, std::string const& name
     ) override {
-        model::ApiKey wanted;
-        wanted.kind = kind;
-        wanted.merchant = merchant;
-        wanted.mode = model::mode_name(Mode::test);
-        wanted.name = name;
-        wanted.created_by = "florind --dev";
-        auto made = api::make_key(ids_, keys_->pepper(), std::move(wanted));
-        flow::Change change{api::kKeyOwner};
-        change.put(made.document.id, made.document, 0);
-        FLORIN_TRY_VOID(seed(std::move(change.command)));
-        return std::string{made.key.reveal()};
+        return new_test_key(*ledger_, ids_, keys_->pepper(), kind, merchant, name);
     }
 
     crypto::Random& random() override { return random_; }

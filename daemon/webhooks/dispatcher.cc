@@ -3,6 +3,7 @@
 #include "daemon/flow/store.h"
 #include "daemon/log/log.h"
 #include "daemon/model/events.h"
+#include "daemon/webhooks/cleanup.h"
 #include "daemon/webhooks/pending.h"
 #include "ledger/base/failpoint.h"
 
@@ -26,7 +27,6 @@ constexpr auto kTick = milliseconds{50};         // between looks at the journal
 constexpr auto kStorePause = milliseconds{200};  // between two stores of one endpoint
 constexpr auto kStopPatience = std::chrono::seconds{4};
 constexpr std::size_t kTailPage = 500;
-constexpr std::size_t kSweepPage = 200;
 constexpr std::uint64_t kPurgeEveryMs = 3'600'000;
 
 }  // namespace
@@ -451,53 +451,13 @@ asio::awaitable<void> Dispatcher::store(LanePointer lane, ledger::Command comman
 
 // What belonged to a queue that nobody wants any more, and then the queue.
 asio::awaitable<void> Dispatcher::sweep(LaneKey queue) {
-    for (bool more = true; more && !stopping_;) {
-        auto const swept = co_await sweep_some(queue.first, queue.second);
-        if (!swept) {
-            // The next start goes on.
-            log::warn("webhook.sweep_failed", {{"what", swept.error().context}});
-            co_return;
-        }
-        more = *swept;
+    std::function<Result<ledger::Command>()> const next = [this, queue] {
+        return next_to_sweep(parts_.ledger.documents(), queue.first, queue.second);
+    };
+    if (auto const swept = co_await remove_all(next); !swept) {
+        // The next start goes on.
+        log::warn("webhook.sweep_failed", {{"what", swept.error().context}});
     }
-}
-
-// Answers whether there is more.
-asio::awaitable<Result<bool>> Dispatcher::sweep_some(std::string owner, std::string queue) {
-    auto const& reader = parts_.ledger.documents();
-    flow::Change change{owner};
-    std::string const prefix = queue + "/";
-    for (Kind const kind : {Kind::webhook_due, Kind::webhook_delivery, Kind::webhook_gap}) {
-        FLORIN_CO_TRY(
-            auto const page,
-            reader.list(
-                {.kind = static_cast<std::uint16_t>(kind),
-                 .owner = owner,
-                 .after = prefix,
-                 .newest_first = false,
-                 .limit = kSweepPage}
-            )
-        );
-        for (ledger::Document const& document : page) {
-            if (document.key.id.starts_with(prefix)) {
-                change.remove(kind, document.key.id, document.version);
-            }
-        }
-    }
-    bool const more = !change.command.removes.empty();
-    if (!more) {
-        FLORIN_CO_TRY(
-            auto const document, reader.get(model::key_of(Kind::webhook_queue, owner, queue))
-        );
-        if (!document) {
-            co_return false;
-        }
-        change.remove(Kind::webhook_queue, queue, document->version);
-    }
-    FLORIN_CO_TRY_VOID(
-        co_await parts_.ledger.commit(std::move(change.command), "removing a webhook queue")
-    );
-    co_return more;
 }
 
 // What was given up is forgotten with the events it is about.
@@ -507,66 +467,30 @@ asio::awaitable<void> Dispatcher::purge() {
         queues.emplace_back(lane->owner(), lane->endpoint().queue);
     }
     for (LaneKey const& queue : queues) {
-        for (bool more = true; more && !stopping_;) {
-            auto const purged = co_await purge_some(queue.first, queue.second);
-            if (!purged) {
-                log::warn("webhook.purge_failed", {{"what", purged.error().context}});
-            }
-            more = purged.value_or(false);
+        std::function<Result<ledger::Command>()> const next = [this, queue] {
+            std::uint64_t const now_ns = parts_.clock.wall_ns();
+            return next_to_purge(parts_.ledger.documents(), queue.first, queue.second, now_ns);
+        };
+        if (auto const purged = co_await remove_all(next); !purged) {
+            log::warn("webhook.purge_failed", {{"what", purged.error().context}});
         }
     }
     purge_at_ms_ = now_ms() + kPurgeEveryMs;
     is_purging_ = false;
 }
 
-asio::awaitable<Result<bool>> Dispatcher::purge_some(std::string owner, std::string queue) {
-    auto const& reader = parts_.ledger.documents();
-    std::uint64_t const now_ns = parts_.clock.wall_ns();
-    std::uint64_t const kept_ns = now_ns > model::kEventKeptNs ? now_ns - model::kEventKeptNs : 0;
-    flow::Change change{owner};
-    std::string const prefix = queue + "/";
-    auto const list = [&](Kind kind) {
-        return reader.list(
-            {.kind = static_cast<std::uint16_t>(kind),
-             .owner = owner,
-             .after = prefix,
-             .newest_first = false,
-             .limit = kSweepPage}
-        );
-    };
-    // Both are in the order of time.
-    FLORIN_CO_TRY(auto const deliveries, list(Kind::webhook_delivery));
-    std::string const first_kept = prefix + model::id_from("evt", kept_ns);
-    for (ledger::Document const& document : deliveries) {
-        if (!document.key.id.starts_with(prefix) || document.key.id >= first_kept) {
+asio::awaitable<Result<void>> Dispatcher::remove_all(std::function<Result<ledger::Command>()> next
+) {
+    while (!stopping_) {
+        FLORIN_CO_TRY(ledger::Command command, next());
+        if (command.removes.empty()) {
             break;
         }
-        FLORIN_CO_TRY(
-            auto const delivery,
-            model::from_text<model::WebhookDelivery>(document.body.value_or(""))
+        FLORIN_CO_TRY_VOID(
+            co_await parts_.ledger.commit(std::move(command), "removing from a webhook queue")
         );
-        if (delivery.state == "given_up") {
-            change.remove(Kind::webhook_delivery, document.key.id, document.version);
-        }
     }
-    FLORIN_CO_TRY(auto const gaps, list(Kind::webhook_gap));
-    // The last one may still be growing.
-    for (std::size_t i = 0; i + 1 < gaps.size() && gaps[i + 1].key.id.starts_with(prefix); ++i) {
-        FLORIN_CO_TRY(
-            auto const gap, model::from_text<model::WebhookGap>(gaps[i].body.value_or(""))
-        );
-        if (static_cast<std::uint64_t>(gap.until) >= kept_ns / 1'000'000'000) {
-            break;
-        }
-        change.remove(Kind::webhook_gap, gaps[i].key.id, gaps[i].version);
-    }
-    if (change.command.removes.empty()) {
-        co_return false;
-    }
-    FLORIN_CO_TRY_VOID(
-        co_await parts_.ledger.commit(std::move(change.command), "purging a webhook queue")
-    );
-    co_return true;
+    co_return Result<void>{};
 }
 
 // ---- figures ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -96,9 +97,9 @@ private:
     Result<Message> message_for(Lane const& lane, ledger::Event const& event, bool& is_forgotten);
     boost::asio::awaitable<void> store(LanePointer lane, ledger::Command command);
     boost::asio::awaitable<void> sweep(LaneKey queue);
-    boost::asio::awaitable<Result<bool>> sweep_some(std::string owner, std::string queue);
     boost::asio::awaitable<void> purge();
-    boost::asio::awaitable<Result<bool>> purge_some(std::string owner, std::string queue);
+    // One command after the other, until one is empty.
+    boost::asio::awaitable<Result<void>> remove_all(std::function<Result<ledger::Command>()> next);
     void in_background(boost::asio::awaitable<void> work);
     boost::asio::awaitable<void> pause(std::chrono::milliseconds length);
     void nudge() { timer_.cancel(); }
