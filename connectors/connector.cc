@@ -32,4 +32,10 @@ std::string_view credential_use_code(CredentialUse use) {
     return "";
 }
 
+boost::asio::awaitable<TotalsReply> Connector::compare_totals(TotalsRequest) {
+    TotalsReply reply;
+    reply.detail = "this rail compares no totals";
+    co_return reply;
+}
+
 }  // namespace florin::connectors

@@ -551,4 +551,8 @@ asio::awaitable<Reply> Guard::refund(RefundRequest request) {
     return perform(&Connector::refund, std::move(request));
 }
 
+asio::awaitable<TotalsReply> Guard::compare_totals(TotalsRequest request) {
+    return state_->connector->compare_totals(std::move(request));
+}
+
 }  // namespace florin::connectors
