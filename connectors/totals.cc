@@ -4,14 +4,14 @@ namespace florin::connectors {
 
 std::span<TotalName const> total_names() {
     static constexpr TotalName kNames[] = {
-        {"credits_number", 74, &Totals::credits_number, false},
-        {"credits_reversal_number", 75, &Totals::credits_reversal_number, false},
-        {"debits_number", 76, &Totals::debits_number, false},
-        {"debits_reversal_number", 77, &Totals::debits_reversal_number, false},
-        {"credits_amount", 86, &Totals::credits_amount, true},
-        {"credits_reversal_amount", 87, &Totals::credits_reversal_amount, true},
-        {"debits_amount", 88, &Totals::debits_amount, true},
-        {"debits_reversal_amount", 89, &Totals::debits_reversal_amount, true},
+        {"credits_number", 74, &Totals::credits_number},
+        {"credits_reversal_number", 75, &Totals::credits_reversal_number},
+        {"debits_number", 76, &Totals::debits_number},
+        {"debits_reversal_number", 77, &Totals::debits_reversal_number},
+        {"credits_amount", 86, &Totals::credits_amount},
+        {"credits_reversal_amount", 87, &Totals::credits_reversal_amount},
+        {"debits_amount", 88, &Totals::debits_amount},
+        {"debits_reversal_amount", 89, &Totals::debits_reversal_amount},
     };
     return kNames;
 }

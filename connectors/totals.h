@@ -37,7 +37,6 @@ struct TotalName {
     std::string_view name;
     int field;
     std::int64_t Totals::* member;
-    bool is_amount;  // n16; else a number of messages, n10
 };
 std::span<TotalName const> total_names();
 inline constexpr std::string_view kNetTotal = "net";

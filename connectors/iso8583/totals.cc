@@ -11,9 +11,8 @@ namespace florin::connectors::iso8583 {
 namespace {
 
 constexpr int kCurrency = 50;
-constexpr std::int64_t kNumberMax = 9'999'999'999;          // n10
-constexpr std::int64_t kAmountMax = 9'999'999'999'999'999;  // n16
-constexpr std::size_t kNetSize = 17;                        // x+n16
+constexpr std::int64_t kNetMax = 9'999'999'999'999'999;  // x+n16
+constexpr std::size_t kNetSize = 17;
 
 bool is_date(std::string_view text) {
     if (text.size() != 10 || text[4] != '-' || text[7] != '-') {
@@ -87,18 +86,16 @@ Result<Message> totals_message(
     message.set(kCurrency, currency_code(request.currency));
     for (TotalName const& each : total_names()) {
         std::int64_t const value = request.totals.*each.member;
-        if (value < 0 || value > (each.is_amount ? kAmountMax : kNumberMax)) {
+        if (value < 0) {
             return fail(
                 Errc::out_of_range,
                 field_title(options.link.packaging, each.field) + ": cannot hold this total"
             );
         }
-        message.set(
-            each.field, each.is_amount ? fmt::format("{:016}", value) : fmt::format("{:010}", value)
-        );
+        message.set(each.field, std::to_string(value));
     }
     std::int64_t const net = request.totals.net();
-    if (net > kAmountMax || net < -kAmountMax) {
+    if (net > kNetMax || net < -kNetMax) {
         return fail(
             Errc::out_of_range,
             field_title(options.link.packaging, kNetTotalField) + ": cannot hold this total"

@@ -152,18 +152,36 @@ TEST_CASE("what the fields cannot hold is not sent") {
         auto request = a_request();
         change(request);
         auto const message = totals_message(request, options, kNow);
-        REQUIRE_FALSE(message);
-        return message.error().code;
+        auto const bytes = message ? encode(*message, options.link.packaging)
+                                   : Result<std::string>{std::unexpected{message.error()}};
+        REQUIRE_FALSE(bytes);
+        return bytes.error().code;
     };
+    auto const out_of_range = Errc::out_of_range;
     CHECK(refusal([](auto& it) {
-              it.totals.debits_amount = 10'000'000'000'000'000;
-          }) == Errc::out_of_range);
+              it.totals.debits_amount = 10'000'000'000'012'345;
+          }) == out_of_range);
     CHECK(refusal([](auto& it) {
-              it.totals.credits_number = 10'000'000'000;
-          }) == Errc::out_of_range);
-    CHECK(refusal([](auto& it) { it.totals.debits_amount = -1; }) == Errc::out_of_range);
+              it.totals.debits_amount = it.totals.credits_amount = 10'000'000'000'000'000;
+          }) == out_of_range);
+    CHECK(refusal([](auto& it) { it.totals.credits_number = 10'000'000'000; }) == out_of_range);
+    CHECK(refusal([](auto& it) { it.totals.debits_amount = -1; }) == out_of_range);
     CHECK(refusal([](auto& it) { it.date = "20261123"; }) == Errc::malformed);
     CHECK(refusal([](auto& it) { it.date = "2026-11-2x"; }) == Errc::malformed);
+}
+
+TEST_CASE("a bank may have fewer digits: its packaging says so") {
+    auto options = options_with("1987_ascii.toml");
+    for (int const field : {86, 87, 88, 89}) {
+        options.link.packaging.fields[static_cast<std::size_t>(field)]->length = 15;
+    }
+    auto const request = a_request();
+    auto const message = sent(request, options);
+    CHECK(message.get(88) == "000000000012345");
+    auto answer = answer_to(message);
+    answer.set(66, "1");
+    auto const reply = totals_reply_of(answer, request, options.link.packaging);
+    CHECK(reply.totals == said(request.totals));
 }
 
 TEST_CASE("what an answer claims is told by field 66 of 1987 and field 39 of 1993") {

@@ -440,6 +440,7 @@ private:
                         .decline = fate.decline,
                         .partial_minor = fate.partial_minor,
                         .forgets_reversal = fate.forgets_reversal,
+                        .off_minor = fate.off_minor,
                     },
                     presented_in(request)
                 )
