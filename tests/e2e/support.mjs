@@ -74,8 +74,8 @@ export function writeConfig(folder, settings = {}) {
 }
 
 // florind --config FILE; `ready.ca` and `ready.admin_url` are filled in.
-export async function startProduction(t, folder, config) {
-    const daemon = await start(t, programs.florind, ['--config', config]);
+export async function startProduction(t, folder, config, env = {}) {
+    const daemon = await start(t, programs.florind, ['--config', config], env);
     daemon.ready.ca = path.join(folder, 'server.pem');
     daemon.ready.admin_url = JSON.parse(readFileSync(path.join(folder, 'data', 'run.json'), 'utf8')).admin_url;
     return daemon;
@@ -125,7 +125,7 @@ export async function eventually(what, probe, ms = 20_000) {
 // A connector of the daemon would take a message now.
 export const signedOn = (daemon, connector = 'bank') =>
     eventually(`the link of ${connector} is ready`, async () => {
-        const health = JSON.parse((await request(daemon, 'GET', '/healthz')).text);
+        const health = JSON.parse((await request(daemon, 'GET', '/healthz', { key: 'x' })).text);
         return health.connectors.find((one) => one.name === connector)?.ready;
     });
 
