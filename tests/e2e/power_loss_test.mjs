@@ -10,7 +10,8 @@
 // Nor does it lose what was flushed: no program can do anything about a disk that lies.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, ftruncateSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, ftruncateSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import test from 'node:test';
@@ -35,11 +36,11 @@ function makeImage(file, megabytes) {
 
 // Why there can be no such disk here, or false.
 function refusal() {
-    const folder = spawnSync('mktemp', ['-d'], { encoding: 'utf8' }).stdout.trim();
+    const folder = mkdtempSync(path.join(tmpdir(), 'florin-e2e-'));
     const problem = makeImage(path.join(folder, 'disk.img'), 8);
     // Its standard input is at its end: it mounts, and ends.
     const tried = spawnSync('python3', [lossyDisk, path.join(folder, 'disk.img'), folder], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-    spawnSync('rm', ['-r', folder]);
+    rmSync(folder, { recursive: true, force: true });
     if (problem) return `no ext4 here: ${problem}`;
     if (tried.status === 77 || tried.error) return `no disk to cut the power of: ${tried.error?.message ?? tried.stderr.trim()}`;
     assert.equal(tried.status, 0, tried.stderr);
@@ -172,8 +173,8 @@ test(`the power fails in the first start, at ${beginnings} moments (seed ${seed}
                 for (const key of ['secret_key', 'publishable_key', 'admin_key']) assert.equal(running.ready[key], known.ready[key], key);
                 const payment = await sdk(running).paymentIntents.retrieve(known.payment.id);
                 assert.equal(payment.status, known.payment.status);
+                assert.equal((await sdk(running).refunds.create({ payment_intent: payment.id })).status, 'succeeded');
             }
-            // The card is there as well, in the vault.
             assert.equal((await pay(sdk(running), 5500)).status, 'succeeded');
             await kill(running, 'SIGTERM');
             verifies(data);
