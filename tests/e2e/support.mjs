@@ -82,6 +82,21 @@ export async function startProduction(t, folder, config, env = {}) {
     return daemon;
 }
 
+// florind by a configuration of writeConfig, and who may talk to it: `key` is a secret key of its
+// merchant, `operators` stands for the daemon where operators ask it.
+export async function openShop(t, folder, config) {
+    const made = (...args) => {
+        const done = florin('keys', 'create', ...args, '--data-dir', path.join(folder, 'data'), '--format', 'json');
+        if (done.code !== 0) throw new Error(`florin keys create: ${done.err}`);
+        return JSON.parse(done.out).key;
+    };
+    const adminFile = path.join(folder, 'admin.key');
+    writeFileSync(adminFile, made('--admin', '--name', 'Ada', '--vault-key', path.join(folder, 'vault.key')), { mode: 0o600 });
+    const daemon = await startProduction(t, folder, config);
+    const key = made('--merchant', 'acct_shop', '--ca', daemon.ready.ca, '--admin-key-file', adminFile);
+    return { daemon, key, operators: { ready: { ...daemon.ready, url: daemon.ready.admin_url } } };
+}
+
 export const startDaemon = (t, folder, more = [], env = {}) =>
     start(t, programs.florind, ['--dev', '--data-dir', folder, '--listen', '127.0.0.1:0', ...more], env);
 

@@ -10,7 +10,7 @@ import path from 'node:path';
 
 import { Cable } from './cable.mjs';
 import {
-    control, eventually, florin, kill, pause, request, sdk, signedOn, startBank, startDaemon, startProduction, writeConfig,
+    control, eventually, florin, kill, openShop, pause, request, sdk, signedOn, startBank, startDaemon, startProduction, writeConfig,
 } from './support.mjs';
 
 const currencies = ['eur', 'usd', 'jpy', 'kwd'];
@@ -58,6 +58,7 @@ export class World {
     }
 
     async open() {
+        this.t.after(() => (this.abandoned = true));
         this.linkKeyFile = path.join(this.folder, 'link.key');
         writeFileSync(this.linkKeyFile, '0123456789abcdeffedcba9876543210\n', { mode: 0o600 });
         await this.startBank();
@@ -81,18 +82,12 @@ export class World {
             '[connector]': [
                 'name = "bank"', 'rail = "iso8583"', 'priority = 1', 'timeout_ms = 3000', 'acquirer_id = "400001"', 'acquirer = "banksim"',
                 `port = ${this.cable.address.split(':')[1]}`,
+                'breaker_failure_percent = 0',  // a breaker would spare the bank's faults most of the payments
                 `mac = "${this.mac}"`, `mac_key_file = "${this.linkKeyFile}"`, 'mac_key_exchange = true',
             ],
         }, { sandbox: false });
-        const made = (...args) => {
-            const done = florin('keys', 'create', ...args, '--data-dir', this.data, '--format', 'json');
-            assert.equal(done.code, 0, done.err);
-            return JSON.parse(done.out).key;
-        };
-        const adminFile = path.join(this.folder, 'admin.key');
-        writeFileSync(adminFile, made('--admin', '--name', 'Ada', '--vault-key', path.join(this.folder, 'vault.key')), { mode: 0o600 });
-        const daemon = await startProduction(this.t, this.folder, this.config);
-        this.secretKey = made('--merchant', 'acct_shop', '--ca', daemon.ready.ca, '--admin-key-file', adminFile);
+        const { daemon, key } = await openShop(this.t, this.folder, this.config);
+        this.secretKey = key;
         await kill(daemon, 'SIGTERM');
     }
 
