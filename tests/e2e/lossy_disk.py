@@ -21,7 +21,6 @@ import json
 import os
 import random
 import select
-import shutil
 import stat
 import struct
 import subprocess
@@ -48,7 +47,7 @@ class Disk:
         """`image` is what is stable; beside it stands what a reader sees, which goes with the process."""
         self.stable = os.open(image, os.O_RDWR)
         self.size = os.fstat(self.stable).st_size
-        shutil.copyfile(image, image + ".seen")
+        subprocess.run(["cp", "--sparse=always", image, image + ".seen"], check=True)  # holes stay holes
         self.seen = os.open(image + ".seen", os.O_RDWR)
         os.unlink(image + ".seen")
         self.cached = []  # (offset, bytes) since the last flush
@@ -184,6 +183,7 @@ def say(event):
 
 def main():
     image, folder, options = sys.argv[1], sys.argv[2], (sys.argv[3:] or ["noatime"])[0]
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # of losetup
     if os.geteuid() != 0 or not os.access("/dev/fuse", os.R_OK | os.W_OK):
         refuse("needs root and /dev/fuse")
     device, mount = os.path.join(folder, "device"), os.path.join(folder, "mount")

@@ -69,7 +69,7 @@ class Disk {
 
     // Whoever waited gets errors. The image is what the power loss left.
     async remove() {
-        this.child.stdin.end('end\n');
+        if (!this.child.stdin.writableEnded) this.child.stdin.end('end\n');
         assert.equal(await this.ended, 0);
     }
 }

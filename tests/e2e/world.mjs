@@ -151,7 +151,7 @@ export class World {
                 }
                 // An answer of 500 would mean that the daemon broke: that is never right.
                 assert.notEqual(error.statusCode, 500, `${route}: ${error.message}\n${this.daemon.log.slice(-3000)}`);
-                await pause(20);
+                await pause(error.type === 'StripeConnectionError' ? 80 : 20);  // nobody is there: no hurry
             }
         }
         throw new Error('abandoned');
@@ -163,7 +163,7 @@ export class World {
                 return await this.stripe.rawRequest('GET', route);
             } catch (error) {
                 if (error.type !== 'StripeConnectionError' && error.statusCode !== 503) throw error;
-                await pause(20);
+                await pause(error.type === 'StripeConnectionError' ? 80 : 20);  // nobody is there: no hurry
             }
         }
         throw new Error('abandoned');
