@@ -2,6 +2,7 @@
 
 #include "connectors/iso8583/codec_framing.h"
 #include "connectors/iso8583/dialect.h"
+#include "connectors/iso8583/link_keys.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 #include "ledger/base/failpoint.h"
@@ -26,7 +27,6 @@
 #include <optional>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace florin::connectors::iso8583 {
 namespace {
@@ -80,7 +80,13 @@ public:
         : home_{std::move(home)},
           options_{std::move(options)},
           dialect_{dialect_of(options_.packaging)},
-          keys_{options_.mac},
+          keys_{
+              home_,
+              std::move(options_.mac),
+              options_.packaging,
+              options_.host + ":" + options_.port,
+              std::move(options_.on_notice)
+          },
           clock_{clock},
           unmatched_{std::move(unmatched)},
           pause_{home_},
@@ -113,8 +119,8 @@ public:
         std::shared_ptr<State> self, Message request, unsigned timeout_ms, bool is_network
     ) {
         auto const end = steady_clock::now() + milliseconds{timeout_ms};
-        if (!is_network && self->must_wait_for_key()) {
-            auto waiting = wait_for_key(self, end);
+        if (!is_network && self->keys_.must_wait(self->options_.outstanding_max)) {
+            auto waiting = self->keys_.wait(end);
             co_await std::move(waiting);
         }
         auto const pending = std::make_shared<Pending>(self->home_);
@@ -216,7 +222,6 @@ private:
         bool is_given_up = false;
         bool open = false;  // connected, and not closed yet
         bool signed_on = false;
-        bool is_keying = false;  // signed on, and not ready before there is a key
         int loops = 0;
     };
 
@@ -250,53 +255,8 @@ private:
         trouble_ = std::move(trouble);
     }
 
-    void notice(std::string_view event, std::string const& text) const {
-        if (options_.on_notice) {
-            options_.on_notice(event, text);
-        }
-    }
-
-    bool must_wait_for_key() const {
-        return connection_ && connection_->is_keying && waiting_.size() < options_.outstanding_max;
-    }
-
-    // Returns when the connection has its key, ends, or the time is over.
-    static asio::awaitable<void> wait_for_key(
-        std::shared_ptr<State> self, steady_clock::time_point end
-    ) {
-        auto const timer = std::make_shared<asio::steady_timer>(self->home_, end);
-        self->waiting_.push_back(timer);
-        co_await timer->async_wait(kAwait);
-        std::erase(self->waiting_, timer);
-    }
-
-    void end_keying(Connection& connection) {
-        connection.is_keying = false;
-        for (auto const& timer : waiting_) {
-            timer->cancel();
-        }
-    }
-
-    void install(KeyBytes key) {
-        keys_.install(std::move(key), steady_clock::now());
-        notice("iso8583.key_changed", options_.host + ":" + options_.port);
-    }
-
-    // nullopt, and a notice, for a message without a key block that opens.
-    std::optional<KeyBytes> key_in(Message const& message) const {
-        auto key = keys_.open(element(message, options_.packaging.elements.key_block));
-        if (!key) {
-            notice("iso8583.key_refused", key.error().context);
-            return std::nullopt;
-        }
-        return std::move(*key);
-    }
-
     // Asks for the connection's first key. Empty: it is in force; else why not.
-    static asio::awaitable<std::string> get_key(
-        std::shared_ptr<State> self, std::shared_ptr<Connection> connection
-    ) {
-        connection->is_keying = true;
+    static asio::awaitable<std::string> get_key(std::shared_ptr<State> self) {
         auto request = self->network_request(NetworkCode::key_exchange);
         auto asking =
             run_exchange(self, std::move(request), self->options_.network_timeout_ms, true);
@@ -307,13 +267,8 @@ private:
         if (exchange.answer.get(39) != self->dialect_.network_answer(true)) {
             co_return "the host refused the key exchange";
         }
-        auto key = self->key_in(exchange.answer);
-        if (!key) {
-            co_return "key exchange: the key block of the host does not open";
-        }
-        // One that the host sent by itself meanwhile is older than this answer.
-        self->install(std::move(*key));
-        co_return std::string{};
+        std::string const wrong = self->keys_.take(exchange.answer);
+        co_return wrong.empty() ? wrong : "key exchange: " + wrong;
     }
 
     // Fills the pending request; says why not where it cannot go out.
@@ -324,7 +279,7 @@ private:
         if (outstanding_.size() >= options_.outstanding_max) {
             return "too many requests are outstanding on the link";
         }
-        auto bytes = keys_.encode(request, options_.packaging);
+        auto bytes = keys_.encode(request);
         if (!bytes) {
             return to_string(bytes.error());
         }
@@ -400,7 +355,7 @@ private:
         ignored = connection.socket.close(ignored);
         connection.wake.cancel();
         connection.idle.cancel();
-        end_keying(connection);
+        keys_.end_exchange();
         to_write_.clear();
         auto const outstanding = outstanding_;
         for (auto const& [key, pending] : outstanding) {
@@ -442,7 +397,7 @@ private:
             co_return false;
         }
         connection->open = true;
-        self->keys_.start_connection(steady_clock::now());
+        self->keys_.start_connection();
         connection->loops = 2;
         self->spawn(read_loop(self, connection));
         self->spawn(write_loop(self, connection));
@@ -457,14 +412,15 @@ private:
             refusal = "the host refused the sign-on";
         } else if (self->keys_.wants_exchange()) {
             self->set_trouble("waiting for a key");
-            auto keying = get_key(self, connection);
+            self->keys_.begin_exchange();
+            auto keying = get_key(self);
             refusal = co_await std::move(keying);
         }
         if (refusal.empty()) {
             connection->signed_on = connection->open;
             ++self->signed_on_;
             self->ready_ = connection->open && !self->stopping_;
-            self->end_keying(*connection);
+            self->keys_.end_exchange();
             auto keeping = keep_alive(self, connection);
             co_await std::move(keeping);
         } else {
@@ -614,15 +570,8 @@ private:
                 ++malformed_;
                 continue;
             }
-            auto const check = keys_.check(
-                **bytes, *message, options_.packaging, connection.is_keying, steady_clock::now()
-            );
-            if (check != MacKeys::Check::good) {
+            if (!keys_.accepts(**bytes, *message)) {
                 ++bad_mac_;
-                notice(
-                    "iso8583.bad_mac",
-                    message->mti() + (check == MacKeys::Check::missing ? ": missing" : ": wrong")
-                );
                 continue;
             }
             take(connection, std::move(*message), std::hash<ByteView>{}(**bytes));
@@ -691,14 +640,14 @@ private:
         answer.erase(kMacFirst);
         answer.erase(kMacSecond);
         if (code == NetworkCode::key_exchange) {
-            key = key_in(request);
+            key = keys_.key_in(request);
             answer.erase(options_.packaging.elements.key_block.field);
         }
         bool const is_accepted =
             code == NetworkCode::echo || code == NetworkCode::sign_on || key.has_value();
         answer.set(39, dialect_.network_answer(is_accepted));
         // Under the key that the request came under: the new one counts behind this answer.
-        auto bytes = keys_.encode(answer, options_.packaging);
+        auto bytes = keys_.encode(answer);
         auto framed = bytes ? frame(*bytes, options_.packaging) : bytes;
         if (!framed) {
             ++foreign_;
@@ -710,7 +659,7 @@ private:
         to_write_.push_back(pending);
         connection.wake.cancel();
         if (key) {
-            install(std::move(*key));
+            keys_.install(std::move(*key));
         }
     }
 
@@ -726,7 +675,7 @@ private:
     asio::any_io_executor home_;
     LinkOptions options_;
     Dialect const& dialect_;
-    MacKeys keys_;  // the home thread's
+    LinkKeys keys_;  // the home thread's
     Clock const& clock_;
     Unmatched unmatched_;
 
@@ -736,7 +685,6 @@ private:
     std::deque<std::shared_ptr<Pending>> to_write_;
     std::unordered_map<std::string, std::size_t> answered_keys_;  // to a digest of the answer
     std::deque<std::string> answered_order_;                      // oldest first
-    std::vector<std::shared_ptr<asio::steady_timer>> waiting_;    // for a key
     std::uint32_t network_stan_ = 0;
     bool stopping_ = false;
     bool has_finished_ = false;

@@ -13,8 +13,6 @@ using namespace florin::connectors::iso8583::test;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
-
 Iso8583Options options_for(ScriptedHost const& host) {
     Iso8583Options options{.id = ConnectorId{"bank"}};
     options.link.host = "127.0.0.1";
@@ -500,11 +498,7 @@ TEST_CASE("the host's own echo is answered") {
     Rig rig{impatient(host)};
     host.sign_on();
     REQUIRE(rig.is_ready());
-    Message echo{"0800"};
-    echo.set(7, "1124130405");
-    echo.set_stan(5);
-    echo.set(70, "301");
-    host.send(echo);
+    host.send(echo(5));
     auto const answer = host.receive();
     REQUIRE(answer);
     CHECK(answer->mti() == "0810");
@@ -535,11 +529,10 @@ TEST_CASE("stopping waits for what is outstanding, refuses what is new, and sign
 }
 
 TEST_CASE("a link of 1993 signs on, matches by field 12, answers echoes and signs off") {
-    auto const packaging = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
-    REQUIRE(packaging);
-    ScriptedHost host{*packaging};
+    auto const packaging = packaging_of("1993_ascii");
+    ScriptedHost host{packaging};
     auto options = impatient(host);
-    options.link.packaging = *packaging;
+    options.link.packaging = packaging;
     options.authorise_timeout_ms = 10'000;
     Rig rig{options};
     host.sign_on();
@@ -588,10 +581,6 @@ TEST_CASE("a link of 1993 signs on, matches by field 12, answers echoes and sign
 }
 
 namespace {
-
-KeyBytes key_of(std::string_view hex) {
-    return KeyBytes{*from_hex(hex)};
-}
 
 MacOptions static_mac() {
     return {
@@ -665,11 +654,7 @@ TEST_CASE("every message bears a MAC, and one with a wrong one or without is as 
     sealed.back() = static_cast<char>(sealed.back() ^ 1);
     host.send_bytes(*frame(sealed, default_packaging()));
     // Requests of the host too: it would take an echo for an answer that we are there.
-    Message echo{"0800"};
-    echo.set(7, "1124130405");
-    echo.set_stan(1);
-    echo.set(70, "301");
-    host.send_bytes(ScriptedHost::bytes_of(echo));
+    host.send_bytes(ScriptedHost::bytes_of(echo()));
     REQUIRE(eventually([&] { return rig.connector.counters().bad_mac == 3; }));
     CHECK(reply.get().outcome == Outcome::unknown);
     CHECK(rig.connector.counters().answered == 1);  // the sign-on

@@ -27,7 +27,29 @@
 
 namespace florin::connectors::iso8583::test {
 
-inline constexpr int kPatienceSeconds = 20;  // after that a test is wrong, not slow
+inline constexpr int kPatienceSeconds = 20;          // after that a test is wrong, not slow
+inline constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
+
+// One of conf/iso8583: "1993_ascii".
+inline Packaging packaging_of(std::string const& name) {
+    auto packaging =
+        load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name + ".toml");
+    FLORIN_CHECK(packaging, "a packaging of conf/iso8583 can be loaded");
+    return std::move(*packaging);
+}
+
+inline KeyBytes key_of(std::string_view hex) {
+    return KeyBytes{*from_hex(hex)};
+}
+
+// The request of an echo, as ISO 8583:1987 has it.
+inline Message echo(std::uint32_t stan = 1) {
+    Message message{"0800"};
+    message.set(7, "1124130405");
+    message.set_stan(stan);
+    message.set(70, "301");
+    return message;
+}
 
 // An io_context with its thread.
 class Loop {
