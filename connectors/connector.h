@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace florin::connectors {
 
@@ -34,6 +35,15 @@ enum class Outcome : std::uint8_t {
 
 std::string_view outcome_name(Outcome outcome);  // "not_sent"
 
+// How many links one connector may have: retrieval references tell no more of them apart.
+inline constexpr std::uint32_t kLinksMax = 4;
+
+// The link that a new message is for, of how many.
+struct LinkChoice {
+    std::uint32_t link = 1;
+    std::uint32_t links = 1;
+};
+
 // By what the counterpart knows a message. Fixed in the durable intent before the first byte goes
 // out, and the same in every repeat. Rails without STANs use `attempt` alone.
 struct Identity {
@@ -41,6 +51,7 @@ struct Identity {
     std::uint32_t stan = 0;         // ISO 8583 field 11: 1 to 999999
     std::string rrn;                // field 37: 12 letters and digits
     std::string transmission_time;  // field 7: MMDDhhmmss, UTC
+    std::uint32_t link = 1;         // that the STAN is of; 1 to kLinksMax
 };
 
 // The message that a capture, a reversal or a refund speaks about.
@@ -190,6 +201,33 @@ struct Health {
     std::optional<GuardHealth> guard{};  // absent: nothing stands before this connector
 };
 
+// Of a link since it was made. A snapshot: the numbers are read one by one.
+struct LinkCounters {
+    std::uint64_t connected = 0;
+    std::uint64_t signed_on = 0;
+    std::uint64_t disconnected = 0;
+    std::uint64_t sent = 0;  // messages written in full, network management included
+    std::uint64_t answered = 0;
+    std::uint64_t not_sent = 0;
+    std::uint64_t timed_out = 0;
+    std::uint64_t cut_off = 0;  // the connection ended before the answer
+    std::uint64_t late = 0;     // answers that nobody waits for, handed on as evidence
+    std::uint64_t duplicate = 0;
+    std::uint64_t foreign = 0;    // requests and answers that do not belong here
+    std::uint64_t malformed = 0;  // messages that do not decode
+    std::uint64_t bad_mac = 0;    // messages whose MAC is wrong or missing
+    std::uint64_t outstanding = 0;
+};
+
+// One line to the counterpart, with trace numbers of its own.
+struct LinkHealth {
+    bool ready = false;
+    std::string detail;
+    std::uint64_t connections = 0;
+    std::uint64_t connections_ready = 0;
+    LinkCounters counters;
+};
+
 class Connector {
 public:
     Connector() = default;
@@ -199,9 +237,15 @@ public:
 
     virtual ConnectorId const& id() const = 0;
     virtual std::string_view name() const = 0;  // the rail: "iso8583"
-    // True where the intent must hold a STAN, an RRN and a transmission time from this link's
-    // counter, unique while outstanding.
+    // True where the intent must hold a STAN, an RRN and a transmission time from a link's counter,
+    // unique while outstanding.
     virtual bool needs_link_identity() const = 0;
+    // Whose counter that is for a new message: the link that is ready and has the least to do. Any
+    // thread. A message goes over the link of its identity where that is ready, else over another
+    // one.
+    virtual LinkChoice choose_link() const { return {}; }
+    // In the order of their numbers; empty for rails without links. Any thread.
+    virtual std::vector<LinkHealth> links() const { return {}; }
     // True where an approved authorisation that asked for it is captured by the same message.
     virtual bool captures_at_once() const { return false; }
     virtual Health health() const = 0;  // any thread
