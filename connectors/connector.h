@@ -10,6 +10,7 @@
 #pragma once
 
 #include "connectors/cards.h"
+#include "connectors/links.h"
 #include "ledger/base/id.h"
 #include "ledger/base/money.h"
 #include "ledger/base/secret.h"
@@ -34,15 +35,6 @@ enum class Outcome : std::uint8_t {
 };
 
 std::string_view outcome_name(Outcome outcome);  // "not_sent"
-
-// How many links one connector may have: retrieval references tell no more of them apart.
-inline constexpr std::uint32_t kLinksMax = 4;
-
-// The link that a new message is for, of how many.
-struct LinkChoice {
-    std::uint32_t link = 1;
-    std::uint32_t links = 1;
-};
 
 // By what the counterpart knows a message. Fixed in the durable intent before the first byte goes
 // out, and the same in every repeat. Rails without STANs use `attempt` alone.
@@ -199,33 +191,6 @@ struct Health {
     bool ready = false;  // a request would be written now, if there is a place for it
     std::string detail;  // "signed on", "connecting", the last error
     std::optional<GuardHealth> guard{};  // absent: nothing stands before this connector
-};
-
-// Of a link since it was made. A snapshot: the numbers are read one by one.
-struct LinkCounters {
-    std::uint64_t connected = 0;
-    std::uint64_t signed_on = 0;
-    std::uint64_t disconnected = 0;
-    std::uint64_t sent = 0;  // messages written in full, network management included
-    std::uint64_t answered = 0;
-    std::uint64_t not_sent = 0;
-    std::uint64_t timed_out = 0;
-    std::uint64_t cut_off = 0;  // the connection ended before the answer
-    std::uint64_t late = 0;     // answers that nobody waits for, handed on as evidence
-    std::uint64_t duplicate = 0;
-    std::uint64_t foreign = 0;    // requests and answers that do not belong here
-    std::uint64_t malformed = 0;  // messages that do not decode
-    std::uint64_t bad_mac = 0;    // messages whose MAC is wrong or missing
-    std::uint64_t outstanding = 0;
-};
-
-// One line to the counterpart, with trace numbers of its own.
-struct LinkHealth {
-    bool ready = false;
-    std::string detail;
-    std::uint64_t connections = 0;
-    std::uint64_t connections_ready = 0;
-    LinkCounters counters;
 };
 
 class Connector {
