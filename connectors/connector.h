@@ -10,6 +10,7 @@
 #pragma once
 
 #include "connectors/cards.h"
+#include "connectors/links.h"
 #include "ledger/base/id.h"
 #include "ledger/base/money.h"
 #include "ledger/base/secret.h"
@@ -20,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace florin::connectors {
 
@@ -41,6 +43,7 @@ struct Identity {
     std::uint32_t stan = 0;         // ISO 8583 field 11: 1 to 999999
     std::string rrn;                // field 37: 12 letters and digits
     std::string transmission_time;  // field 7: MMDDhhmmss, UTC
+    std::uint32_t link = 1;         // that the STAN is of; 1 to kLinksMax
 };
 
 // The message that a capture, a reversal or a refund speaks about.
@@ -199,9 +202,15 @@ public:
 
     virtual ConnectorId const& id() const = 0;
     virtual std::string_view name() const = 0;  // the rail: "iso8583"
-    // True where the intent must hold a STAN, an RRN and a transmission time from this link's
-    // counter, unique while outstanding.
+    // True where the intent must hold a STAN, an RRN and a transmission time from a link's counter,
+    // unique while outstanding.
     virtual bool needs_link_identity() const = 0;
+    // Whose counter that is for a new message: the link that is ready and has the least to do. Any
+    // thread. A message goes over the link of its identity where that is ready, else over another
+    // one.
+    virtual LinkChoice choose_link() const { return {}; }
+    // In the order of their numbers; empty for rails without links. Any thread.
+    virtual std::vector<LinkHealth> links() const { return {}; }
     // True where an approved authorisation that asked for it is captured by the same message.
     virtual bool captures_at_once() const { return false; }
     virtual Health health() const = 0;  // any thread

@@ -480,6 +480,14 @@ std::string_view Guard::name() const {
 bool Guard::needs_link_identity() const {
     return state_->connector->needs_link_identity();
 }
+
+LinkChoice Guard::choose_link() const {
+    return state_->connector->choose_link();
+}
+
+std::vector<LinkHealth> Guard::links() const {
+    return state_->connector->links();
+}
 bool Guard::captures_at_once() const {
     return state_->connector->captures_at_once();
 }

@@ -76,6 +76,8 @@ public:
     ConnectorId const& id() const override;
     std::string_view name() const override;
     bool needs_link_identity() const override;
+    LinkChoice choose_link() const override;
+    std::vector<LinkHealth> links() const override;
     bool captures_at_once() const override;
     // Ready where the connector is, and the breaker would let a call go.
     Health health() const override;

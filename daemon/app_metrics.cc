@@ -83,6 +83,43 @@ void add_connector_metrics(metrics::Metrics& metrics, connectors::Connector cons
     add_rejected("bulkhead_full", &GuardHealth::rejected_full);
 }
 
+void add_link_metrics(
+    metrics::Metrics& metrics, connectors::Connector const& connector, std::size_t at
+) {
+    using connectors::LinkHealth;
+    metrics::Labels const labels{
+        {"connector", connector.id().text()}, {"link", std::to_string(at + 1)}
+    };
+    auto const read = [&connector, at](auto member) {
+        return
+            [&connector, at, member] { return static_cast<double>(connector.links()[at].*member); };
+    };
+    metrics.add_gauge(
+        "florin_link_connections",
+        "Connections that the link is to have.",
+        read(&LinkHealth::connections),
+        labels
+    );
+    metrics.add_gauge(
+        "florin_link_connections_ready",
+        "Those that are signed on.",
+        read(&LinkHealth::connections_ready),
+        labels
+    );
+    for (auto const& counter : connectors::link_counter_names()) {
+        auto const count = [&connector, at, member = counter.member] {
+            return static_cast<double>(connector.links()[at].counters.*member);
+        };
+        std::string const name = "florin_link_" + std::string{counter.name};
+        std::string const about{counter.about};
+        if (counter.member == &connectors::LinkCounters::outstanding) {
+            metrics.add_gauge(name, about, count, labels);
+        } else {
+            metrics.add_counter(name + "_total", about, count, labels);
+        }
+    }
+}
+
 }  // namespace
 
 void add_app_metrics(metrics::Metrics& metrics, AppFigures const& parts) {
@@ -110,6 +147,9 @@ void add_app_metrics(metrics::Metrics& metrics, AppFigures const& parts) {
     add_webhook_metrics(metrics, parts.dispatcher);
     for (connectors::Connector const* const connector : parts.connectors) {
         add_connector_metrics(metrics, *connector);
+        for (std::size_t at = 0; at < connector->links().size(); ++at) {
+            add_link_metrics(metrics, *connector, at);
+        }
     }
 }
 

@@ -19,28 +19,46 @@ void Payments::late_reply(connectors::LateReply reply) {
     in_background(take_late_reply(std::move(reply)));
 }
 
-ledger::DocumentKey given_up_key(
-    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
-) {
+ledger::DocumentKey given_up_key(Attempt const& authorisation) {
+    std::string id = fmt::format("{}/{:06}", authorisation.transmission_time, authorisation.stan);
+    if (std::uint32_t const link = link_of(authorisation); link != 1) {
+        id += fmt::format("/{}", link);
+    }
     return model::key_of(
-        model::Kind::given_up,
-        fmt::format("connector/{}", connector),
-        fmt::format("{}/{:06}", transmission_time, stan)
+        model::Kind::given_up, fmt::format("connector/{}", authorisation.connector), id
     );
 }
 
-// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+// The answer may have come over another link than the one whose STAN it has.
 Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply const& late
 ) const {
+    for (std::uint32_t link = 1; link <= connectors::kLinksMax; ++link) {
+        FLORIN_TRY(auto found, attempt_of(late, link));
+        if (found) {
+            return found;
+        }
+    }
+    return std::nullopt;
+}
+
+// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+Result<std::optional<model::GivenUp>> Payments::attempt_of(
+    connectors::LateReply const& late, std::uint32_t link
+) const {
     auto const& reader = parts_.ledger.documents();
-    auto const key = given_up_key(late.connector.text(), late.transmission_time, late.stan);
+    Attempt wanted;
+    wanted.connector = late.connector.text();
+    wanted.link = link;
+    wanted.transmission_time = late.transmission_time;
+    wanted.stan = late.stan;
+    auto const key = given_up_key(wanted);
     FLORIN_TRY(auto const known, load<model::GivenUp>(reader, key.owner, key.id));
     std::optional<model::GivenUp> found;
     if (known) {
         found = known->value;
     } else {
         // Not given up yet: it holds its number.
-        FLORIN_TRY(auto const held, reader.held("stan/" + late.connector.text()));
+        FLORIN_TRY(auto const held, reader.held(stan_counter(wanted)));
         auto const holder =
             std::ranges::find(held, late.stan, &ledger::DocumentReader::Held::value);
         if (holder == held.end()) {
@@ -59,7 +77,7 @@ Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply
     }
     FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
     attempt.value.stan = late.stan;
-    bool const is_same = attempt.value.operation == "authorise" &&
+    bool const is_same = attempt.value.operation == "authorise" && link_of(attempt.value) == link &&
                          attempt.value.transmission_time == late.transmission_time &&
                          (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn);
     if (!is_same) {

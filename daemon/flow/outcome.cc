@@ -2,6 +2,7 @@
 // from it, and is tried until it is stored. What follows is decided beside this:
 // outcome_authorisation.cc for authorisations and their reversals, outcome_capture.cc for captures
 // and refunds.
+#include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
@@ -290,7 +291,7 @@ void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change
     }
     if (value.stan != 0) {
         change.command.release_counters.push_back(
-            {.counter = "stan/" + value.connector, .value = value.stan}
+            {.counter = stan_counter(value), .value = value.stan}
         );
     }
     if (value.timer_ns != 0) {

@@ -350,7 +350,7 @@ void Payments::start_reversal(Case& payment, std::string reason, Change& change,
     open_attempt(change, reversal, *connector);
     if (reason == "no_answer" && original.stan != 0) {
         change.command.puts.push_back(
-            {.key = given_up_key(original.connector, original.transmission_time, original.stan),
+            {.key = given_up_key(original),
              .expected_version = 0,
              .body = model::to_text(model::GivenUp{change.owner(), original.id})}
         );

@@ -400,6 +400,9 @@ private:
     // late_reply.cc
     boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
     Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
+    Result<std::optional<model::GivenUp>> attempt_of(
+        connectors::LateReply const& late, std::uint32_t link
+    ) const;
 
     Parts parts_;
     mutable Merchants merchants_;
@@ -416,9 +419,7 @@ private:
 };
 
 // Where a late answer finds an authorisation that was given up.
-ledger::DocumentKey given_up_key(
-    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
-);
+ledger::DocumentKey given_up_key(model::Attempt const& authorisation);
 
 // Sets these; an empty value removes its key.
 void merge_metadata(model::Metadata& metadata, model::Metadata const& changes);

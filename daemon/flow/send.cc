@@ -20,6 +20,7 @@ connectors::Identity identity_of(Attempt const& attempt) {
         .stan = static_cast<std::uint32_t>(attempt.stan),
         .rrn = retrieval_reference(attempt),
         .transmission_time = attempt.transmission_time,
+        .link = link_of(attempt),
     };
 }
 
@@ -101,7 +102,7 @@ std::uint32_t Payments::stan_of(Attempt const& attempt) const {
     }
     // From before a restart: all of them at once, there may be thousands.
     std::uint32_t stan = 0;
-    if (auto const held = parts_.ledger.documents().held("stan/" + attempt.connector)) {
+    if (auto const held = parts_.ledger.documents().held(stan_counter(attempt))) {
         for (auto const& each : *held) {
             remember_stan(each.holder, each.value);
             if (each.holder == attempt.id) {

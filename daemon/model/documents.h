@@ -273,6 +273,7 @@ struct Attempt {
     std::int64_t not_found = 0;  // answers "not found" to a reversal
     std::string reason;          // of a void: canceled, no_answer, partial_approval, late_approval
     std::uint64_t timer_ns = 0;  // when it is driven again; 0: no timer is set
+    std::uint64_t link = 0;      // of the connector that its STAN is of; 0: the first
 };
 
 struct OpenAttempt {
@@ -293,7 +294,7 @@ struct IdempotencyKey {
 };
 
 // Finds an authorisation whose answer may still come, however late. Owner "connector/<connector>",
-// id "<field 7>/<field 11>".
+// id "<field 7>/<field 11>", and "/<link>" where that is not the first.
 struct GivenUp {
     static constexpr Kind kKind = Kind::given_up;
     std::string owner, attempt;

@@ -33,6 +33,20 @@ export class Cable {
         }
     }
 
+    // The connection that has been there longest ends; false where there is none.
+    cutOne() {
+        const [oldest] = this.#pairs;
+        oldest?.near.destroy();
+        oldest?.far.destroy();
+        return oldest !== undefined;
+    }
+
+    // For good: who connects is refused.
+    close() {
+        this.#server.close();
+        this.cut();
+    }
+
     // Bytes stay where they are, and nobody is told.
     stall() {
         this.#stalled = true;

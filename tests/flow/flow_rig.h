@@ -82,12 +82,15 @@ public:
         return found;
     }
     std::atomic<bool> ready = true;
+    // What the next messages are for.
+    std::atomic<std::uint32_t> link = 1, links = 1;
     // Answers wait while it is held.
     std::atomic<bool> held = false;
 
     ConnectorId const& id() const override { return id_; }
     std::string_view name() const override { return "scripted"; }
     bool needs_link_identity() const override { return has_stans_; }
+    connectors::LinkChoice choose_link() const override { return {link, links}; }
     connectors::Health health() const override {
         ++health_asked;
         return {.ready = ready, .detail = ""};

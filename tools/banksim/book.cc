@@ -122,7 +122,7 @@ Result<Book> Book::open(
     if (error) {
         return fail(Errc::io, "cannot make " + data_dir + ": " + error.message());
     }
-    FLORIN_TRY(auto database, Database::open(data_dir + "/bank.sqlite"));
+    FLORIN_TRY(auto database, Database::open(data_dir + "/bank.sqlite", options.is_synced));
     Book book{std::move(database), clock};
     FLORIN_TRY_VOID(book.database_.run_all(kSchema));
     for (auto const& [name, value] :

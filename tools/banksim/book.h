@@ -72,6 +72,9 @@ struct Movement {
 struct BookOptions {
     std::string acquirer = "banksim";  // letters, digits and hyphens
     unsigned fee_basis_points = 50;    // of each capture, half-even
+    // False, for benchmarks: what was answered survives kill -9, but not a crash of the machine.
+    // Counts each time the book is opened.
+    bool is_synced = true;
 };
 
 class Book {
