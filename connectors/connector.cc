@@ -32,4 +32,10 @@ std::string_view credential_use_code(CredentialUse use) {
     return "";
 }
 
+boost::asio::awaitable<Reply> Connector::inquire(InquireRequest) {
+    Reply reply;
+    reply.detail = "nobody can be asked";
+    co_return reply;
+}
+
 }  // namespace florin::connectors

@@ -29,39 +29,79 @@ ledger::DocumentKey given_up_key(
     );
 }
 
+ledger::DocumentKey given_up_key(std::string_view connector, std::string_view attempt) {
+    return model::key_of(
+        model::Kind::given_up, fmt::format("connector/{}", connector), std::string{attempt}
+    );
+}
+
+// It may be remembered already, and after a year another attempt may have its number and its time.
+void Payments::remember_given_up(Attempt const& attempt, Change& change) const {
+    auto const key = attempt.stan == 0
+                         ? given_up_key(attempt.connector, attempt.id)
+                         : given_up_key(attempt.connector, attempt.transmission_time, attempt.stan);
+    auto const known = load<model::GivenUp>(parts_.ledger.documents(), key.owner, key.id);
+    bool const is_known = known && *known;
+    if (is_known && (*known)->value.attempt == attempt.id) {
+        return;
+    }
+    change.command.puts.push_back(
+        {.key = key,
+         .expected_version = is_known ? (*known)->version : 0,
+         .body = model::to_text(model::GivenUp{change.owner(), attempt.id})}
+    );
+}
+
+// What was not given up yet is open.
+Result<std::optional<model::GivenUp>> Payments::open_attempt_of(std::string const& id) const {
+    std::optional<model::GivenUp> found;
+    auto const find = [&](ledger::Document const& document) -> Result<bool> {
+        if (document.key.id == id) {
+            found = model::GivenUp{document.key.owner, document.key.id};
+        }
+        return !found;
+    };
+    FLORIN_TRY_VOID(
+        parts_.ledger.documents().each(static_cast<std::uint16_t>(model::Kind::open_attempt), find)
+    );
+    return found;
+}
+
 // By everything that the bank repeats: a STAN alone may be somebody else's by now.
 Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply const& late
 ) const {
     auto const& reader = parts_.ledger.documents();
-    auto const key = given_up_key(late.connector.text(), late.transmission_time, late.stan);
+    std::string const& connector = late.connector.text();
+    bool const has_stan = late.stan != 0;
+    auto const key = has_stan ? given_up_key(connector, late.transmission_time, late.stan)
+                              : given_up_key(connector, late.attempt.text());
     FLORIN_TRY(auto const known, load<model::GivenUp>(reader, key.owner, key.id));
     std::optional<model::GivenUp> found;
     if (known) {
         found = known->value;
-    } else {
+    } else if (has_stan) {
         // Not given up yet: it holds its number.
-        FLORIN_TRY(auto const held, reader.held("stan/" + late.connector.text()));
+        FLORIN_TRY(auto const held, reader.held("stan/" + connector));
         auto const holder =
             std::ranges::find(held, late.stan, &ledger::DocumentReader::Held::value);
         if (holder == held.end()) {
             return std::nullopt;
         }
-        auto const find = [&](ledger::Document const& document) -> Result<bool> {
-            if (document.key.id == holder->holder) {
-                found = model::GivenUp{document.key.owner, document.key.id};
-            }
-            return !found;
-        };
-        FLORIN_TRY_VOID(reader.each(static_cast<std::uint16_t>(model::Kind::open_attempt), find));
+        FLORIN_TRY(found, open_attempt_of(holder->holder));
+    } else {
+        FLORIN_TRY(found, open_attempt_of(late.attempt.text()));
     }
     if (!found) {
         return std::nullopt;
     }
     FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
+    if (attempt.value.operation != "authorise" || attempt.value.connector != connector) {
+        return std::nullopt;
+    }
     attempt.value.stan = late.stan;
-    bool const is_same = attempt.value.operation == "authorise" &&
-                         attempt.value.transmission_time == late.transmission_time &&
-                         (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn);
+    bool const is_same =
+        !has_stan || (attempt.value.transmission_time == late.transmission_time &&
+                      (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn));
     if (!is_same) {
         return std::nullopt;
     }
