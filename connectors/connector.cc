@@ -52,4 +52,10 @@ std::span<LinkCounterName const> link_counter_names() {
     return kNames;
 }
 
+boost::asio::awaitable<Reply> Connector::inquire(InquireRequest) {
+    Reply reply;
+    reply.detail = "nobody can be asked";
+    co_return reply;
+}
+
 }  // namespace florin::connectors

@@ -1,4 +1,5 @@
-// What every rail offers to the flow: four operations, and how each may end.
+// What every rail offers to the flow: four operations, how each may end, and what is asked about
+// them.
 //
 // A connector knows money, cards and its counterpart's rules, never accounts. It keeps no durable
 // state: the caller's intent record, written before the call, holds the Identity, and the caller
@@ -139,6 +140,16 @@ struct RefundRequest {
     bool repeat = false;         // 0201
 };
 
+// What became of an operation that was not answered.
+enum class InquiredOperation : std::uint8_t { authorise, refund };
+
+struct InquireRequest {
+    Identity identity;  // of the operation that is asked about
+    InquiredOperation operation = InquiredOperation::authorise;
+    Money amount;  // what it asked for
+    Terminal terminal;
+};
+
 struct Reply {
     Outcome outcome = Outcome::unknown;
     std::optional<Money> approved;         // with Outcome::approved: may be less than was asked for
@@ -158,9 +169,12 @@ struct LateReply {
     std::string rrn;
     std::string terminal_id;
     Reply reply;
+    AttemptId attempt{};  // what a counterpart without STANs names; with a STAN it is not looked at
 };
 
-// Where evidence goes. Called on the link's home thread; must not block and must not throw.
+// Where evidence goes: late answers, and what a counterpart tells by itself (a webhook, a queue):
+// a notification about an authorisation is a late reply with the MTI "0110". The rail has checked
+// whose word it is. Called on the link's home thread; must not block and must not throw.
 class EvidenceSink {
 public:
     virtual ~EvidenceSink() = default;
@@ -213,6 +227,9 @@ public:
     virtual std::vector<LinkHealth> links() const { return {}; }
     // True where an approved authorisation that asked for it is captured by the same message.
     virtual bool captures_at_once() const { return false; }
+    // True where the counterpart can be asked what became of an operation. Then the flow asks
+    // before it reverses an authorisation, and before it repeats a refund.
+    virtual bool can_inquire() const { return false; }
     virtual Health health() const = 0;  // any thread
 
     virtual void start() = 0;                         // once, before the first operation
@@ -222,6 +239,10 @@ public:
     virtual boost::asio::awaitable<Reply> capture(CaptureRequest request) = 0;
     virtual boost::asio::awaitable<Reply> reverse(ReverseRequest request) = 0;
     virtual boost::asio::awaitable<Reply> refund(RefundRequest request) = 0;
+    // Asked only where can_inquire(). Approved, declined: so it was. Pending: it is not decided
+    // yet, ask again. Everything else, also "no such operation", which may still be on its way,
+    // proves nothing: the flow goes on as if it could not ask.
+    virtual boost::asio::awaitable<Reply> inquire(InquireRequest request);
 };
 
 }  // namespace florin::connectors

@@ -79,6 +79,7 @@ public:
     LinkChoice choose_link() const override;
     std::vector<LinkHealth> links() const override;
     bool captures_at_once() const override;
+    bool can_inquire() const override;
     // Ready where the connector is, and the breaker would let a call go.
     Health health() const override;
 
@@ -90,6 +91,7 @@ public:
     boost::asio::awaitable<Reply> capture(CaptureRequest request) override;
     boost::asio::awaitable<Reply> reverse(ReverseRequest request) override;
     boost::asio::awaitable<Reply> refund(RefundRequest request) override;
+    boost::asio::awaitable<Reply> inquire(InquireRequest request) override;
 
     // Ends what is due. The guard does that itself, by a timer; for tests with a clock of their
     // own.

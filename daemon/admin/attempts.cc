@@ -242,6 +242,7 @@ Result<Reply> decided(Call const& call, std::string const& owner, model::Resolut
     ordered_json body = resolution_json(made, now.value);
     body["attempt_state"] = now.value.state;
     body["attempt_open"] = now.value.closed == 0;
+    body["attempt_created"] = now.value.created;
     return reply(body);
 }
 

@@ -69,6 +69,7 @@ struct Flow {
     std::int64_t retry_first_ms = 1'000;
     std::int64_t retry_most_ms = 300'000;
     std::int64_t authorisation_days = 7;
+    std::int64_t unknown_alarm_minutes = 15;
 };
 // For how long bodies are kept that are not needed any more (docs/data-directory.md).
 struct Retention {

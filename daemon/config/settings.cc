@@ -239,6 +239,7 @@ std::vector<Setting> settings(Flow& s) {
         integer("retry_first_ms", s.retry_first_ms, 10, kDayMs),
         integer("retry_most_ms", s.retry_most_ms, 10, kDayMs),
         integer("authorisation_days", s.authorisation_days, 1, 365),
+        integer("unknown_alarm_minutes", s.unknown_alarm_minutes, 1, 365 * 24 * 60),
     };
 }
 std::vector<Setting> settings(Retention& s) {

@@ -179,6 +179,10 @@ Result<Message> Book::answer(
         answer.set(39, kApproved);
         return answer;
     }
+    if (!forced.refusal.empty()) {
+        answer.set(39, forced.refusal);
+        return answer;
+    }
     auto const type = request.mti().substr(0, 3);
     auto const stan = str(request.get(11));
     auto const time = str(request.get(7));

@@ -27,6 +27,7 @@ using connectors::iso8583::Message;
 // What a fault rule makes the bank say instead of its own decision.
 struct Forced {
     std::string decline;                        // field 39; empty: no
+    std::string refusal;                        // the same, and nothing is booked; empty: no
     std::optional<std::int64_t> partial_minor;  // approve this much with 10
     bool forgets_reversal = false;              // approve what was reversed before it came
 };
