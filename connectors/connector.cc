@@ -38,4 +38,30 @@ boost::asio::awaitable<TotalsReply> Connector::compare_totals(TotalsRequest) {
     co_return reply;
 }
 
+std::span<LinkCounterName const> link_counter_names() {
+    static constexpr LinkCounterName kNames[] = {
+        {"connected", "Connections made.", &LinkCounters::connected},
+        {"signed_on", "Connections that the host let in.", &LinkCounters::signed_on},
+        {"disconnected", "Connections that ended.", &LinkCounters::disconnected},
+        {"sent", "Messages written in full, network management too.", &LinkCounters::sent},
+        {"answered", "Requests that were answered in time.", &LinkCounters::answered},
+        {"not_sent", "Requests of which no byte was written.", &LinkCounters::not_sent},
+        {"timed_out", "Requests without an answer in time.", &LinkCounters::timed_out},
+        {"cut_off", "Requests whose connection ended before the answer.", &LinkCounters::cut_off},
+        {"late", "Answers that nobody waited for any more.", &LinkCounters::late},
+        {"duplicate", "Answers that had come before.", &LinkCounters::duplicate},
+        {"foreign", "Messages that do not belong on the link.", &LinkCounters::foreign},
+        {"malformed", "Messages that could not be read.", &LinkCounters::malformed},
+        {"bad_mac", "Messages whose MAC was wrong or missing.", &LinkCounters::bad_mac},
+        {"outstanding", "Requests that wait for their answer.", &LinkCounters::outstanding},
+    };
+    return kNames;
+}
+
+boost::asio::awaitable<Reply> Connector::inquire(InquireRequest) {
+    Reply reply;
+    reply.detail = "nobody can be asked";
+    co_return reply;
+}
+
 }  // namespace florin::connectors

@@ -1,4 +1,5 @@
-// What every rail offers to the flow: four operations, and how each may end.
+// What every rail offers to the flow: four operations, how each may end, and what is asked about
+// them.
 //
 // A connector knows money, cards and its counterpart's rules, never accounts. It keeps no durable
 // state: the caller's intent record, written before the call, holds the Identity, and the caller
@@ -10,6 +11,7 @@
 #pragma once
 
 #include "connectors/cards.h"
+#include "connectors/links.h"
 #include "connectors/totals.h"
 #include "ledger/base/id.h"
 #include "ledger/base/money.h"
@@ -21,6 +23,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace florin::connectors {
 
@@ -42,6 +45,7 @@ struct Identity {
     std::uint32_t stan = 0;         // ISO 8583 field 11: 1 to 999999
     std::string rrn;                // field 37: 12 letters and digits
     std::string transmission_time;  // field 7: MMDDhhmmss, UTC
+    std::uint32_t link = 1;         // that the STAN is of; 1 to kLinksMax
 };
 
 // The message that a capture, a reversal or a refund speaks about.
@@ -157,6 +161,16 @@ struct TotalsReply {
     std::string detail;                       // why not, for people
 };
 
+// What became of an operation that was not answered.
+enum class InquiredOperation : std::uint8_t { authorise, refund };
+
+struct InquireRequest {
+    Identity identity;  // of the operation that is asked about
+    InquiredOperation operation = InquiredOperation::authorise;
+    Money amount;  // what it asked for
+    Terminal terminal;
+};
+
 struct Reply {
     Outcome outcome = Outcome::unknown;
     std::optional<Money> approved;         // with Outcome::approved: may be less than was asked for
@@ -176,9 +190,12 @@ struct LateReply {
     std::string rrn;
     std::string terminal_id;
     Reply reply;
+    AttemptId attempt{};  // what a counterpart without STANs names; with a STAN it is not looked at
 };
 
-// Where evidence goes. Called on the link's home thread; must not block and must not throw.
+// Where evidence goes: late answers, and what a counterpart tells by itself (a webhook, a queue):
+// a notification about an authorisation is a late reply with the MTI "0110". The rail has checked
+// whose word it is. Called on the link's home thread; must not block and must not throw.
 class EvidenceSink {
 public:
     virtual ~EvidenceSink() = default;
@@ -220,11 +237,20 @@ public:
 
     virtual ConnectorId const& id() const = 0;
     virtual std::string_view name() const = 0;  // the rail: "iso8583"
-    // True where the intent must hold a STAN, an RRN and a transmission time from this link's
-    // counter, unique while outstanding.
+    // True where the intent must hold a STAN, an RRN and a transmission time from a link's counter,
+    // unique while outstanding.
     virtual bool needs_link_identity() const = 0;
+    // Whose counter that is for a new message: the link that is ready and has the least to do. Any
+    // thread. A message goes over the link of its identity where that is ready, else over another
+    // one.
+    virtual LinkChoice choose_link() const { return {}; }
+    // In the order of their numbers; empty for rails without links. Any thread.
+    virtual std::vector<LinkHealth> links() const { return {}; }
     // True where an approved authorisation that asked for it is captured by the same message.
     virtual bool captures_at_once() const { return false; }
+    // True where the counterpart can be asked what became of an operation. Then the flow asks
+    // before it reverses an authorisation, and before it repeats a refund.
+    virtual bool can_inquire() const { return false; }
     virtual Health health() const = 0;  // any thread
 
     virtual void start() = 0;                         // once, before the first operation
@@ -234,6 +260,10 @@ public:
     virtual boost::asio::awaitable<Reply> capture(CaptureRequest request) = 0;
     virtual boost::asio::awaitable<Reply> reverse(ReverseRequest request) = 0;
     virtual boost::asio::awaitable<Reply> refund(RefundRequest request) = 0;
+    // Asked only where can_inquire(). Approved, declined: so it was. Pending: it is not decided
+    // yet, ask again. Everything else, also "no such operation", which may still be on its way,
+    // proves nothing: the flow goes on as if it could not ask.
+    virtual boost::asio::awaitable<Reply> inquire(InquireRequest request);
     // Compares totals, where the counterpart does that. It holds up no payment, and whether it is
     // answered says nothing about payments.
     virtual boost::asio::awaitable<TotalsReply> compare_totals(TotalsRequest request);

@@ -41,11 +41,14 @@ Reply ended(Outcome outcome, std::string detail) {
     };
 }
 
-// The MTI that answers this request, as a late answer would bear it.
+// The MTI that answers this request, as a late answer would bear it. What is said to an inquiry is
+// said about the operation.
 template <class Request>
-constexpr std::string_view answer_to() {
+constexpr std::string_view answer_to(Request const& request) {
     if constexpr (std::is_same_v<Request, AuthoriseRequest>) {
         return "0110";
+    } else if constexpr (std::is_same_v<Request, InquireRequest>) {
+        return request.operation == InquiredOperation::authorise ? "0110" : "0210";
     } else if constexpr (std::is_same_v<Request, CaptureRequest>) {
         return "0230";
     } else if constexpr (std::is_same_v<Request, ReverseRequest>) {
@@ -480,8 +483,19 @@ std::string_view Guard::name() const {
 bool Guard::needs_link_identity() const {
     return state_->connector->needs_link_identity();
 }
+
+LinkChoice Guard::choose_link() const {
+    return state_->connector->choose_link();
+}
+
+std::vector<LinkHealth> Guard::links() const {
+    return state_->connector->links();
+}
 bool Guard::captures_at_once() const {
     return state_->connector->captures_at_once();
+}
+bool Guard::can_inquire() const {
+    return state_->connector->can_inquire();
 }
 Health Guard::health() const {
     return state_->health();
@@ -511,12 +525,13 @@ asio::awaitable<Reply> Guard::perform(
     wanted->may_wait = !std::is_same_v<Request, AuthoriseRequest>;
     wanted->late = {
         .connector = id(),
-        .mti = std::string{answer_to<Request>()},
+        .mti = std::string{answer_to(request)},
         .stan = request.identity.stan,
         .transmission_time = request.identity.transmission_time,
         .rrn = request.identity.rrn,
         .terminal_id = request.terminal.terminal_id,
         .reply = {},
+        .attempt = request.identity.attempt,
     };
     wanted->operation =
         [connector = state_->connector.get(), operation, request = std::move(request)]() mutable {
@@ -549,6 +564,10 @@ asio::awaitable<Reply> Guard::reverse(ReverseRequest request) {
 
 asio::awaitable<Reply> Guard::refund(RefundRequest request) {
     return perform(&Connector::refund, std::move(request));
+}
+
+asio::awaitable<Reply> Guard::inquire(InquireRequest request) {
+    return perform(&Connector::inquire, std::move(request));
 }
 
 asio::awaitable<TotalsReply> Guard::compare_totals(TotalsRequest request) {

@@ -76,7 +76,10 @@ public:
     ConnectorId const& id() const override;
     std::string_view name() const override;
     bool needs_link_identity() const override;
+    LinkChoice choose_link() const override;
+    std::vector<LinkHealth> links() const override;
     bool captures_at_once() const override;
+    bool can_inquire() const override;
     // Ready where the connector is, and the breaker would let a call go.
     Health health() const override;
 
@@ -90,6 +93,7 @@ public:
     boost::asio::awaitable<Reply> refund(RefundRequest request) override;
     // Passes through: it is one message a day, and says nothing about how payments fare.
     boost::asio::awaitable<TotalsReply> compare_totals(TotalsRequest request) override;
+    boost::asio::awaitable<Reply> inquire(InquireRequest request) override;
 
     // Ends what is due. The guard does that itself, by a timer; for tests with a clock of their
     // own.

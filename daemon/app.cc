@@ -11,6 +11,7 @@
 #include "daemon/app_metrics.h"
 #include "daemon/banks.h"
 #include "daemon/dev.h"
+#include "daemon/flow/unknowns.h"
 #include "daemon/http/server.h"
 #include "daemon/io_thread.h"
 #include "daemon/ledger_options.h"
@@ -116,6 +117,14 @@ public:
         );
         retention_ = std::make_unique<retention::Retention>(*ledger_, clock_, plan_.retention);
         retention_->start();
+        unknowns_ = std::make_unique<flow::Unknowns>(
+            ledger_->documents(),
+            clock_,
+            flow::UnknownOptions{
+                .alarm_s = static_cast<std::uint64_t>(plan_.flow.unknown_alarm_minutes) * 60
+            }
+        );
+        unknowns_->start();
         timers_ =
             asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
         for (totals::Comparison* const each : totals_of_banks()) {
@@ -194,6 +203,7 @@ public:
              .ledger = *ledger_,
              .retention = *retention_,
              .payments = *payments_,
+             .unknowns = *unknowns_,
              .dispatcher = *dispatcher_,
              .connectors = pointers}
         );
@@ -257,6 +267,9 @@ public:
         }
         if (retention_) {
             retention_->stop();
+        }
+        if (unknowns_) {
+            unknowns_->stop();
         }
         if (ledger_) {
             ledger_->stop();
@@ -504,6 +517,7 @@ private:
     std::map<Mode, flow::Payments::ModeRoutes> routes_;
     ConnectorPriorities priorities_;
     std::unique_ptr<flow::Payments> payments_;
+    std::unique_ptr<flow::Unknowns> unknowns_;
     std::unique_ptr<retention::Retention> retention_;
     std::unique_ptr<flow::Resolutions> resolutions_;
     Modes modes_;

@@ -5,6 +5,7 @@
 #include "daemon/api/admission.h"
 #include "daemon/api/service.h"
 #include "daemon/flow/payments.h"
+#include "daemon/flow/unknowns.h"
 #include "daemon/http/server.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/retention/retention.h"
@@ -23,6 +24,7 @@ struct AppFigures {
     ledger::Ledger const& ledger;
     retention::Retention const& retention;
     flow::Payments const& payments;
+    flow::Unknowns const& unknowns;
     webhooks::Dispatcher const& dispatcher;
     std::vector<connectors::Connector*> const& connectors;  // looked at here, not kept
 };

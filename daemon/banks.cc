@@ -21,6 +21,25 @@ Result<connectors::iso8583::MacOptions> mac_of(config::Connector const& connecto
     return mac;
 }
 
+void set_places(connectors::iso8583::Iso8583Options& options, config::Connector const& wanted) {
+    auto const count = [](std::int64_t value) { return static_cast<std::size_t>(value); };
+    bool const has_list = !wanted.links.empty();
+    config::Link const& first = has_list ? wanted.links.front() : wanted.link;
+    options.link.host = first.host;
+    options.link.port = std::to_string(first.port);
+    options.link.connections = count(first.connections);
+    options.link.outstanding_max = count(wanted.outstanding_max);
+    options.link.answers_on_any_connection = wanted.answers_on_any_connection;
+    for (std::size_t i = 1; i < wanted.links.size(); ++i) {
+        config::Link const& link = wanted.links[i];
+        options.more_links.push_back(
+            {.host = link.host,
+             .port = std::to_string(link.port),
+             .connections = count(link.connections)}
+        );
+    }
+}
+
 connectors::GuardOptions guard_options(config::Connector const& wanted) {
     constexpr std::int64_t kGraceMs = 1'000;
     auto const count = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
@@ -62,8 +81,7 @@ Result<std::unique_ptr<connectors::Connector>> make_bank(
 ) {
     connectors::iso8583::Iso8583Options options;
     options.id = ConnectorId{wanted.name};
-    options.link.host = wanted.host;
-    options.link.port = std::to_string(wanted.port);
+    set_places(options, wanted);
     options.acquirer_id = wanted.acquirer_id;
     if (!wanted.packaging.empty()) {
         FLORIN_TRY(options.link.packaging, connectors::iso8583::load_packaging(wanted.packaging));

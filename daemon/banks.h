@@ -1,5 +1,5 @@
-// A bank as the configuration describes it: an ISO 8583 link, and before it what keeps a sick bank
-// from making everybody wait.
+// A bank as the configuration describes it: its ISO 8583 links, and before them what keeps a sick
+// bank from making everybody wait.
 #pragma once
 
 #include "connectors/connector.h"

@@ -71,6 +71,7 @@ Result<DevFiles> ensure_dev_tls(fs::path const& data_dir, Clock const& clock) {
     fs::path const folder = data_dir / "tls";
     std::error_code ignored;
     fs::create_directories(folder, ignored);
+    FLORIN_TRY_VOID(ledger::sync_directory(data_dir));
     auto const now = static_cast<std::int64_t>(clock.wall_ns() / 1'000'000'000);
     if (!fs::exists(folder / "ca.pem")) {
         FLORIN_TRY(

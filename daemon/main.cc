@@ -23,7 +23,12 @@ int main(int argc, char** argv) {
     auto* const data_dir =
         app.add_option("--data-dir", dev.data_dir, "Where --dev keeps everything");
     app.add_option("--listen", listen, "ADDRESS:PORT for --dev; port 0 takes any free one");
-    app.add_option("--iso8583", dev.iso8583, "HOST:PORT of a bank for --dev")->needs(dev_flag);
+    app.add_option(
+           "--iso8583",
+           dev.iso8583,
+           "HOST:PORT of a bank for --dev; several, with commas: its links"
+    )
+        ->needs(dev_flag);
     app.add_option("--keep-seconds", dev.keep_s)->group("")->needs(dev_flag);
     app.add_option("--config", config_file, "The configuration; see conf/florin.example.toml")
         ->excludes(dev_flag, bare_flag, data_dir);

@@ -1,5 +1,6 @@
 #include "daemon/start.h"
 
+#include "connectors/links.h"
 #include "crypto/tls.h"
 #include "daemon/app.h"
 #include "daemon/dev.h"
@@ -9,7 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 namespace florin {
 namespace {
@@ -19,6 +23,27 @@ namespace fs = std::filesystem;
 // As many as a machine of this size needs.
 unsigned io_threads() {
     return std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+}
+
+// "127.0.0.1:8583,127.0.0.1:8584"
+Result<std::vector<config::Link>> links_at(std::string_view addresses) {
+    std::vector<config::Link> links;
+    while (true) {
+        auto const comma = addresses.find(',');
+        FLORIN_TRY(auto const address, config::parse_listen(addresses.substr(0, comma)));
+        links.push_back({.host = address.address, .port = address.port});
+        if (comma == std::string_view::npos) {
+            break;
+        }
+        addresses.remove_prefix(comma + 1);
+    }
+    if (links.size() > connectors::kLinksMax) {
+        return fail(
+            Errc::malformed,
+            "--iso8583: a bank has " + std::to_string(connectors::kLinksMax) + " links at most"
+        );
+    }
+    return links;
 }
 
 Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
@@ -49,12 +74,10 @@ Result<Plan> dev_plan(DevOptions const& options, DevState const& state) {
     sandbox.name = "sandbox";
     sandbox.rail = "sandbox";
     if (!bank.empty()) {
-        FLORIN_TRY(auto const address, config::parse_listen(bank));
         config::Connector connector;
         connector.name = "bank";
         connector.rail = "iso8583";
-        connector.host = address.address;
-        connector.port = address.port;
+        FLORIN_TRY(connector.links, links_at(bank));
         connector.timeout_ms = 3'000;
         connector.acquirer_id = "400001";
         connector.acquirer = "banksim";

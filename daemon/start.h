@@ -13,7 +13,7 @@ namespace florin {
 struct DevOptions {
     std::string data_dir;
     config::Listen listen;
-    std::string iso8583;       // HOST:PORT of a bank, or empty
+    std::string iso8583;       // HOST:PORT of a bank, of its links with commas, or empty
     std::uint64_t keep_s = 0;  // what has a time to be kept is kept so long; 0: as in production
 };
 

@@ -275,34 +275,101 @@ Iso8583Connector::Iso8583Connector(
     EvidenceSink& sink,
     Clock const& clock
 )
-    : options_{std::move(options)},
-      clock_{clock},
-      link_{
-          std::move(home),
-          options_.link,
-          clock,
-          [&sink, id = options_.id, packaging = options_.link.packaging](Message const& answer) {
-              std::uint32_t stan = 0;
-              auto const digits = answer.get(11);
-              std::from_chars(digits.data(), digits.data() + digits.size(), stan);
-              sink.late_reply(LateReply{
-                  .connector = id,
-                  .mti = dialect_of(packaging).plain_mti(answer.mti()),
-                  .stan = stan,
-                  .transmission_time = std::string{dialect_of(packaging).request_time(answer)},
-                  .rrn = std::string{answer.trimmed(37)},
-                  .terminal_id = std::string{answer.trimmed(41)},
-                  .reply = reply_of(answer, std::nullopt, packaging),
-              });
-          }
-      } {}
+    : options_{std::move(options)}, clock_{clock} {
+    FLORIN_CHECK(options_.more_links.size() < kLinksMax, "references tell all links apart");
+    auto const take_late =
+        [&sink, id = options_.id, packaging = options_.link.packaging](Message const& answer) {
+            std::uint32_t stan = 0;
+            auto const digits = answer.get(11);
+            std::from_chars(digits.data(), digits.data() + digits.size(), stan);
+            sink.late_reply(LateReply{
+                .connector = id,
+                .mti = dialect_of(packaging).plain_mti(answer.mti()),
+                .stan = stan,
+                .transmission_time = std::string{dialect_of(packaging).request_time(answer)},
+                .rrn = std::string{answer.trimmed(37)},
+                .terminal_id = std::string{answer.trimmed(41)},
+                .reply = reply_of(answer, std::nullopt, packaging),
+            });
+        };
+    links_.push_back(std::make_unique<Link>(home, options_.link, clock, take_late));
+    for (LinkPlace const& place : options_.more_links) {
+        LinkOptions link = options_.link;
+        link.host = place.host;
+        link.port = place.port;
+        link.connections = place.connections;
+        links_.push_back(std::make_unique<Link>(home, std::move(link), clock, take_late));
+    }
+}
+
+std::size_t Iso8583Connector::least_busy() const {
+    std::size_t const first = links_.size() == 1 ? 0 : turn_++ % links_.size();
+    auto const rank = [this](std::size_t at) {
+        return std::pair{!links_[at]->is_ready(), links_[at]->outstanding()};
+    };
+    std::size_t best = first;
+    for (std::size_t i = 1; i < links_.size(); ++i) {
+        std::size_t const at = (first + i) % links_.size();
+        best = rank(at) < rank(best) ? at : best;
+    }
+    return best;
+}
+
+LinkChoice Iso8583Connector::choose_link() const {
+    return {
+        .link = static_cast<std::uint32_t>(least_busy() + 1),
+        .links = static_cast<std::uint32_t>(links_.size()),
+    };
+}
+
+std::vector<LinkHealth> Iso8583Connector::links() const {
+    std::vector<LinkHealth> list;
+    list.reserve(links_.size());
+    for (auto const& link : links_) {
+        list.push_back(link->health());
+    }
+    return list;
+}
+
+Health Iso8583Connector::health() const {
+    Health health;
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        auto const link = links_[i]->health();
+        health.ready = health.ready || link.ready;
+        if (links_.size() > 1) {
+            health.detail += (i == 0 ? "link " : "; link ") + std::to_string(i + 1) + ": ";
+        }
+        health.detail += link.detail;
+    }
+    return health;
+}
+
+void Iso8583Connector::start() {
+    for (auto const& link : links_) {
+        link->start();
+    }
+}
 
 boost::asio::awaitable<void> Iso8583Connector::stop() {
-    co_await link_.stop();
+    for (auto const& link : links_) {
+        link->begin_stop();
+    }
+    for (auto const& link : links_) {
+        co_await link->stop();
+    }
+}
+
+Link& Iso8583Connector::way_for(std::uint32_t number) {
+    Link* const own = number >= 1 && number <= links_.size() ? links_[number - 1].get() : nullptr;
+    if (own != nullptr && own->is_ready()) {
+        return *own;
+    }
+    Link& other = *links_[least_busy()];
+    return other.is_ready() || own == nullptr ? other : *own;
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::ask(
-    Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
+    std::uint32_t link, Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
 ) {
     Reply reply;
     if (!request) {
@@ -310,7 +377,7 @@ boost::asio::awaitable<Reply> Iso8583Connector::ask(
         reply.detail = to_string(request.error());
         co_return reply;
     }
-    auto running = link_.exchange(std::move(*request), timeout_ms);
+    auto running = way_for(link).exchange(std::move(*request), timeout_ms);
     auto const exchange = co_await std::move(running);
     switch (exchange.end) {
         case Exchange::End::not_sent: reply.outcome = Outcome::not_sent; break;
@@ -328,25 +395,37 @@ std::int64_t Iso8583Connector::now_s() const {
 
 boost::asio::awaitable<Reply> Iso8583Connector::authorise(AuthoriseRequest request) {
     return ask(
-        authorise_message(request, options_, now_s()), options_.authorise_timeout_ms, request.amount
+        request.identity.link,
+        authorise_message(request, options_, now_s()),
+        options_.authorise_timeout_ms,
+        request.amount
     );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::capture(CaptureRequest request) {
     return ask(
-        capture_message(request, options_, now_s()), options_.capture_timeout_ms, request.amount
+        request.identity.link,
+        capture_message(request, options_, now_s()),
+        options_.capture_timeout_ms,
+        request.amount
     );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::reverse(ReverseRequest request) {
     return ask(
-        reverse_message(request, options_, now_s()), options_.reverse_timeout_ms, std::nullopt
+        request.identity.link,
+        reverse_message(request, options_, now_s()),
+        options_.reverse_timeout_ms,
+        std::nullopt
     );
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::refund(RefundRequest request) {
     return ask(
-        refund_message(request, options_, now_s()), options_.refund_timeout_ms, request.amount
+        request.identity.link,
+        refund_message(request, options_, now_s()),
+        options_.refund_timeout_ms,
+        request.amount
     );
 }
 
@@ -358,7 +437,8 @@ boost::asio::awaitable<TotalsReply> Iso8583Connector::compare_totals(TotalsReque
         co_return reply;
     }
     // Another time-out would be one more setting for the same host.
-    auto running = link_.exchange(std::move(*message), options_.capture_timeout_ms);
+    auto running =
+        way_for(request.identity.link).exchange(std::move(*message), options_.capture_timeout_ms);
     auto const exchange = co_await std::move(running);
     switch (exchange.end) {
         case Exchange::End::not_sent: reply.end = TotalsReply::End::not_sent; break;

@@ -10,7 +10,9 @@
 // The CVC, a 3-D Secure result and the flags of a kept card go in private fields as sub-elements,
 // where the packaging says, and in nothing but an authorisation. Repeats are the caller's: the same
 // identity again with `repeat` set. For a repeat `not_sent` speaks about this message alone, not
-// about the earlier ones. Thread rule: as in connectors/connector.h.
+// about the earlier ones. A message goes over the link of its identity where that is ready, else
+// over another one that is: whoever made the identities made them different on all links together.
+// Thread rule: as in connectors/connector.h.
 #pragma once
 
 #include "connectors/connector.h"
@@ -19,14 +21,27 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace florin::connectors::iso8583 {
 
+// Where a further link goes; everything else is as for the first.
+struct LinkPlace {
+    std::string host;
+    std::string port;
+    std::size_t connections = 1;
+};
+
 struct Iso8583Options {
     ConnectorId id;
-    LinkOptions link;
+    LinkOptions link;                       // the first
+    std::vector<LinkPlace> more_links;      // the second and so on; kLinksMax in all
     std::string acquirer_id;                // field 32, 1 to 11 digits; empty: not sent
     std::string forwarder_id;               // field 33
     std::string pos_entry_mode = "012";     // 1987 field 22: typed in, no PIN
@@ -75,10 +90,12 @@ public:
     ConnectorId const& id() const override { return options_.id; }
     std::string_view name() const override { return "iso8583"; }
     bool needs_link_identity() const override { return true; }
-    Health health() const override { return link_.health(); }
-    LinkCounters counters() const { return link_.counters(); }  // any thread
+    LinkChoice choose_link() const override;
+    std::vector<LinkHealth> links() const override;
+    // Ready where a link is.
+    Health health() const override;
 
-    void start() override { link_.start(); }
+    void start() override;
     boost::asio::awaitable<void> stop() override;
 
     boost::asio::awaitable<Reply> authorise(AuthoriseRequest request) override;
@@ -89,14 +106,20 @@ public:
 
 private:
     boost::asio::awaitable<Reply> ask(
-        Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
+        std::uint32_t link, Result<Message> request, unsigned timeout_ms, std::optional<Money> asked
     );
+    // The link of that number where it is ready, else another one that is, else that one.
+    Link& way_for(std::uint32_t number);
+    // The ready link with the least to do, beginning at one that changes with each call; where none
+    // is ready, that with the least to do.
+    std::size_t least_busy() const;
 
     std::int64_t now_s() const;
 
     Iso8583Options const options_;
     Clock const& clock_;
-    Link link_;
+    std::vector<std::unique_ptr<Link>> links_;
+    mutable std::atomic<std::size_t> turn_ = 0;
 };
 
 }  // namespace florin::connectors::iso8583

@@ -1,20 +1,22 @@
-// One TCP connection to an ISO 8583 host, shared by many requests.
+// A line to an ISO 8583 host with trace numbers of its own: one TCP connection or several, shared
+// by many requests.
 //
-// The link connects, signs on (0800, field 70 = 001; 1993: 1804, field 24 = 801), asks for an echo
+// Each connection signs on (0800, field 70 = 001; 1993: 1804, field 24 = 801), asks for an echo
 // (301; 831) when it heard nothing for a while, connects again with growing pauses, and signs off
-// (002; 802) when it is stopped. Answers come in any order: they are matched by MTI pair and fields
-// 7 (1993: 12), 11, 37 and 41, and 32 where both sides have it. It keeps no durable state: who must
-// repeat, calls again.
-// Where messages bear MACs (codec_mac.h), one with a wrong or missing MAC is counted and
-// forgotten, as if it had never come. Where the key is exchanged, the link asks for it after each
-// sign-on (0800, field 70 = 101; 1993: 1804, field 24 = 811; the answer has the key block where the
-// packaging says) and takes what the host sends at any time; exchanges wait until there is a key.
-// What it promises about an exchange:
+// (002; 802) when the link is stopped (session.h). A request goes over the ready connection that
+// has the least to do. Answers come in any order (requests.h tells how they are matched). A
+// connection that ends leaves what went over it unanswered; the others go on. The link keeps no
+// durable state: who must repeat, calls again. Where messages bear MACs (codec_mac.h), one with a
+// wrong or missing MAC is counted and forgotten, as if it had never come. Where keys are exchanged,
+// a connection asks for its own after each sign-on (0800, field 70 = 101; 1993: 1804, field 24 =
+// 811; the answer has the key block where the packaging says) and takes what the host sends at any
+// time; exchanges wait until there is a key. What it promises about an exchange:
 //   not_sent    decided at the write: the connection took no byte of this message
 //   answered    the matching answer came within the timeout
 //   unanswered  at least one byte was taken, and then the timeout passed or the connection ended
 // Thread rule: everything inside runs on the home executor, which must be one thread's. exchange()
-// and stop() may be awaited on any executor; counters() and health() may be called by any thread.
+// and stop() may be awaited on any executor; begin_stop() and what is const may be called by any
+// thread.
 #pragma once
 
 #include "connectors/connector.h"
@@ -36,6 +38,10 @@ namespace florin::connectors::iso8583 {
 struct LinkOptions {
     std::string host;
     std::string port;
+    std::size_t connections = 1;
+    // An answer counts on whichever connection it comes. Without this one on another connection
+    // than its request's is late, and evidence: the request stays unanswered.
+    bool answers_on_any_connection = false;
     Packaging packaging = default_packaging();
     unsigned connect_timeout_ms = 3'000;
     unsigned network_timeout_ms = 5'000;  // answers to sign-on, echo and sign-off
@@ -43,7 +49,7 @@ struct LinkOptions {
     unsigned reconnect_min_ms = 100;      // the first pause; each further one doubles
     unsigned reconnect_max_ms = 10'000;
     unsigned stop_drain_ms = 3'000;       // how long stop() waits for outstanding answers
-    std::size_t outstanding_max = 4'096;  // more requests at once end as not_sent
+    std::size_t outstanding_max = 4'096;  // of payments, all connections; more end as not_sent
     MacOptions mac;                       // as check_mac_options (codec_mac.h) takes them
     // What an operator should see: the event's name and a text without contents of messages. Called
     // on the home thread; must not block. Events: iso8583.bad_mac, iso8583.key_changed,
@@ -56,24 +62,6 @@ struct Exchange {
     End end = End::not_sent;
     Message answer;      // where answered
     std::string detail;  // why not, for people
-};
-
-// Since the link was made. A snapshot: the numbers are read one by one.
-struct LinkCounters {
-    std::uint64_t connected = 0;
-    std::uint64_t signed_on = 0;
-    std::uint64_t disconnected = 0;
-    std::uint64_t sent = 0;  // messages written in full, network management included
-    std::uint64_t answered = 0;
-    std::uint64_t not_sent = 0;
-    std::uint64_t timed_out = 0;
-    std::uint64_t cut_off = 0;  // the connection ended before the answer
-    std::uint64_t late = 0;     // answers that nobody waits for, handed on as evidence
-    std::uint64_t duplicate = 0;
-    std::uint64_t foreign = 0;    // requests and answers that do not belong here
-    std::uint64_t malformed = 0;  // messages that do not decode
-    std::uint64_t bad_mac = 0;    // messages whose MAC is wrong or missing
-    std::uint64_t outstanding = 0;
 };
 
 class Link {
@@ -96,13 +84,17 @@ public:
     void start();
     // Refuses new exchanges, waits up to stop_drain_ms for outstanding answers, signs off, closes.
     boost::asio::awaitable<void> stop();
+    // Begins that and returns; stop() then waits for the end.
+    void begin_stop();
 
     // The request has fields 7, 11, 41 and 37; its identity must not be outstanding (else
     // not_sent).
     boost::asio::awaitable<Exchange> exchange(Message request, unsigned timeout_ms);
 
     LinkCounters counters() const;
-    Health health() const;
+    std::uint64_t outstanding() const;
+    bool is_ready() const;  // a connection is
+    LinkHealth health() const;
 
 private:
     class State;

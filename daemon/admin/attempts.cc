@@ -40,6 +40,7 @@ ordered_json summary_json(std::string const& owner, Attempt const& attempt) {
         {"original", attempt.original},
         {"reason", attempt.reason},
         {"connector", attempt.connector},
+        {"link", has_stan ? flow::link_of(attempt) : 0},
         {"stan", has_stan ? flow::stan_text(attempt) : ""},
         {"rrn", has_stan ? flow::retrieval_reference(attempt) : ""},
         {"transmission_time", attempt.transmission_time},
@@ -241,6 +242,7 @@ Result<Reply> decided(Call const& call, std::string const& owner, model::Resolut
     ordered_json body = resolution_json(made, now.value);
     body["attempt_state"] = now.value.state;
     body["attempt_open"] = now.value.closed == 0;
+    body["attempt_created"] = now.value.created;
     return reply(body);
 }
 

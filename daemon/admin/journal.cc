@@ -74,7 +74,8 @@ Answer health(Call& call) {
                  {"enabled", route.is_enabled},
                  {"ready", state.ready},
                  {"detail", state.detail},
-                 {"guard", guard_json(state)}}
+                 {"guard", guard_json(state)},
+                 {"links", links_json(*route.connector)}}
             );
         }
         is_well = is_well && is_any_ready;

@@ -23,6 +23,7 @@ ordered_json route_json(flow::Route const& route) {
         {"ready", health.ready},
         {"detail", health.detail},
         {"guard", guard_json(health)},
+        {"links", links_json(*route.connector)},
         {"changed", nullptr},
     };
     if (route.setting) {
@@ -55,6 +56,24 @@ ordered_json guard_json(connectors::Health const& health) {
         {"rejected_full", guard.rejected_full},
         {"last_error", guard.last_error},
     };
+}
+
+ordered_json links_json(connectors::Connector const& connector) {
+    ordered_json list = ordered_json::array();
+    for (connectors::LinkHealth const& link : connector.links()) {
+        ordered_json body = {
+            {"link", list.size() + 1},
+            {"ready", link.ready},
+            {"detail", link.detail},
+            {"connections", link.connections},
+            {"connections_ready", link.connections_ready},
+        };
+        for (auto const& counter : connectors::link_counter_names()) {
+            body[std::string{counter.name}] = link.counters.*counter.member;
+        }
+        list.push_back(std::move(body));
+    }
+    return list;
 }
 
 namespace {

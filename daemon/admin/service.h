@@ -72,6 +72,7 @@ struct Reply {
 Reply reply(nlohmann::ordered_json const& body, int status = 200);
 // What stands before a connector; null: nothing does.
 nlohmann::ordered_json guard_json(connectors::Health const& health);
+nlohmann::ordered_json links_json(connectors::Connector const& connector);
 // {"error":{"code":…,"message":…}}
 Reply error_reply(std::string_view code, std::string_view message, int status);
 

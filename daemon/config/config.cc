@@ -157,8 +157,15 @@ std::string why_not(std::string const& name, Mode mode) {
 
 // What is wrong with a connector as a whole; empty: nothing.
 std::string lack_of(Connector const& connector) {
-    if (connector.rail == "iso8583" && connector.port == 0) {
+    bool const is_bank = connector.rail == "iso8583";
+    if (is_bank && connector.link.port == 0 && connector.links.empty()) {
         return "port: is missing";
+    }
+    bool const says_where = connector.link.port != 0 || connector.link.connections != 1 ||
+                            connector.link.host != config::Link{}.host;
+    if (!connector.links.empty() && (says_where || !is_bank)) {
+        return is_bank ? "links: stands in place of host, port and connections, not beside them"
+                       : "links: belongs to rail \"iso8583\"";
     }
     if (connector.rail == "sandbox" && connector.mode != "test") {
         return "the sandbox is for mode \"test\" only";

@@ -69,6 +69,7 @@ struct Flow {
     std::int64_t retry_first_ms = 1'000;
     std::int64_t retry_most_ms = 300'000;
     std::int64_t authorisation_days = 7;
+    std::int64_t unknown_alarm_minutes = 15;
 };
 // For how long bodies are kept that are not needed any more (docs/data-directory.md).
 struct Retention {
@@ -85,13 +86,21 @@ struct Limits {
     std::int64_t requests_in_flight_max = 4'096;  // of all keys; at least 1
     std::int64_t queue_delay_ms_max = 100;
 };
+// A line to a bank with trace numbers of its own.
+struct Link {
+    std::string host = "127.0.0.1";
+    std::int64_t port = 0;
+    std::int64_t connections = 1;
+};
 struct Connector {
     std::string name;
     std::string rail;  // sandbox, iso8583
     std::string mode = "test";
     std::int64_t priority = 100;  // lower is tried first
-    std::string host = "127.0.0.1";
-    std::int64_t port = 0;
+    Link link;                    // the one of a connector that has no list of links
+    std::vector<Link> links;      // where not empty: all of them, and `link` is as it was made
+    std::int64_t outstanding_max = 4'096;  // of each link
+    bool answers_on_any_connection = false;
     std::int64_t timeout_ms = 10'000;
     std::string acquirer_id;
     std::string acquirer;           // how its reports name it; empty: as the connector is named

@@ -1,6 +1,7 @@
 #include "daemon/config/settings.h"
 
 #include "connectors/iso20022/iban.h"
+#include "connectors/links.h"
 #include "daemon/config/fields.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/currency.h"
@@ -137,7 +138,54 @@ constexpr std::int64_t kPortMax = 65'535;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kTotalsDelayMinutesMax = 12 * 60;
-constexpr std::int64_t kConnectorCallsMax = 4'096;  // what a link takes (LinkOptions)
+constexpr std::int64_t kOutstandingMax = 65'536;
+constexpr std::int64_t kConnectorCallsMax = kOutstandingMax * connectors::kLinksMax;
+constexpr std::int64_t kConnectionsMax = 16;
+
+std::vector<Setting> settings(Link& s) {
+    return {
+        text("host", s.host),
+        required(integer("port", s.port, 1, kPortMax)),
+        integer("connections", s.connections, 1, kConnectionsMax),
+    };
+}
+
+// What is wrong with one of a list of links; empty: nothing.
+std::string read_link(toml::node const& node, Link& into) {
+    auto const* const table = node.as_table();
+    if (table == nullptr) {
+        return "expected a table, for example { host = \"10.0.0.5\", port = 8583 }";
+    }
+    std::vector<Setting> const known = settings(into);
+    for (auto const& [key, value] : *table) {
+        std::string const name{key.str()};
+        auto const setting = std::ranges::find(known, name, &Setting::name);
+        if (setting == known.end()) {
+            return name + ": unknown setting; known are: host, port, connections";
+        }
+        if (std::string const right = setting->set(value); !right.empty()) {
+            return name + ": " + right;
+        }
+    }
+    return into.port == 0 ? "port: is missing" : "";
+}
+
+Setting links(char const* name, std::vector<Link>& into) {
+    auto const set = [&into](toml::node const& node) -> std::string {
+        auto const* const list = node.as_array();
+        if (list == nullptr || list->empty() || list->size() > connectors::kLinksMax) {
+            return "expected a list of 1 to " + std::to_string(connectors::kLinksMax) + " links";
+        }
+        into.clear();
+        for (auto const& each : *list) {
+            if (std::string const wrong = read_link(each, into.emplace_back()); !wrong.empty()) {
+                return "link " + std::to_string(into.size()) + ": " + wrong;
+            }
+        }
+        return {};
+    };
+    return {name, set};
+}
 
 std::vector<Setting> settings(Server& s) {
     return {
@@ -192,6 +240,7 @@ std::vector<Setting> settings(Flow& s) {
         integer("retry_first_ms", s.retry_first_ms, 10, kDayMs),
         integer("retry_most_ms", s.retry_most_ms, 10, kDayMs),
         integer("authorisation_days", s.authorisation_days, 1, 365),
+        integer("unknown_alarm_minutes", s.unknown_alarm_minutes, 1, 365 * 24 * 60),
     };
 }
 std::vector<Setting> settings(Retention& s) {
@@ -245,8 +294,12 @@ std::vector<Setting> settings(Connector& s) {
         rail,
         choice("mode", s.mode, {"test", "live"}),
         integer("priority", s.priority, 0, 1'000'000),
-        text("host", s.host),
-        integer("port", s.port, 1, kPortMax),
+        text("host", s.link.host),
+        integer("port", s.link.port, 1, kPortMax),
+        integer("connections", s.link.connections, 1, kConnectionsMax),
+        links("links", s.links),
+        integer("outstanding_max", s.outstanding_max, 1, kOutstandingMax),
+        boolean("answers_on_any_connection", s.answers_on_any_connection),
         integer("timeout_ms", s.timeout_ms, 10, 600'000),
         pattern("acquirer_id", s.acquirer_id, is_acquirer, "1 to 11 digits"),
         text("acquirer", s.acquirer),

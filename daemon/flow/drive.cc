@@ -47,6 +47,11 @@ std::size_t Payments::driving() const {
     return driving_.size();
 }
 
+std::size_t Payments::background() const {
+    std::lock_guard const lock{background_mutex_};
+    return background_tasks_;
+}
+
 bool Payments::is_driven(std::string const& key) const {
     std::lock_guard const lock{driving_mutex_};
     return driving_.contains(key);
@@ -103,6 +108,8 @@ asio::awaitable<void> Payments::drive(std::string owner, std::string attempt_id)
         auto const next = co_await drive_once(owner, attempt_id);
         if (next) {
             drive_in_background(owner, *next);
+            // Approved, as an inquiry says: nobody else sends the capture.
+            drive_in_background(owner, {.drive_attempt = next->capture_attempt});
             co_return;
         }
         log::error("attempt.stuck", {{"attempt", attempt_id}, {"what", next.error().context}});
@@ -130,17 +137,41 @@ asio::awaitable<Result<Payments::Next>> Payments::drive_once(
         }
         co_await pause(kLinkPollMs);
     }
-    FLORIN_CO_TRY(OwnCase const loaded, load_case(owner, attempt_id));
+    FLORIN_CO_TRY(OwnCase loaded, load_case(owner, attempt_id));
     Case& payment = *loaded;
     Attempt& attempt = payment.attempt.value;
-    if (attempt.closed != 0 || attempt.operation == "authorise") {
+    attempt.stan = stan_of(attempt);
+    bool const can_ask = connector->can_inquire();
+    bool const asks_first = can_ask && attempt.operation == "authorise" &&
+                            attempt.state == "unknown" && !is_being_reversed(attempt);
+    if (attempt.closed != 0 || (attempt.operation == "authorise" && !asks_first)) {
         co_return Next{};
     }
-    attempt.stan = stan_of(attempt);
+    if (asks_first) {
+        co_return co_await ask(std::move(loaded));
+    }
+    if (can_ask && attempt.operation == "refund" && attempt.sends > 0) {
+        Reply const answer = co_await inquire(payment);
+        if (answer.outcome == connectors::Outcome::approved ||
+            answer.outcome == connectors::Outcome::declined) {
+            model::Evidence evidence = said(answer, attempt.sends);
+            evidence.source = "inquiry";
+            co_return co_await note(owner, attempt_id, evidence, answer, nullptr);
+        }
+    }
     CardSecrets none;
     Reply const reply = co_await send(payment, std::move(none), attempt.sends > 0);
     model::Evidence const evidence = said(reply, attempt.sends + 1);
     co_return co_await note(owner, attempt_id, evidence, reply, nullptr);
+}
+
+// An authorisation that was not answered, before it is reversed.
+asio::awaitable<Result<Payments::Next>> Payments::ask(OwnCase payment) {
+    Attempt const& attempt = payment->attempt.value;
+    Reply const answer = co_await inquire(*payment);
+    model::Evidence evidence = said(answer, attempt.sends);
+    evidence.source = "inquiry";
+    co_return co_await note(payment->owner, attempt.id, evidence, answer, nullptr);
 }
 
 // A crash between intent and outcome: nobody knows what was sent. The key that the request left
@@ -152,8 +183,7 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
     if (attempt.closed != 0) {
         co_return Result<void>{};
     }
-    bool const has_reversal = attempt.state == "unknown";
-    if (attempt.operation == "authorise" && has_reversal) {
+    if (attempt.operation == "authorise" && is_being_reversed(attempt)) {
         co_return Result<void>{};  // its reversal is an open attempt of its own
     }
     Change change{owner};
@@ -188,8 +218,10 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         next.drive_attempt = attempt.id;
     } else if (is_configured) {
         add_evidence(attempt, said({}, 1));
-        attempt.state = "unknown";
-        start_reversal(payment, "no_answer", change, next);
+        not_answered(payment, change, next);
+        if (!is_being_reversed(attempt)) {
+            next.drive_attempt = attempt.id;  // it is asked about, now
+        }
         change.put(payment.intent.value.id, payment.intent);
     } else {
         // It stays open until its connector is back.
@@ -278,7 +310,6 @@ asio::awaitable<Result<void>> Payments::recover() {
 }
 
 asio::awaitable<void> Payments::run_timers() {
-    constexpr std::uint64_t kTickMs = 100;
     while (!stopping_) {
         // Those that are being driven stay due until they have an outcome: they take no places.
         auto const due =
@@ -290,7 +321,7 @@ asio::awaitable<void> Payments::run_timers() {
                 co_await fire(timer);
             }
         }
-        co_await pause(kTickMs);
+        co_await pause(parts_.options.timer_tick_ms);
     }
 }
 

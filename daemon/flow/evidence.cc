@@ -82,12 +82,17 @@ Verdict verdict_of(Attempt const& attempt) {
     if (has(attempt, "reversal_ack", "reversed") || is_not_found(attempt)) {
         return Verdict::reversed;
     }
+    bool const is_reversing = is_being_reversed(attempt);
     for (char const* const source : {"report_line", "statement_line"}) {
-        if (Verdict const said = said_by(attempt, source); said != Verdict::open) {
+        Verdict const said = said_by(attempt, source);
+        if (said == Verdict::approved && is_reversing) {
+            return Verdict::reversed;
+        }
+        if (said != Verdict::open) {
             return said;
         }
     }
-    if (has_source(attempt, "reversal_intent")) {
+    if (is_reversing) {
         return Verdict::unknown;
     }
     for (char const* const outcome : {"approved", "declined"}) {
@@ -132,11 +137,46 @@ bool is_decided_by_operators(Attempt const& attempt) {
     return said_by(attempt, "operator") != Verdict::open;
 }
 
+bool is_given_up(Attempt const& attempt) {
+    return attempt.state == "reversed" || attempt.state == "declined" ||
+           attempt.state == "not_sent";
+}
+
+bool is_being_reversed(Attempt const& attempt) {
+    return has_source(attempt, "reversal_intent");
+}
+
+bool is_inquired_in_vain(Attempt const& attempt) {
+    return has(attempt, "inquiry", "unknown") || has(attempt, "inquiry", "not_sent");
+}
+
 bool needs_another_reversal(Attempt const& attempt) {
+    // A refusal and an approval, or "not sent" and an approval: whichever came first, it is
+    // approved there. What was approved before its reversal needs no other one.
+    bool const is_contradicted = attempt.state != "reversed" && has(attempt, "reply", "approved");
+    bool const is_approved = is_contradicted || has(attempt, "late_reply", "approved") ||
+                             has(attempt, "inquiry", "approved");
+    // Two at most, and one for the approval; one that was stored long ago does not say what it is
+    // for.
+    constexpr auto kMost = 2;
     auto const reversals =
         std::ranges::count(attempt.evidence, "reversal_intent", &Evidence::source);
-    return reversals == 1 && has(attempt, "late_reply", "approved") &&
-           !has(attempt, "reversal_ack", "reversed");
+    return is_approved && reversals < kMost && !has(attempt, "reversal_intent", "late_approval") &&
+           !has(attempt, "reversal_ack", "reversed") && !is_being_refunded(attempt) &&
+           !has_stray_capture(attempt);
+}
+
+bool has_stray_capture(Attempt const& attempt) {
+    bool const is_capture = attempt.operation == "capture";
+    bool const is_booked = has(attempt, "report_line", "approved") ||
+                           has(attempt, "statement_line", "approved") ||
+                           (is_capture && has(attempt, "reply", "approved"));
+    return (is_capture || attempt.operation == "authorise") && is_given_up(attempt) && is_booked &&
+           !is_being_refunded(attempt);
+}
+
+bool is_being_refunded(Attempt const& attempt) {
+    return has_source(attempt, "refund_intent");
 }
 
 std::string reversal_reference(std::string_view reversal, std::int64_t send_number) {

@@ -4,9 +4,11 @@
 // Precedence, highest first:
 //   1. an operator's recorded decision
 //   2. a reversal acknowledged as found and reversed; or "not found" on two sends of one reversal
-//   3. the acquirer's report or a statement line
+//   3. the acquirer's report or a statement line. That it has what is being reversed revives
+//   nothing:
+//      reversed, and what the bank has booked is given back by a refund (has_stray_capture)
 //   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
-//   5. the reply, or a late reply: approved before declined
+//   5. the reply, a late reply, or the answer to an inquiry: approved before declined
 //   6. unknown, where something was sent and nothing certain came back; not sent, where there is
 //      proof of that; open otherwise
 // Thread rule: pure functions.
@@ -35,10 +37,25 @@ void refresh_evidence(model::Attempt& attempt, model::Evidence const& evidence);
 // Operators have decided what became of it.
 bool is_decided_by_operators(model::Attempt const& attempt);
 
-// An approval is known that came after the reversal's intent, and the only reversal there was is
-// not acknowledged as found and reversed: the bank may hold the payer's money. For an attempt whose
-// reversal is over.
+// It is over, and took nothing: the payment has failed, or went another way.
+bool is_given_up(model::Attempt const& attempt);
+
+// A reversal's intent is durable.
+bool is_being_reversed(model::Attempt const& attempt);
+
+// The counterpart was asked what became of it, and did not say yes, no, or "not yet".
+bool is_inquired_in_vain(model::Attempt const& attempt);
+
+// An authorisation that was given up is known to be approved, and neither is a reversal
+// acknowledged as found and reversed nor was one made for this approval: the bank may hold the
+// payer's money. For an attempt none of whose reversals is under way.
 bool needs_another_reversal(model::Attempt const& attempt);
+
+// What was given up is booked at the bank, as its report or statement shows, or, of a capture, as
+// it says itself; and nobody has begun to give that back.
+bool has_stray_capture(model::Attempt const& attempt);
+// It was begun: no reversal is needed any more where the bank says no to it.
+bool is_being_refunded(model::Attempt const& attempt);
 
 // How an acknowledgement names the send that it answers.
 std::string reversal_reference(std::string_view reversal, std::int64_t send_number);

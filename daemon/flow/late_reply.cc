@@ -19,49 +19,101 @@ void Payments::late_reply(connectors::LateReply reply) {
     in_background(take_late_reply(std::move(reply)));
 }
 
-ledger::DocumentKey given_up_key(
-    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
-) {
-    return model::key_of(
-        model::Kind::given_up,
-        fmt::format("connector/{}", connector),
-        fmt::format("{}/{:06}", transmission_time, stan)
+ledger::DocumentKey given_up_key(Attempt const& attempt) {
+    std::string id = attempt.stan == 0
+                         ? attempt.id
+                         : fmt::format("{}/{:06}", attempt.transmission_time, attempt.stan);
+    if (std::uint32_t const link = link_of(attempt); link != 1) {
+        id += fmt::format("/{}", link);
+    }
+    return model::key_of(model::Kind::given_up, fmt::format("connector/{}", attempt.connector), id);
+}
+
+// It may be remembered already, and after a year another attempt may have its number and its time.
+void Payments::remember_given_up(Attempt const& attempt, Change& change) const {
+    auto const key = given_up_key(attempt);
+    auto const known = load<model::GivenUp>(parts_.ledger.documents(), key.owner, key.id);
+    bool const is_known = known && *known;
+    if (is_known && (*known)->value.attempt == attempt.id) {
+        return;
+    }
+    change.command.puts.push_back(
+        {.key = key,
+         .expected_version = is_known ? (*known)->version : 0,
+         .body = model::to_text(model::GivenUp{change.owner(), attempt.id})}
     );
 }
 
-// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+// What was not given up yet is open.
+Result<std::optional<model::GivenUp>> Payments::open_attempt_of(std::string const& id) const {
+    std::optional<model::GivenUp> found;
+    auto const find = [&](ledger::Document const& document) -> Result<bool> {
+        if (document.key.id == id) {
+            found = model::GivenUp{document.key.owner, document.key.id};
+        }
+        return !found;
+    };
+    FLORIN_TRY_VOID(
+        parts_.ledger.documents().each(static_cast<std::uint16_t>(model::Kind::open_attempt), find)
+    );
+    return found;
+}
+
+// The answer may have come over another link than the one whose STAN it has.
 Result<std::optional<model::GivenUp>> Payments::attempt_of(connectors::LateReply const& late
 ) const {
+    std::uint32_t const links = late.stan == 0 ? 1 : connectors::kLinksMax;
+    for (std::uint32_t link = 1; link <= links; ++link) {
+        FLORIN_TRY(auto found, attempt_of(late, link));
+        if (found) {
+            return found;
+        }
+    }
+    return std::nullopt;
+}
+
+// By everything that the bank repeats: a STAN alone may be somebody else's by now.
+Result<std::optional<model::GivenUp>> Payments::attempt_of(
+    connectors::LateReply const& late, std::uint32_t link
+) const {
     auto const& reader = parts_.ledger.documents();
-    auto const key = given_up_key(late.connector.text(), late.transmission_time, late.stan);
+    std::string const& connector = late.connector.text();
+    bool const has_stan = late.stan != 0;
+    Attempt wanted;
+    wanted.id = late.attempt.text();
+    wanted.connector = connector;
+    wanted.link = link;
+    wanted.transmission_time = late.transmission_time;
+    wanted.stan = late.stan;
+    auto const key = given_up_key(wanted);
     FLORIN_TRY(auto const known, load<model::GivenUp>(reader, key.owner, key.id));
     std::optional<model::GivenUp> found;
     if (known) {
         found = known->value;
-    } else {
+    } else if (has_stan) {
         // Not given up yet: it holds its number.
-        FLORIN_TRY(auto const held, reader.held("stan/" + late.connector.text()));
+        FLORIN_TRY(auto const held, reader.held(stan_counter(wanted)));
         auto const holder =
             std::ranges::find(held, late.stan, &ledger::DocumentReader::Held::value);
         if (holder == held.end()) {
             return std::nullopt;
         }
-        auto const find = [&](ledger::Document const& document) -> Result<bool> {
-            if (document.key.id == holder->holder) {
-                found = model::GivenUp{document.key.owner, document.key.id};
-            }
-            return !found;
-        };
-        FLORIN_TRY_VOID(reader.each(static_cast<std::uint16_t>(model::Kind::open_attempt), find));
+        FLORIN_TRY(found, open_attempt_of(holder->holder));
+    } else {
+        FLORIN_TRY(found, open_attempt_of(late.attempt.text()));
     }
     if (!found) {
         return std::nullopt;
     }
     FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
+    if (attempt.value.operation != "authorise" || attempt.value.connector != connector) {
+        return std::nullopt;
+    }
     attempt.value.stan = late.stan;
-    bool const is_same = attempt.value.operation == "authorise" &&
-                         attempt.value.transmission_time == late.transmission_time &&
-                         (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn);
+    bool const is_same =
+        !has_stan || (link_of(attempt.value) == link &&
+                      attempt.value.transmission_time == late.transmission_time &&
+                      (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn));
     if (!is_same) {
         return std::nullopt;
     }

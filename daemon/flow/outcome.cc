@@ -2,6 +2,7 @@
 // from it, and is tried until it is stored. What follows is decided beside this:
 // outcome_authorisation.cc for authorisations and their reversals, outcome_capture.cc for captures
 // and refunds.
+#include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
@@ -115,9 +116,11 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (is_reply) {
             FLORIN_FAILPOINT(attempt.operation, "answered");
         }
-        bool const is_repeatable =
-            attempt.operation != "authorise" && is_reply &&
-            (reply.outcome == Outcome::unknown || reply.outcome == Outcome::not_sent);
+        bool const is_undecided = reply.outcome == Outcome::unknown ||
+                                  reply.outcome == Outcome::not_sent ||
+                                  reply.outcome == Outcome::pending;
+        bool const is_repeatable = is_undecided && (evidence.source == "inquiry" ||
+                                                    (attempt.operation != "authorise" && is_reply));
         if (is_repeatable) {
             refresh_evidence(attempt, evidence);
         } else if (!add_evidence(attempt, evidence) && waiter == nullptr) {
@@ -126,7 +129,8 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (is_reply) {
             attempt.response_code = evidence.code;
         }
-        if (is_reply && reply.outcome != Outcome::not_sent) {
+        bool const is_asked = attempt.operation == "authorise" && evidence.source == "inquiry";
+        if (is_asked || (is_reply && reply.outcome != Outcome::not_sent)) {
             ++attempt.sends;
         }
         Verdict const verdict = verdict_of(attempt);
@@ -147,12 +151,8 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             }
         } else {
             warn_of_contradiction(attempt, reply);
-            // Declined after a reversal was sent: so operators decided.
-            bool const is_given_up = attempt.state == "reversed" || attempt.state == "declined";
-            if (is_given_up && needs_another_reversal(attempt)) {
-                start_reversal(payment, "late_approval", change, next);
-            }
         }
+        FLORIN_CO_TRY_VOID(give_second_success_back(payment, change, next));
         // The waiting request gets the first outcome; what follows at once has its own.
         bool const is_followed = !next.capture_attempt.empty() || !next.authorise_attempt.empty();
         bool const answers = waiter != nullptr && !is_followed;
@@ -216,6 +216,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
                  {"verdict", verdict_name(verdict)},
                  {"code", evidence.code}}
             );
+            tell_second_success(payment, next);
             co_return next;
         }
         // Numbers of a link come back when what holds them is closed.
@@ -274,6 +275,76 @@ asio::awaitable<Result<void>> Payments::take_evidence(
     co_return Result<void>{};
 }
 
+Result<bool> Payments::is_reversal_under_way(std::string const& owner, Attempt const& attempt)
+    const {
+    for (model::Evidence const& each : attempt.evidence) {
+        if (each.source != "reversal_intent") {
+            continue;
+        }
+        FLORIN_TRY(
+            auto const reversal,
+            load_known<Attempt>(parts_.ledger.documents(), owner, each.reference)
+        );
+        if (reversal.value.closed == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Result<void> Payments::give_second_success_back(Case& payment, Change& change, Next& next) {
+    Attempt const& attempt = payment.attempt.value;
+    if (!is_given_up(attempt)) {
+        return {};
+    }
+    if (has_stray_capture(attempt)) {
+        start_stray_refund(payment, change, next);
+        next.gives_back = "refund";
+        return {};
+    }
+    if (attempt.operation != "authorise" || !needs_another_reversal(attempt)) {
+        return {};
+    }
+    // One at a time: what is under way may find it yet, and looks here when it ends.
+    FLORIN_TRY(bool const is_under_way, is_reversal_under_way(payment.owner, attempt));
+    if (!is_under_way && connector_named(attempt.connector) != nullptr) {
+        start_reversal(payment, "late_approval", change, next);
+    }
+    return {};
+}
+
+void Payments::tell_second_success(Case const& payment, Next const& next) {
+    if (next.gives_back.empty()) {
+        return;
+    }
+    Attempt const& attempt = payment.attempt.value;
+    model::PaymentIntent const& intent = payment.intent.value;
+    // Of a reversal that ended it is the authorisation that is meant.
+    std::string const& approved = attempt.operation == "void" ? attempt.original : attempt.id;
+    {
+        std::lock_guard const lock{second_successes_mutex_};
+        ++second_successes_[{attempt.connector, std::string{next.gives_back}}];
+    }
+    log::warn(
+        "attempt.second_success",
+        {{"attempt", approved},
+         {"connector", attempt.connector},
+         {"payment", intent.id},
+         {"payment_status", intent.status},
+         {"payment_connector", intent.connector},
+         {"given_back_by", next.gives_back},
+         {"by_attempt", next.drive_attempt}}
+    );
+}
+
+std::uint64_t Payments::second_successes(std::string_view connector, std::string_view given_back_by)
+    const {
+    std::lock_guard const lock{second_successes_mutex_};
+    auto const found =
+        second_successes_.find(std::pair{std::string{connector}, std::string{given_back_by}});
+    return found == second_successes_.end() ? 0 : found->second;
+}
+
 void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change& change) const {
     Attempt& value = attempt.value;
     value.state = std::move(state);
@@ -290,25 +361,27 @@ void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change
     }
     if (value.stan != 0) {
         change.command.release_counters.push_back(
-            {.counter = "stan/" + value.connector, .value = value.stan}
+            {.counter = stan_counter(value), .value = value.stan}
         );
     }
-    if (value.timer_ns != 0) {
+    clear_retry(value, change);
+}
+
+void Payments::clear_retry(Attempt& attempt, Change& change) {
+    if (attempt.timer_ns != 0) {
         change.command.clear_timers.push_back(
-            {.due_ns = value.timer_ns,
+            {.due_ns = attempt.timer_ns,
              .kind = static_cast<std::uint16_t>(TimerKind::attempt_retry),
-             .key = change.owner() + '\0' + value.id}
+             .key = change.owner() + '\0' + attempt.id}
         );
-        value.timer_ns = 0;
+        attempt.timer_ns = 0;
     }
 }
 
 void Payments::set_retry(Attempt& attempt, Change& change) const {
     std::string const key = change.owner() + '\0' + attempt.id;
     auto const kind = static_cast<std::uint16_t>(TimerKind::attempt_retry);
-    if (attempt.timer_ns != 0) {
-        change.command.clear_timers.push_back({attempt.timer_ns, kind, key});
-    }
+    clear_retry(attempt, change);
     attempt.timer_ns = parts_.ids.now_ns() + retry_ms(parts_.options, attempt.sends) * 1'000'000;
     change.command.set_timers.push_back({attempt.timer_ns, kind, key});
 }

@@ -67,12 +67,29 @@ void Payments::outcome_of_authorisation(
             break;
         case Verdict::open:
         case Verdict::pending: payment.attempt.value.state = "pending"; break;
-        case Verdict::unknown:
-            if (payment.attempt.value.state != "unknown") {
-                payment.attempt.value.state = "unknown";
-                start_reversal(payment, "no_answer", change, next);
-            }
-            break;
+        case Verdict::unknown: not_answered(payment, change, next); break;
+    }
+}
+
+// Whoever can be asked is asked before anything is reversed, and again as long as the answer is
+// "not yet". A reversal that was begun is never taken back.
+void Payments::not_answered(Case& payment, Change& change, Next& next) {
+    Attempt& attempt = payment.attempt.value;
+    bool const is_new = attempt.state != "unknown";
+    attempt.state = "unknown";
+    if (is_being_reversed(attempt)) {
+        return;
+    }
+    auto const* const connector = connector_named(attempt.connector);
+    bool const may_ask =
+        connector != nullptr && connector->can_inquire() && !is_inquired_in_vain(attempt);
+    if (!may_ask) {
+        clear_retry(attempt, change);
+        start_reversal(payment, "no_answer", change, next);
+    } else if (is_new) {
+        next.drive_attempt = attempt.id;
+    } else {
+        set_retry(attempt, change);
     }
 }
 
@@ -209,6 +226,7 @@ void Payments::not_authorised(Case& payment, Verdict verdict, Reply const& reply
     give_method_back(payment);
     change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
     close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
+    remember_given_up(attempt, change);
     announce(payment, "charge.failed", change);
     announce(payment, "payment_intent.payment_failed", change);
 }
@@ -227,6 +245,7 @@ void Payments::go_elsewhere(
     static_cast<void>(fail_charge(payment, verdict, reply));
     change.post(model::release(attempt.id, transfer_of(attempt.pending_transfer)));
     close_attempt(payment.attempt, verdict == Verdict::declined ? "declined" : "not_sent", change);
+    remember_given_up(attempt, change);
     announce(payment, "charge.failed", change);
     next.authorise_attempt =
         begin_authorisation(payment, other, attempt.idempotency_key, change).attempt.id;
@@ -296,27 +315,29 @@ void Payments::outcome_of_void(
     }
     // A reversal for a late approval stands for itself: that the one before it found nothing proves
     // nothing about what came after. Operators may have decided on the authorisation meanwhile.
-    bool const is_over =
-        attempt.reason == "late_approval"
-            ? is_decided || is_reversal_over(original, attempt.id)
-            : verdict_of(original) == Verdict::reversed || is_decided_by_operators(original);
+    // What the bank has booked, and gives back as a refund, it will not reverse as well.
+    bool const is_refused = reply.outcome == Outcome::declined && is_being_refunded(original);
+    bool const is_over = is_refused || (attempt.reason == "late_approval"
+                                            ? is_decided || is_reversal_over(original, attempt.id)
+                                            : verdict_of(original) == Verdict::reversed ||
+                                                  is_decided_by_operators(original));
     if (!is_over) {
         attempt.state = "unknown";
         set_retry(attempt, change);
         return;
     }
-    close_attempt(payment.attempt, "approved", change);
-    if (original.state == "reversed" || original.state == "declined") {
-        return;  // given back before: this was for a late approval, or operators were faster
-    }
-    // The authorisation's own case, with this change.
-    bool const is_open = original.closed == 0;
+    close_attempt(payment.attempt, is_refused ? "declined" : "approved", change);
+    // The authorisation's own case, with this change. It may have been given back before: then this
+    // was for a late approval, or operators or a report were faster.
     std::swap(payment.attempt, *payment.original);
-    given_back(payment, change);
-    if (is_open) {
-        close_attempt(payment.attempt, "reversed", change);
-    } else {
-        payment.attempt.value.state = "reversed";
+    if (!is_given_up(payment.attempt.value)) {
+        bool const is_open = payment.attempt.value.closed == 0;
+        given_back(payment, change);
+        if (is_open) {
+            close_attempt(payment.attempt, "reversed", change);
+        } else {
+            payment.attempt.value.state = "reversed";
+        }
     }
     // The approval that nobody found may have come while this one was under way.
     if (needs_another_reversal(payment.attempt.value)) {
@@ -337,7 +358,7 @@ void Payments::start_reversal(Case& payment, std::string reason, Change& change,
     add_evidence(
         original,
         {.source = "reversal_intent",
-         .outcome = "",
+         .outcome = reason == "late_approval" ? reason : "",
          .code = "",
          .amount = original.amount,
          .time_ms = parts_.ids.now_ms(),
@@ -348,14 +369,11 @@ void Payments::start_reversal(Case& payment, std::string reason, Change& change,
         payment.intent.value.live_attempt = reversal.id;
     }
     open_attempt(change, reversal, *connector);
-    if (reason == "no_answer" && original.stan != 0) {
-        change.command.puts.push_back(
-            {.key = given_up_key(original.connector, original.transmission_time, original.stan),
-             .expected_version = 0,
-             .body = model::to_text(model::GivenUp{change.owner(), original.id})}
-        );
+    if (reason == "no_answer") {
+        remember_given_up(original, change);
     }
     next.drive_attempt = reversal.id;
+    next.gives_back = reason == "late_approval" ? "reversal" : "";
 }
 
 }  // namespace florin::flow

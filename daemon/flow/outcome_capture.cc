@@ -2,6 +2,7 @@
 // given back, or as neither.
 #include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
+#include "daemon/log/log.h"
 #include "daemon/model/settlement.h"
 #include "ledger/base/check.h"
 
@@ -67,6 +68,7 @@ void Payments::captured(Case& payment, std::int64_t amount, Change& change) {
 void Payments::not_captured(Case& payment, Change& change, Next& next) {
     FLORIN_CHECK(payment.original.has_value(), "a capture has its authorisation");
     close_attempt(payment.attempt, "declined", change);
+    remember_given_up(payment.attempt.value, change);
     std::swap(payment.attempt, *payment.original);
     start_reversal(payment, "capture_declined", change, next);
     std::swap(payment.attempt, *payment.original);
@@ -99,10 +101,81 @@ void Payments::outcome_of_capture(Case& payment, Verdict verdict, Change& change
     close_attempt(payment.attempt, "approved", change);
 }
 
+// A refund that no merchant asked for: of what a bank booked though it was given up. No balance of
+// a merchant is touched; the money waits in suspense.
+void Payments::start_stray_refund(Case& payment, Change& change, Next& next) {
+    Attempt& stray = payment.attempt.value;
+    auto const* const connector = connector_named(stray.connector);
+    if (connector == nullptr) {
+        log::error(
+            "attempt.connector_missing", {{"attempt", stray.id}, {"connector", stray.connector}}
+        );
+        return;
+    }
+    Attempt refund = new_attempt("refund", *connector, payment.intent.value, stray.amount);
+    refund.original = stray.id;
+    refund.charge = stray.charge;
+    refund.payment_method = stray.payment_method;
+    refund.authorization_code = stray.authorization_code;
+    refund.reason = "second_success";
+    refund.pending_transfer = to_string(model::transfer_id(refund.id, "refund"));
+    add_evidence(
+        stray,
+        {.source = "refund_intent",
+         .outcome = "",
+         .code = "",
+         .amount = stray.amount,
+         .time_ms = parts_.ids.now_ms(),
+         .reference = refund.id}
+    );
+    if (payment.original) {
+        // Of a capture: the bank may refuse to reverse what it authorised.
+        add_evidence(payment.original->value, stray.evidence.back());
+        payment.changes_original = true;
+    }
+    model::Book const book = payment.book();
+    auto const accounts = model::suspense_accounts(book, stray.connector);
+    change.command.ensure_accounts.insert(
+        change.command.ensure_accounts.end(), accounts.begin(), accounts.end()
+    );
+    change.post(model::stray_capture(book, refund.id, stray.connector, stray.amount));
+    open_attempt(change, refund, *connector);
+    next.drive_attempt = refund.id;
+}
+
+// Of what a bank booked though it was given up: nobody but the books is told.
+void Payments::outcome_of_stray_refund(Case& payment, Verdict verdict, Change& change) {
+    Attempt& attempt = payment.attempt.value;
+    u128 const pending = transfer_of(attempt.pending_transfer);
+    if (verdict == Verdict::approved) {
+        change.post(model::refund_confirmed(attempt.id, pending));
+        close_attempt(payment.attempt, "approved", change);
+    } else if (verdict == Verdict::declined) {
+        // The money stays in suspense, where somebody has to look at it.
+        log::error(
+            "attempt.second_success_kept",
+            {{"attempt", attempt.original},
+             {"refund", attempt.id},
+             {"payment", attempt.payment_intent},
+             {"connector", attempt.connector},
+             {"code", attempt.response_code}}
+        );
+        change.post(model::release(attempt.id, pending));
+        close_attempt(payment.attempt, "declined", change);
+    } else {
+        attempt.state = "unknown";
+        set_retry(attempt, change);
+    }
+}
+
 void Payments::outcome_of_refund(
     Case& payment, Verdict verdict, Reply const& reply, Change& change
 ) {
     Attempt& attempt = payment.attempt.value;
+    if (attempt.refund.empty()) {
+        outcome_of_stray_refund(payment, verdict, change);
+        return;
+    }
     FLORIN_CHECK(payment.refund.has_value(), "a refund attempt has its refund");
     model::Refund& refund = payment.refund->value;
     model::Charge& charge = payment.charge.value;

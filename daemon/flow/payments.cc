@@ -1,6 +1,7 @@
 #include "daemon/flow/payments.h"
 
 #include "connectors/iso8583/response_codes.h"
+#include "daemon/flow/identity.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
 #include "ledger/base/calendar.h"
@@ -186,7 +187,9 @@ model::Attempt Payments::new_attempt(
     attempt.amount = amount;
     attempt.state = "intent";
     attempt.created = parts_.ids.now_s();
-    attempt.transmission_time = utc_transmission_time(attempt.created);
+    connectors::LinkChoice const choice = connector.choose_link();
+    attempt.link = choice.link == 1 ? 0 : choice.link;
+    attempt.transmission_time = transmission_time_of(attempt.created, choice);
     return attempt;
 }
 
@@ -220,7 +223,7 @@ void Payments::open_attempt(
     }
     if (connector.needs_link_identity()) {
         change.command.take_counters.push_back(
-            {.counter = "stan/" + connector.id().text(),
+            {.counter = stan_counter(attempt),
              .min = 1,
              .max = parts_.options.stan_max,
              .holder = attempt.id}

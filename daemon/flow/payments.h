@@ -114,6 +114,7 @@ struct FlowOptions {
     std::uint64_t authorisation_days = 7;             // uncaptured for so long: given back
     std::uint64_t idempotency_keep_s = 24ULL * 3600;  // of a completed key
     std::uint64_t stan_max = 999'999;                 // field 11 is n6
+    std::uint64_t timer_tick_ms = 100;                // between looks at what is due
 };
 
 class Payments final : public connectors::EvidenceSink {
@@ -206,6 +207,13 @@ public:
 
     // Attempts whose outcome is not final, for health and metrics.
     std::size_t driving() const;
+    // What runs that nobody waits for. Where that is no more than what waits for banks, everything
+    // that was said so far is stored.
+    std::size_t background() const;
+    // Attempts of this connector that were given up and turned out to be approved, since the start;
+    // each is given back by what is named: "reversal" or "refund".
+    std::uint64_t second_successes(std::string_view connector, std::string_view given_back_by)
+        const;
 
 private:
     // An attempt with everything it changes.
@@ -239,6 +247,8 @@ private:
         std::string authorise_attempt;  // on another route, to send now
         std::string capture_attempt;    // to send now, with somebody waiting
         std::string drive_attempt;      // to send in the background
+        // What it sends gives back what was approved though it was given up: "reversal", "refund".
+        std::string_view gives_back{};
     };
     using Routes = std::vector<connectors::Connector*>;
 
@@ -317,10 +327,17 @@ private:
         Also const* also = nullptr,
         OwnCase known = nullptr
     );
+    // What the bank has though it was given up is given back, once. After everything else that
+    // follows from the evidence.
+    Result<void> give_second_success_back(Case& payment, Change& change, Next& next);
+    Result<bool> is_reversal_under_way(std::string const& owner, model::Attempt const& attempt)
+        const;
+    void tell_second_success(Case const& payment, Next const& next);
     // The number under which an attempt names its transfer.
     static u128 transfer_of(std::string const& text);
     void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
     void set_retry(model::Attempt& attempt, Change& change) const;
+    static void clear_retry(model::Attempt& attempt, Change& change);
     // `before`: of an *.updated event, the object as it was.
     void announce(
         Case const& payment, std::string type, Change& change, std::string const& before = {}
@@ -330,6 +347,7 @@ private:
     void outcome_of_authorisation(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
+    void not_answered(Case& payment, Change& change, Next& next);
     void authorised(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
     void keep_method(Case& payment, connectors::Reply const& reply, Change& change);
     static void give_method_back(Case& payment);
@@ -358,6 +376,8 @@ private:
     void outcome_of_refund(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change
     );
+    void start_stray_refund(Case& payment, Change& change, Next& next);
+    void outcome_of_stray_refund(Case& payment, Verdict verdict, Change& change);
 
     // send.cc
     model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
@@ -367,6 +387,7 @@ private:
     boost::asio::awaitable<connectors::Reply> send(
         Case const& payment, CardSecrets secrets, bool repeat
     );
+    boost::asio::awaitable<connectors::Reply> inquire(Case const& payment);
 
     // drive.cc
     // One coroutine at a time sends an attempt.
@@ -389,6 +410,7 @@ private:
     void drive_in_background(std::string owner, Next const& next);
     boost::asio::awaitable<void> drive(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
+    boost::asio::awaitable<Result<Next>> ask(OwnCase payment);
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
     struct Recovery;
     boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);
@@ -399,7 +421,13 @@ private:
 
     // late_reply.cc
     boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
+    // So that what is still heard of it finds it.
+    void remember_given_up(model::Attempt const& attempt, Change& change) const;
     Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
+    Result<std::optional<model::GivenUp>> attempt_of(
+        connectors::LateReply const& late, std::uint32_t link
+    ) const;
+    Result<std::optional<model::GivenUp>> open_attempt_of(std::string const& id) const;
 
     Parts parts_;
     mutable Merchants merchants_;
@@ -410,15 +438,17 @@ private:
     // STANs of attempts whose documents do not have them yet.
     mutable std::mutex stans_mutex_;
     mutable std::unordered_map<std::string, std::uint32_t> stans_;
-    std::mutex background_mutex_;
+    mutable std::mutex second_successes_mutex_;
+    // By connector and by what gives them back.
+    std::map<std::pair<std::string, std::string>, std::uint64_t> second_successes_;
+    mutable std::mutex background_mutex_;
     std::condition_variable background_idle_;
     std::size_t background_tasks_ = 0;
 };
 
-// Where a late answer finds an authorisation that was given up.
-ledger::DocumentKey given_up_key(
-    std::string_view connector, std::string_view transmission_time, std::uint64_t stan
-);
+// Where a late answer, or a line of a report, finds an attempt that was given up: by connector,
+// link, transmission time and STAN, or by its id where it has no STAN.
+ledger::DocumentKey given_up_key(model::Attempt const& attempt);
 
 // Sets these; an empty value removes its key.
 void merge_metadata(model::Metadata& metadata, model::Metadata const& changes);

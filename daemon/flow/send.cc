@@ -20,6 +20,7 @@ connectors::Identity identity_of(Attempt const& attempt) {
         .stan = static_cast<std::uint32_t>(attempt.stan),
         .rrn = retrieval_reference(attempt),
         .transmission_time = attempt.transmission_time,
+        .link = link_of(attempt),
     };
 }
 
@@ -65,6 +66,15 @@ connectors::CredentialUse credential_use(
                                                : connectors::CredentialUse::cardholder_first;
 }
 
+connectors::Terminal terminal_of(model::Merchant const& merchant) {
+    return {
+        .terminal_id = merchant.terminal_id,
+        .acceptor_id = merchant.acceptor_id,
+        .name_location = merchant.name.substr(0, 40),
+        .category_code = merchant.category_code,
+    };
+}
+
 std::string original_payment(
     model::PaymentIntent const& intent, model::PaymentMethod const& method
 ) {
@@ -101,7 +111,7 @@ std::uint32_t Payments::stan_of(Attempt const& attempt) const {
     }
     // From before a restart: all of them at once, there may be thousands.
     std::uint32_t stan = 0;
-    if (auto const held = parts_.ledger.documents().held("stan/" + attempt.connector)) {
+    if (auto const held = parts_.ledger.documents().held(stan_counter(attempt))) {
         for (auto const& each : *held) {
             remember_stan(each.holder, each.value);
             if (each.holder == attempt.id) {
@@ -162,12 +172,7 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
         .exp_year = static_cast<int>(payment.method.value.exp_year),
         .cvv = {},
     };
-    connectors::Terminal terminal{
-        .terminal_id = payment.merchant->terminal_id,
-        .acceptor_id = payment.merchant->acceptor_id,
-        .name_location = payment.merchant->name.substr(0, 40),
-        .category_code = payment.merchant->category_code,
-    };
+    connectors::Terminal terminal = terminal_of(*payment.merchant);
     if (attempt.operation == "authorise") {
         card.cvv = std::move(secrets.cvc);
         connectors::AuthoriseRequest request{
@@ -222,6 +227,23 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
         .repeat = repeat,
     };
     co_return co_await connector->reverse(std::move(request));
+}
+
+// What became of it; by a connector that can ask.
+asio::awaitable<Reply> Payments::inquire(Case const& payment) {
+    Attempt const& attempt = payment.attempt.value;
+    auto* const connector = connector_named(attempt.connector);
+    auto const currency = Currency::from_alphabetic(attempt.currency);
+    FLORIN_CHECK(connector != nullptr, "who is driven has a connector");
+    FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
+    connectors::InquireRequest request{
+        .identity = identity_of(attempt),
+        .operation = attempt.operation == "refund" ? connectors::InquiredOperation::refund
+                                                   : connectors::InquiredOperation::authorise,
+        .amount = Money{attempt.amount, *currency},
+        .terminal = terminal_of(*payment.merchant),
+    };
+    co_return co_await connector->inquire(std::move(request));
 }
 
 }  // namespace florin::flow

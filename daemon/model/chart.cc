@@ -197,6 +197,25 @@ std::vector<ledger::Transfer> refund_confirmed(std::string_view attempt, u128 pe
     )};
 }
 
+std::vector<ledger::Transfer> stray_capture(
+    Book const& book, std::string_view attempt, std::string_view connector, std::int64_t amount
+) {
+    u128 const receivable = account_id(Role::receivable, connector, book);
+    u128 const suspense = account_id(Role::suspense, {}, book);
+    auto booked = transfer(
+        book, transfer_id(attempt, "stray"), receivable, suspense, amount, Posting::suspense
+    );
+    auto refund = transfer(
+        book, transfer_id(attempt, "refund"), suspense, receivable, amount, Posting::refund
+    );
+    refund.flags = ledger::transfer_pending;
+    return {booked, refund};
+}
+
+std::vector<ledger::Account> suspense_accounts(Book const& book, std::string_view connector) {
+    return {account(Role::receivable, connector, book), account(Role::suspense, {}, book)};
+}
+
 std::vector<ledger::Account> payment_accounts(
     Book const& book, std::string_view connector, std::string_view merchant
 ) {

@@ -104,6 +104,13 @@ std::vector<ledger::Transfer> refund(
 );
 std::vector<ledger::Transfer> refund_confirmed(std::string_view attempt, u128 pending_id);
 
+// A bank booked what was given up: Dr receivable, Cr suspense; and gives it back: Dr suspense, Cr
+// receivable, pending until the connector confirms (refund_confirmed). `attempt`: the refund's.
+std::vector<ledger::Transfer> stray_capture(
+    Book const& book, std::string_view attempt, std::string_view connector, std::int64_t amount
+);
+std::vector<ledger::Account> suspense_accounts(Book const& book, std::string_view connector);
+
 // The accounts these postings touch, for Command::ensure_accounts.
 std::vector<ledger::Account> payment_accounts(
     Book const& book, std::string_view connector, std::string_view merchant

@@ -241,7 +241,8 @@ FLORIN_FIELDS(
     closed,
     not_found,
     reason,
-    timer_ns
+    timer_ns,
+    link
 )
 FLORIN_FIELDS(OpenAttempt, attempt)
 FLORIN_FIELDS(IdempotencyKey, fingerprint, request_id, done, status, body, sealed, created, attempt)

@@ -30,7 +30,7 @@ enum class Kind : std::uint16_t {
     merchant_currency = 11,  // one for each currency a merchant has accounts in
     ledger_currency = 12,    // the frozen exponent of a ledger number
     payment_refund = 13,     // id "<payment>/<refund>": refunds of a payment
-    given_up = 16,           // an authorisation under reversal, by what the bank knows it by
+    given_up = 16,           // an attempt that was given up, by what the bank knows it by
     settlement_batch = 20,
     payout = 21,
     statement_line = 22,
@@ -249,9 +249,10 @@ struct Refund {
 
 // What somebody said about an attempt. States follow from the set of these (flow/evidence.h).
 struct Evidence {
-    std::string source;   // reply, late_reply, reversal_ack, inquiry, report_line, statement_line,
-                          // operator
-    std::string outcome;  // approved, declined, pending, unknown, not_sent, reversed, not_found
+    std::string source;  // reply, late_reply, reversal_ack, inquiry, report_line, statement_line,
+                         // operator; reversal_intent, refund_intent: what was done because of these
+    std::string outcome;  // approved, declined, pending, unknown, not_sent, reversed, not_found; of
+                          // a reversal_intent: late_approval, or nothing
     std::string code;     // field 39 where there is one
     std::int64_t amount = 0;
     std::int64_t time_ms = 0;
@@ -273,8 +274,11 @@ struct Attempt {
     std::string idempotency_key;  // left open by this attempt; empty once completed
     std::int64_t sends = 0, created = 0, closed = 0;
     std::int64_t not_found = 0;  // answers "not found" to a reversal
-    std::string reason;          // of a void: canceled, no_answer, partial_approval, late_approval
+    // Of a void: canceled, no_answer, partial_approval, late_approval, capture_declined. Of a
+    // refund that no merchant asked for: second_success.
+    std::string reason;
     std::uint64_t timer_ns = 0;  // when it is driven again; 0: no timer is set
+    std::uint64_t link = 0;      // of the connector that its STAN is of; 0: the first
 };
 
 struct OpenAttempt {
@@ -294,8 +298,9 @@ struct IdempotencyKey {
     std::string attempt;  // whose first outcome the answer is; the key is kept while it is open
 };
 
-// Finds an authorisation whose answer may still come, however late. Owner "connector/<connector>",
-// id "<field 7>/<field 11>".
+// Finds an attempt that was given up and of which something may still be heard, however late. Owner
+// "connector/<connector>", id "<field 7>/<field 11>", and "/<link>" where that is not the first; or
+// the attempt's id where there is no STAN.
 struct GivenUp {
     static constexpr Kind kKind = Kind::given_up;
     std::string owner, attempt;

@@ -24,7 +24,8 @@ FLORIN_FIELDS(
     detail,
     theirs,
     differing,
-    answered
+    answered,
+    link
 )
 FLORIN_FIELDS(TotalsCursor, day)
 

@@ -25,7 +25,8 @@ struct TotalsDocument {
     TotalsByName ours;
     // Captures and refunds of that date whose outcome was not final when `ours` was counted.
     std::int64_t open = 0;
-    std::uint64_t stan = 0;  // 0: still only held by the counter, under totals_holder
+    std::uint64_t stan = 0;  // 0: still only held by its link's counter, under totals_holder
+    std::uint64_t link = 0;  // of the connector that its STAN is of; 0: the first
     std::string transmission_time;
     std::int64_t created = 0;
     std::int64_t sends = 0, sent_ms = 0;  // counted before each; sent_ms: the last one

@@ -1,6 +1,8 @@
 // Acquirers' lines against attempts. Each match is one command: the money from receivable to
 // clearing, the line explained, the attempt no longer expected, the payout reference grown.
+#include "daemon/flow/evidence.h"
 #include "daemon/flow/identity.h"
+#include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
 #include "daemon/model/chart.h"
 #include "daemon/recon/reconciliation.h"
@@ -8,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 namespace florin::recon {
@@ -162,6 +165,13 @@ asio::awaitable<Result<void>> Reconciliation::run_acquirer(
             );
             continue;
         }
+        FLORIN_CO_TRY(auto given_up, given_up_attempt(acquirer, *line));
+        if (given_up) {
+            FLORIN_CO_TRY_VOID(
+                co_await match_given_up(acquirer, *line, std::move(*given_up), report)
+            );
+            continue;
+        }
         Expected* const match = by_amount_and_date(expected, *line);
         if (match != nullptr) {
             FLORIN_CO_TRY_VOID(
@@ -226,6 +236,78 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
         );
         log::info("recon.unknown_resolved", {{"attempt", attempt.id}, {"line", line.id}});
     }
+    Booking booking{
+        .owner = expected.line.owner, .attempt = attempt, .expected_version = expected.version
+    };
+    co_return co_await book(std::move(acquirer), line, std::move(booking), by, report);
+}
+
+// The same operation, by everything that the bank repeats, that we believe took nothing.
+Result<std::optional<Reconciliation::Booking>> Reconciliation::given_up_attempt(
+    Acquirer const& acquirer, Line const& line
+) const {
+    auto const& value = line.value();
+    std::uint64_t stan = 0;
+    std::from_chars(value.stan.data(), value.stan.data() + value.stan.size(), stan);
+    if (value.type != "capture" || stan == 0 || value.transmission_time.empty()) {
+        return std::nullopt;
+    }
+    auto const& reader = parts_.ledger.documents();
+    // A line does not say over which link the payment went.
+    for (std::uint32_t link = 1; link <= connectors::kLinksMax; ++link) {
+        model::Attempt wanted;
+        wanted.connector = acquirer.connector;
+        wanted.link = link;
+        wanted.transmission_time = value.transmission_time;
+        wanted.stan = stan;
+        auto const key = flow::given_up_key(wanted);
+        FLORIN_TRY(auto const known, flow::load<model::GivenUp>(reader, key.owner, key.id));
+        if (!known || model::mode_of(known->value.owner) != parts_.mode) {
+            continue;
+        }
+        FLORIN_TRY(
+            auto attempt,
+            flow::load_known<model::Attempt>(reader, known->value.owner, known->value.attempt)
+        );
+        attempt.value.stan = stan;
+        bool const is_it = attempt.value.state != "approved" &&
+                           flow::retrieval_reference(attempt.value) == value.rrn &&
+                           attempt.value.currency == value.currency &&
+                           attempt.value.amount == size_of(value.amount);
+        if (is_it) {
+            return Booking{
+                .owner = known->value.owner,
+                .attempt = std::move(attempt.value),
+                .expected_version = 0
+            };
+        }
+    }
+    return std::nullopt;
+}
+
+// The flow gives it back at the bank; its refund is expected in a later report.
+asio::awaitable<Result<void>> Reconciliation::match_given_up(
+    Acquirer acquirer, Line& line, Booking booking, RunReport& report
+) {
+    model::Evidence evidence{
+        .source = "report_line",
+        .outcome = "approved",
+        .code = {},
+        .amount = booking.attempt.amount,
+        .time_ms = parts_.ids.now_ms(),
+        .reference = line.subject(),
+    };
+    FLORIN_CO_TRY_VOID(
+        co_await parts_.take_evidence(booking.owner, booking.attempt.id, std::move(evidence))
+    );
+    log::warn("recon.given_up_reported", {{"attempt", booking.attempt.id}, {"line", line.id}});
+    co_return co_await book(std::move(acquirer), line, std::move(booking), "reference", report);
+}
+
+asio::awaitable<Result<void>> Reconciliation::book(
+    Acquirer acquirer, Line& line, Booking booking, std::string_view by, RunReport& report
+) {
+    model::Attempt const& attempt = booking.attempt;
     auto const& value = line.value();
     model::Book const book{currency_of(value.currency), parts_.mode};
     std::string const subject = line.subject();
@@ -244,13 +326,15 @@ asio::awaitable<Result<void>> Reconciliation::match_transaction(
         model::report_accounts(book, acquirer.connector, value.reference);
     change.command.transfers =
         is_credit ? model::reported_credit(book, reported) : model::reported_debit(book, reported);
-    change.remove(Kind::expected_line, attempt.id, expected.version);
+    if (booking.expected_version != 0) {
+        change.remove(Kind::expected_line, attempt.id, booking.expected_version);
+    }
     change.put(
         model::reported_id(
             value.type, flow::retrieval_reference(attempt), flow::stan_text(attempt)
         ),
         model::ReportedTransaction{
-            .owner = expected.line.owner,
+            .owner = booking.owner,
             .attempt = attempt.id,
             .line = line.id,
             .reference = value.reference,

@@ -165,6 +165,21 @@ private:
         RunReport& report,
         Found& found
     );
+    // What a line of a payment is booked for.
+    struct Booking {
+        std::string owner;
+        model::Attempt attempt;
+        std::uint64_t expected_version = 0;  // of its ExpectedLine; 0: there is none
+    };
+    // nullopt: the line is about nothing that was given up.
+    Result<std::optional<Booking>> given_up_attempt(Acquirer const& acquirer, Line const& line)
+        const;
+    boost::asio::awaitable<Result<void>> match_given_up(
+        Acquirer acquirer, Line& line, Booking booking, RunReport& report
+    );
+    boost::asio::awaitable<Result<void>> book(
+        Acquirer acquirer, Line& line, Booking booking, std::string_view by, RunReport& report
+    );
     // Counts a line that was explained.
     void count(LevelReport& level, std::string_view by, std::size_t lines);
     // What is not a payment of ours: chargebacks and fees. False: left unexplained.

@@ -3,7 +3,6 @@
 #include "daemon/flow/identity.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
-#include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
 #include <boost/asio/post.hpp>
@@ -142,16 +141,11 @@ void Comparison::note_result(TotalsDocument const& totals) {
 
 // A number is in the document from the first send on; until then the counter knows whose it is.
 Result<void> Comparison::find_stans() {
-    bool const are_known =
-        std::ranges::all_of(waiting_, [](Waiting const& each) { return each.value.stan != 0; });
-    if (are_known) {
-        return {};
-    }
-    FLORIN_TRY(auto const held, parts_.ledger.documents().held(counter_));
     for (Waiting& each : waiting_) {
         if (each.value.stan != 0) {
             continue;
         }
+        FLORIN_TRY(auto const held, parts_.ledger.documents().held(counter_of(each.value)));
         auto const found = std::ranges::find(
             held, model::totals_holder(each.value), &ledger::DocumentReader::Held::holder
         );
@@ -306,11 +300,13 @@ asio::awaitable<Result<void>> Comparison::close_day(Day day) {
         totals.ours = by_name(connectors::said(of.totals));
         totals.open = of.open;
         totals.created = now_s;
-        totals.transmission_time = utc_transmission_time(now_s);
+        connectors::LinkChoice const choice = parts_.connector.choose_link();
+        totals.link = choice.link == 1 ? 0 : choice.link;
+        totals.transmission_time = flow::transmission_time_of(now_s, choice);
         totals.state = kWaiting;
         change.put(model::totals_id(totals.date, currency), totals, 0);
         change.command.take_counters.push_back(
-            {.counter = counter_,
+            {.counter = counter_of(totals),
              .min = 1,
              .max = parts_.options.stan_max,
              .holder = model::totals_holder(totals)}
@@ -403,7 +399,8 @@ asio::awaitable<Result<void>> Comparison::take(Waiting& waiting, TotalsReply rep
     std::string const id = model::totals_id(totals.date, totals.currency);
     Change change{owner_};
     change.put(id, answered);
-    change.command.release_counters.push_back({.counter = counter_, .value = totals.stan});
+    change.command.release_counters.push_back({.counter = counter_of(totals), .value = totals.stan}
+    );
     FLORIN_CO_TRY_VOID(co_await parts_.ledger.commit(std::move(change.command), id));
     ++answered.version;
     ++results_[static_cast<std::size_t>(verdict.result)];

@@ -91,8 +91,7 @@ private:
     boost::asio::awaitable<void> pause(std::uint64_t ms) const;
 
     Parts parts_;
-    std::string owner_;    // of its documents
-    std::string counter_;  // of STANs: the one that attempts take theirs from
+    std::string owner_;  // of its documents
     std::atomic<bool> stopping_ = false;
 
     // The executor's.

@@ -2,6 +2,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/hmac.h"
+#include "ledger/store/data_dir.h"
 
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
@@ -143,6 +144,8 @@ public:
         if (std::filesystem::create_directories(directory, error)) {
             std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
         }
+        // Before a card is in it; also where the one who made it did not come so far.
+        FLORIN_TRY_VOID(ledger::sync_directory(directory.parent_path()));
         path_ = directory / "vault.sqlite";
         int const flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
         if (sqlite3_open_v2(path_.c_str(), &database_, flags, nullptr) != SQLITE_OK ||

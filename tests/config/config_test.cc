@@ -131,6 +131,35 @@ TEST_CASE("what is absent has its default") {
     CHECK(connected->connectors[0].deadline_ms == 0);
     CHECK(connected->connectors[0].totals == "none");
     CHECK(connected->connectors[0].totals_delay_minutes == 15);
+    CHECK(connected->connectors[0].link.host == "127.0.0.1");
+    CHECK(connected->connectors[0].link.connections == 1);
+    CHECK(connected->connectors[0].links.empty());
+    CHECK(connected->connectors[0].outstanding_max == 4'096);
+    CHECK_FALSE(connected->connectors[0].answers_on_any_connection);
+}
+
+TEST_CASE("a bank has one link, or a list of them") {
+    std::string const bank = "[[connector]]\nname = \"b\"\nrail = \"iso8583\"\n";
+    auto const one =
+        config::parse(kGood + bank + "host = \"10.0.0.5\"\nport = 7\nconnections = 3\n", "f.toml");
+    REQUIRE(one.has_value());
+    CHECK(one->connectors[0].link.host == "10.0.0.5");
+    CHECK(one->connectors[0].link.port == 7);
+    CHECK(one->connectors[0].link.connections == 3);
+    auto const list = config::parse(
+        kGood + bank +
+            "links = [{ host = \"10.0.0.5\", port = 7, connections = 2 }, { port = 8 }]\n",
+        "f.toml"
+    );
+    REQUIRE(list.has_value());
+    auto const& links = list->connectors[0].links;
+    REQUIRE(links.size() == 2);
+    CHECK(links[0].host == "10.0.0.5");
+    CHECK(links[0].port == 7);
+    CHECK(links[0].connections == 2);
+    CHECK(links[1].host == "127.0.0.1");
+    CHECK(links[1].port == 8);
+    CHECK(links[1].connections == 1);
 }
 
 TEST_CASE("what is wrong is named with file, line and what would be right") {
@@ -193,14 +222,31 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
          "f.toml:13: [[connector]] breaker_window_ms: expected an integer from 100"},
         {good + bank + "breaker_min_calls = 0\n",
          "f.toml:13: [[connector]] breaker_min_calls: expected an integer from 1"},
-        {good + bank + "in_flight_max = 5000\n",
-         "f.toml:13: [[connector]] in_flight_max: expected an integer from 1 to 4096"},
         {good + bank + "totals = \"both\"\n",
          "f.toml:13: [[connector]] totals: expected one of \"none\", \"request\", \"advice\""},
         {good + bank + "totals_delay_minutes = 721\n",
          "f.toml:13: [[connector]] totals_delay_minutes: expected an integer from 0 to 720"},
         {good + "[[connector]]\nname = \"s\"\nrail = \"sandbox\"\ntotals = \"request\"\n",
          "f.toml: [[connector]] s: totals: belongs to rail \"iso8583\""},
+        {good + bank + "connections = 17\n",
+         "f.toml:13: [[connector]] connections: expected an integer from 1 to 16"},
+        {good + bank + "outstanding_max = 0\n",
+         "f.toml:13: [[connector]] outstanding_max: expected an integer from 1 to 65536"},
+        {good + bank + "links = []\n",
+         "f.toml:13: [[connector]] links: expected a list of 1 to 4 links"},
+        {good + bank + "links = [1]\n", "f.toml:13: [[connector]] links: link 1: expected a table"},
+        {good + bank + "links = [{ port = 1 }, { host = \"h\" }]\n",
+         "f.toml:13: [[connector]] links: link 2: port: is missing"},
+        {good + bank + "links = [{ port = 0 }]\n",
+         "f.toml:13: [[connector]] links: link 1: port: expected an integer from 1 to 65535"},
+        {good + bank + "links = [{ port = 1, prot = 2 }]\n",
+         "f.toml:13: [[connector]] links: link 1: prot: unknown setting; known are: host"},
+        {good + bank + "links = [{ port = 1 }]\n",
+         "f.toml: [[connector]] b: links: stands in place of host, port and connections"},
+        {good + "[[connector]]\nname = \"s\"\nrail = \"sandbox\"\nlinks = [{ port = 1 }]\n",
+         "f.toml: [[connector]] s: links: belongs to rail \"iso8583\""},
+        {good + bank + "in_flight_max = 300000\n",
+         "f.toml:13: [[connector]] in_flight_max: expected an integer from 1 to 262144"},
         {good + bank + "waiting_max = -1\n",
          "f.toml:13: [[connector]] waiting_max: expected an integer from 0"},
         {good + bank + "breaker_open_ms = 70000\n",

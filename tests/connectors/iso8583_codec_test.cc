@@ -1,6 +1,7 @@
 #include "connectors/iso8583/charset.h"
 #include "connectors/iso8583/codec.h"
 #include "connectors/iso8583/codec_framing.h"
+#include "tests/connectors/iso8583_rig.h"
 
 #include <doctest/doctest.h>
 
@@ -11,19 +12,19 @@
 
 using namespace florin;
 using namespace florin::connectors::iso8583;
+using namespace florin::connectors::iso8583::test;
 
 namespace {
 
 Packaging packaging_with(std::string const& from, std::string const& to) {
-    auto packaging = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_ascii.toml");
-    REQUIRE(packaging);
+    auto packaging = packaging_of("1987_ascii");
     if (from == "digits") {
-        packaging->digits = packaging->mti = packaging->lengths = DigitForm::bcd;
-        packaging->odd_digits_pad = to == "left" ? PadSide::left : PadSide::right;
+        packaging.digits = packaging.mti = packaging.lengths = DigitForm::bcd;
+        packaging.odd_digits_pad = to == "left" ? PadSide::left : PadSide::right;
     } else {
-        packaging->bitmap = packaging->binary = BinaryForm::hex;
+        packaging.bitmap = packaging.binary = BinaryForm::hex;
     }
-    return *packaging;
+    return packaging;
 }
 
 Message authorisation() {
@@ -87,7 +88,7 @@ TEST_CASE("what is encoded decodes to the same message in every packaging") {
           packaging_with("digits", "left"),
           packaging_with("digits", "right"),
           packaging_with("bitmap", "hex"),
-          *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_bcd.toml")}) {
+          packaging_of("1987_bcd")}) {
         auto const bytes = encode(message, packaging);
         REQUIRE_MESSAGE(bytes, (bytes ? "" : bytes.error().context));
         auto const decoded = decode(*bytes, packaging);
@@ -99,12 +100,10 @@ TEST_CASE("what is encoded decodes to the same message in every packaging") {
 
 TEST_CASE("every field of every packaging comes back, at its full length and at its shortest") {
     for (auto const* const name : {"1987_ascii", "1987_bcd", "1987_ebcdic", "1993_ascii"}) {
-        auto packaging =
-            load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name + ".toml");
-        REQUIRE_MESSAGE(packaging, (packaging ? "" : packaging.error().context));
+        auto packaging = packaging_of(name);
         int fields = 0;
         for (int number = 2; number <= kFieldMax; ++number) {
-            auto const& spec = packaging->fields[static_cast<std::size_t>(number)];
+            auto const& spec = packaging.fields[static_cast<std::size_t>(number)];
             if (!spec) {
                 CHECK(number == 65);
                 continue;
@@ -138,11 +137,11 @@ TEST_CASE("every field of every packaging comes back, at its full length and at 
                 for (std::size_t i = 0; i < length; ++i) {
                     value += alphabet[(i + static_cast<std::size_t>(number)) % alphabet.size()];
                 }
-                Message message{packaging->version == "1993" ? "1100" : "0100"};
+                Message message{packaging.version == "1993" ? "1100" : "0100"};
                 message.set(number, value);
-                auto const bytes = encode(message, *packaging);
+                auto const bytes = encode(message, packaging);
                 REQUIRE_MESSAGE(bytes, (bytes ? "" : bytes.error().context));
-                auto const decoded = decode(*bytes, *packaging);
+                auto const decoded = decode(*bytes, packaging);
                 REQUIRE_MESSAGE(decoded, (decoded ? "" : decoded.error().context));
                 CHECK(decoded->get(number) == value);
                 CHECK(*decoded == message);
@@ -183,7 +182,7 @@ TEST_CASE("EBCDIC is code page 1047 as the C library has it, and nothing beyond 
 }
 
 TEST_CASE("a message in EBCDIC has known bytes, and a byte that is no character is malformed") {
-    auto packaging = *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_ebcdic.toml");
+    auto packaging = packaging_of("1987_ebcdic");
     Message message{"0110"};
     message.set(3, "001000");
     message.set(28, "C00000150");
@@ -233,7 +232,7 @@ TEST_CASE("a message in EBCDIC has known bytes, and a byte that is no character 
 }
 
 TEST_CASE("a message of 1993 has known bytes") {
-    auto const packaging = *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
+    auto const packaging = packaging_of("1993_ascii");
     Message message{"1420"};
     message.set(4, "000000000500");
     message.set(12, "261124130405");

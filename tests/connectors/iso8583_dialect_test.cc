@@ -14,12 +14,8 @@ using namespace florin::connectors::iso8583::test;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
-
 Packaging of_1993() {
-    auto packaging = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1993_ascii.toml");
-    REQUIRE(packaging);
-    return std::move(*packaging);
+    return packaging_of("1993_ascii");
 }
 
 Iso8583Options options_of_1993() {

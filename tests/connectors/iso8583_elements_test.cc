@@ -14,7 +14,6 @@ using namespace florin::connectors::iso8583::test;
 namespace {
 
 constexpr ElementPlace const kNowhere{};
-constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24
 
 }  // namespace
 

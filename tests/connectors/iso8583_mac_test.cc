@@ -1,4 +1,5 @@
 #include "connectors/iso8583/codec_mac.h"
+#include "tests/connectors/iso8583_rig.h"
 
 #include <doctest/doctest.h>
 
@@ -6,14 +7,11 @@
 
 using namespace florin;
 using namespace florin::connectors::iso8583;
+using namespace florin::connectors::iso8583::test;
 using crypto::MacAlgorithm;
 using Check = MacKeys::Check;
 
 namespace {
-
-KeyBytes key_of(std::string_view hex) {
-    return KeyBytes{*from_hex(hex)};
-}
 
 constexpr char const* kAes = "2b7e151628aed2a6abf7158809cf4f3c";
 constexpr char const* kTdes = "4cf15134a2850dd58a3d10ba80570d38";
@@ -23,14 +21,6 @@ Message answer() {
     Message message{"0110"};
     message.set_stan(17);
     message.set(39, "00");
-    return message;
-}
-
-Message echo() {
-    Message message{"0800"};
-    message.set(7, "1124130405");
-    message.set_stan(1);
-    message.set(70, "301");
     return message;
 }
 
@@ -72,10 +62,8 @@ TEST_CASE("a MAC is right in its place, and in no other message") {
     auto hexadecimal = default_packaging();
     hexadecimal.binary = hexadecimal.bitmap = BinaryForm::hex;
     for (auto const& packaging :
-         {default_packaging(),
-          hexadecimal,
-          *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_bcd.toml"),
-          *load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/1987_ebcdic.toml")}) {
+         {default_packaging(), hexadecimal, packaging_of("1987_bcd"), packaging_of("1987_ebcdic")
+         }) {
         for (auto const& message : {answer(), echo()}) {
             auto const key = key_of(kAes);
             auto const good = *encode_with_mac(message, packaging, MacAlgorithm::aes_cmac, key);

@@ -17,6 +17,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -27,7 +28,29 @@
 
 namespace florin::connectors::iso8583::test {
 
-inline constexpr int kPatienceSeconds = 20;  // after that a test is wrong, not slow
+inline constexpr int kPatienceSeconds = 20;          // after that a test is wrong, not slow
+inline constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
+
+// One of conf/iso8583: "1993_ascii".
+inline Packaging packaging_of(std::string const& name) {
+    auto packaging =
+        load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name + ".toml");
+    FLORIN_CHECK(packaging, "a packaging of conf/iso8583 can be loaded");
+    return std::move(*packaging);
+}
+
+inline KeyBytes key_of(std::string_view hex) {
+    return KeyBytes{*from_hex(hex)};
+}
+
+// The request of an echo, as ISO 8583:1987 has it.
+inline Message echo(std::uint32_t stan = 1) {
+    Message message{"0800"};
+    message.set(7, "1124130405");
+    message.set_stan(stan);
+    message.set(70, "301");
+    return message;
+}
 
 // An io_context with its thread.
 class Loop {
@@ -75,13 +98,15 @@ inline bool eventually(std::function<bool()> const& condition) {
 class ScriptedHost {
 public:
     explicit ScriptedHost(Packaging packaging = default_packaging())
-        : packaging_{std::move(packaging)},
-          acceptor_{context_, {boost::asio::ip::address_v4::loopback(), 0}} {}
+        : packaging_{std::move(packaging)}, listener_{std::make_shared<Listener>()} {}
+    // For another connection to the same port.
+    explicit ScriptedHost(ScriptedHost const* other)
+        : packaging_{other->packaging_}, listener_{other->listener_} {}
 
-    std::string port() const { return std::to_string(acceptor_.local_endpoint().port()); }
+    std::string port() const { return std::to_string(acceptor().local_endpoint().port()); }
     void accept() {
-        socket_.emplace(context_);
-        acceptor_.accept(*socket_);
+        socket_.emplace(listener_->context);
+        acceptor().accept(*socket_);
         timeval const patience{.tv_sec = kPatienceSeconds, .tv_usec = 0};
         ::setsockopt(socket_->native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         frames_.emplace(packaging_);
@@ -153,16 +178,22 @@ public:
         socket_->set_option(boost::asio::socket_base::linger{true, 0});
         socket_->close();
     }
-    void close_listener() { acceptor_.close(); }
-    boost::asio::ip::tcp::acceptor& acceptor() { return acceptor_; }
+    void close_listener() { acceptor().close(); }
+    boost::asio::ip::tcp::acceptor& acceptor() const { return listener_->acceptor; }
 
     // What is sent bears a MAC under them, and what comes is checked.
     std::optional<MacKeys> keys;
 
 private:
+    struct Listener {
+        boost::asio::io_context context;
+        boost::asio::ip::tcp::acceptor acceptor{
+            context, {boost::asio::ip::address_v4::loopback(), 0}
+        };
+    };
+
     Packaging const packaging_;
-    boost::asio::io_context context_;
-    boost::asio::ip::tcp::acceptor acceptor_;
+    std::shared_ptr<Listener> const listener_;
     std::optional<boost::asio::ip::tcp::socket> socket_;
     std::optional<FrameReader> frames_;
 };
@@ -187,12 +218,14 @@ inline Money eur(std::int64_t minor) {
     return Money{minor, *Currency::from_alphabetic("EUR")};
 }
 
-inline Identity identity(std::uint32_t stan) {
+inline Identity identity(std::uint32_t stan, std::uint32_t link = 1) {
     return Identity{
         .attempt = AttemptId{"at_" + std::to_string(stan)},
         .stan = stan,
-        .rrn = "632913" + std::to_string(1'000'000 + stan).substr(1),
+        .rrn = "6329" + std::to_string(13 + 24 * (link - 1)) +
+               std::to_string(1'000'000 + stan).substr(1),
         .transmission_time = "1124130405",
+        .link = link,
     };
 }
 
@@ -226,5 +259,59 @@ inline OriginalReference original(std::uint32_t stan, char const* mti, std::stri
         .authorization_code = std::move(code),
     };
 }
+
+inline Iso8583Options options_for(ScriptedHost const& host) {
+    Iso8583Options options{.id = ConnectorId{"bank"}};
+    options.link.host = "127.0.0.1";
+    options.link.port = host.port();
+    options.link.reconnect_min_ms = 5;
+    options.link.reconnect_max_ms = 20;
+    options.acquirer_id = "123456";
+    return options;
+}
+
+// Quick to stop where the host does not answer the sign-off.
+inline Iso8583Options impatient(ScriptedHost const& host) {
+    auto options = options_for(host);
+    options.link.stop_drain_ms = 10;
+    options.link.network_timeout_ms = 100;
+    options.authorise_timeout_ms = 50;
+    options.capture_timeout_ms = 50;
+    return options;
+}
+
+// The connector's links have their own thread; operations are awaited on another one, as sessions
+// do.
+struct Rig {
+    explicit Rig(Iso8583Options options)
+        : connector{home.executor(), std::move(options), sink, clock} {
+        connector.start();
+    }
+    ~Rig() {
+        if (!stopped) {
+            callers.spawn(connector.stop()).get();
+        }
+    }
+    bool is_ready() {
+        return eventually([&] { return connector.health().ready; });
+    }
+    std::future<Reply> authorise(
+        std::uint32_t stan, Money amount = eur(4500), std::uint32_t link = 1
+    ) {
+        auto request = authorise_request(stan, amount);
+        request.identity = identity(stan, link);
+        return callers.spawn(connector.authorise(std::move(request)));
+    }
+    LinkCounters counters(std::size_t link = 1) const {
+        return connector.links()[link - 1].counters;
+    }
+
+    SystemClock clock;
+    CollectingSink sink;
+    Loop callers;
+    Loop home;
+    Iso8583Connector connector;
+    bool stopped = false;
+};
 
 }  // namespace florin::connectors::iso8583::test

@@ -14,8 +14,6 @@ using namespace florin::connectors::iso8583::test;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24
-
 std::string bytes_of(std::string const& hex) {
     return *from_hex(hex);
 }

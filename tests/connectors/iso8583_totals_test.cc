@@ -13,8 +13,6 @@ using namespace florin::connectors::iso8583::test;
 
 namespace {
 
-constexpr std::int64_t kNow = 1'795'525'445;  // 2026-11-24T13:04:05Z
-
 Totals some_totals() {
     Totals totals;
     totals.debits_number = 3;
@@ -36,10 +34,8 @@ TotalsRequest a_request(bool is_advice = false, bool repeat = false) {
 }
 
 Iso8583Options options_with(std::string const& packaging) {
-    auto loaded = load_packaging(FLORIN_SOURCE_DIR "/conf/iso8583/" + packaging);
-    REQUIRE(loaded);
     Iso8583Options options{.id = ConnectorId{"bank"}};
-    options.link.packaging = std::move(*loaded);
+    options.link.packaging = packaging_of(packaging);
     options.acquirer_id = "123456";
     return options;
 }

@@ -1,4 +1,5 @@
-// A cable between two programs: a TCP proxy that can be cut, stalled and laid again.
+// A cable between two programs: a TCP proxy that can be cut, stalled and laid again, and that keeps what
+// went over it.
 import net from 'node:net';
 
 export class Cable {
@@ -6,6 +7,9 @@ export class Cable {
     #target;
     #pairs = new Set();
     #stalled = false;
+    connections = 0;  // ever made
+    heard = [];       // with `recording`: {outbound, bytes}, outbound towards the target
+    recording = false;
 
     // `target` is "host:port". The cable's own address is in `address`.
     static async lay(t, target) {
@@ -27,6 +31,20 @@ export class Cable {
             near.destroy();
             far.destroy();
         }
+    }
+
+    // The connection that has been there longest ends; false where there is none.
+    cutOne() {
+        const [oldest] = this.#pairs;
+        oldest?.near.destroy();
+        oldest?.far.destroy();
+        return oldest !== undefined;
+    }
+
+    // For good: who connects is refused.
+    close() {
+        this.#server.close();
+        this.cut();
     }
 
     // Bytes stay where they are, and nobody is told.
@@ -57,8 +75,13 @@ export class Cable {
             far.destroy();
         };
         for (const socket of [near, far]) socket.on('error', end).on('close', end);
-        near.on('data', (bytes) => far.write(bytes));
-        far.on('data', (bytes) => near.write(bytes));
+        ++this.connections;
+        const pass = (outbound, sink) => (bytes) => {
+            if (this.recording) this.heard.push({ outbound, bytes });
+            sink.write(bytes);
+        };
+        near.on('data', pass(true, far));
+        far.on('data', pass(false, near));
         if (this.#stalled) this.stall();
     }
 }

@@ -6,21 +6,30 @@
 // The steps are failpoints (ledger/base/failpoint.h), which only some builds have: those of the asan
 // preset, or with -DFLORIN_FAILPOINTS=ON. Without them there is nothing to test here.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, watch } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
 
 import { control, eventually, florin, kill, pause, pay, programs, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
+import { runProgram } from '../../tools/shop/programs.mjs';
 import { World, agree, comeToRest, dice, till } from './world.mjs';
 
 const soak = Boolean(process.env.FLORIN_SOAK);
 const paymentsWanted = soak ? 10_000 : 0;
 // A third of the steps in a short run, another third each day; FLORIN_SEED repeats one.
 const seed = Number(process.env.FLORIN_SEED ?? Math.floor(Date.now() / 86_400_000));
-const clients = 12;
+const clients = soak ? 32 : 12;
+// How often the bank ends a connection: each time everything in flight is unknown, and of many requests
+// at a time none would come through.
+const ends = soak ? 0.003 : 0.01;
+// Up to how many passes of a point there are before it strikes: many where the run is to make payments.
+const passesMax = (point) =>
+    /void|refund|0210|0430/.test(point) ? (soak ? 12 : 3)
+    : /capture|0230/.test(point) ? (soak ? 40 : 12)
+    : (soak ? 200 : 12);
 // How long a point may take to be reached, with sanitizers and on a busy machine.
-const patienceMs = 60_000;
+const patienceMs = soak ? 180_000 : 60_000;
 
 const hasFailpoints = readFileSync(programs.florind).includes('FLORIN_FAILPOINT\0');
 const skip = hasFailpoints ? false : 'this build of florind has no failpoints';
@@ -43,6 +52,14 @@ const points = Object.entries(subjects).flatMap(([subject, moments]) => moments.
 const chosen = soak ? points : shuffled(points, dice(seed)).slice(0, Math.ceil(points.length / 3));
 const settlementPoints = ['cut', 'prepared', 'file_half_written', 'file_written', 'submitting', 'renamed', 'handed_over', 'submitted']
     .map((moment) => `settlement/${moment}`);
+// Where the daemon that comes after a crash at one of them dies in its turn.
+const again = {
+    'settlement/cut': ['file_half_written', 'renamed'],
+    'settlement/prepared': ['file_written', 'submitting'],
+    'settlement/file_half_written': ['submitting', 'handed_over'],
+    'settlement/file_written': ['submitted'],
+    'settlement/submitting': ['renamed'],
+};
 
 function shuffled(list, roll) {
     return list.map((one) => [roll(), one]).sort(([a], [b]) => a - b).map(([, one]) => one);
@@ -58,7 +75,7 @@ async function diesAt(point, starting, running) {
     }
     const daemon = running();
     const end = await Promise.race([daemon.ended, pause(patienceMs).then(() => null)]);
-    assert.ok(end, `${point} was not reached within ${patienceMs} ms`);
+    assert.ok(end, `${point} was not reached within ${patienceMs} ms: ${daemon.log.slice(-3000)}`);
     assert.equal(end.signal, 'SIGKILL', `${point}: ended with ${end.signal ?? end.code}: ${daemon.log.slice(-3000)}`);
 }
 
@@ -89,12 +106,13 @@ async function startReceiver(t) {
 
 test(`a crash at any of ${chosen.length} steps (of ${points.length}, seed ${seed}) changes no answer, loses nothing and doubles nothing`, { skip }, async (t) => {
     const from = Date.now();
-    const world = new World(t, temporary(t));
+    const world = new World(t, temporary(t), { mac: 'aes-cmac' });
     await world.open();
     await world.signedOn();
     const receiver = await startReceiver(t);
     await world.stripe.webhookEndpoints.create({ url: receiver.url, enabled_events: ['*'] });
     const seen = [];
+    const died = new Set();
     const counter = { payments: 0, refunds: 0 };
     const roll = dice(seed);
     const tills = Array.from({ length: clients }, (_, number) => till(world, number, seen, counter));
@@ -102,16 +120,21 @@ test(`a crash at any of ${chosen.length} steps (of ${points.length}, seed ${seed
 
     for (let rounds = 0; rounds === 0 || counter.payments < paymentsWanted; ++rounds) {
         for (const point of chosen) {
-            // First rule that matches: some answers come when nobody waits any more, also for reversals.
+            // First rule that matches: some answers come when nobody waits any more, also for reversals,
+            // and one with a wrong MAC.
             await world.faults(
                 { clear: true },
+                { break_mac: true, match: { mti: ['0100', '0220', '0200', '0420'][Math.floor(roll() * 4)] }, times: 1 },
                 { late_ms: 3500, match: { mti: '0100' }, times: 2 }, { late_ms: 3500, match: { mti: '0420' }, times: 1 },
-                { silence: 0.03, lose: 0.03, duplicate: 0.1, garbage: 0.02, tear: 0.01, disconnect: 0.01, delay_ms: 5, seed: 1 + Math.floor(roll() * 1e6) },
+                { silence: 0.03, lose: 0.03, duplicate: 0.1, garbage: 2 * ends, tear: ends, disconnect: ends, delay_ms: 5, seed: 1 + Math.floor(roll() * 1e6) },
             );
-            const passes = 1 + Math.floor(roll() * (/void|refund|0210|0430/.test(point) ? 3 : 12));
+            // The link's key changes under way, now and then.
+            if (roll() < 0.3) assert.equal((await control(world.bank, { new_key: true })).ok, true);
+            const passes = 1 + Math.floor(roll() * passesMax(point));
             await kill(world.daemon, 'SIGKILL');
             await diesAt(point, world.startDaemon({ FLORIN_FAILPOINT: `${point}:${passes}` }), () => world.daemon);
             ++world.kills.florind;
+            died.add(world.daemon);
             verifies(world.data);
         }
         t.diagnostic(`round ${rounds + 1}: ${counter.payments} payments, ${world.kills.florind} crashes`);
@@ -128,6 +151,9 @@ test(`a crash at any of ${chosen.length} steps (of ${points.length}, seed ${seed
     assert.ok(events.length > 100, 'there was something to tell');
     await eventually('every event was delivered', async () => events.every((event) => receiver.told.has(event.id)), 60_000);
     const { intents, refunds, sums } = await agree(world, seen, from);
+    const refused = [...died].reduce((sum, { log }) => sum + log.split('"iso8583.bad_mac"').length - 1, 0);
+    assert.ok(refused >= chosen.length / 5, `only ${refused} wrong MACs were seen`);
+    t.diagnostic(`${refused} messages with a wrong MAC were refused`);
     t.diagnostic(`${intents.length} payments, ${refunds.length} refunds, ${events.length} events; at the bank ${JSON.stringify(sums)}; ${world.kills.florind} crashes`);
     assert.ok(sums.captures > 20 && sums.refunds > 2 && sums.reversals > 2, 'there was something to compare');
 });
@@ -144,26 +170,25 @@ test(`a crash at any of ${settlementPoints.length} steps of the settlement pays 
     await startAnew();
     await signedOn(daemon);
 
-    // The bank's collector: takes what is there under its name at once, and deletes it.
-    const collected = [];
-    let collecting = true;
-    const collector = (async () => {
-        while (collecting) {
-            for (const name of existsSync(outbox) ? readdirSync(outbox) : []) {
-                if (name.startsWith('.') || !name.endsWith('.pain.001.xml')) continue;
-                const file = path.join(outbox, name);
-                const answer = await control(bank, { collect: file });
-                assert.equal(answer.ok, true, JSON.stringify(answer));
-                assert.ok(!collected.includes(name), `${name} came twice`);
-                collected.push(name);
-                rmSync(file);
-            }
-            await pause(2);
-        }
-    })();
-    const collectorFailed = collector.then(() => {}, (error) => error);
+    // The bank's collector: takes a file in the moment in which it has its name, and leaves nothing
+    // behind. So a daemon that comes back finds neither the file nor a trace of it.
+    const inbox = path.join(folder, 'inbox');
+    mkdirSync(inbox);
+    mkdirSync(outbox, { recursive: true, mode: 0o700 });
+    const taken = [];
+    const executed = [];  // what the bank answered for each
+    const collector = watch(outbox, (_, name) => {
+        if (name.startsWith('.') || !name.endsWith('.pain.001.xml') || !existsSync(path.join(outbox, name))) return;
+        const file = path.join(inbox, `${taken.length}`);
+        renameSync(path.join(outbox, name), file);
+        taken.push(name);
+        executed.push(control(bank, { collect: file }));
+    });
+    t.after(() => collector.close());
+    const settle = async () => runProgram(programs.florin, ['settle', 'run', '--data-dir', data, '--format', 'json']);
 
     let expected = 0;
+    let crashes = 0;
     for (const [index, point] of settlementPoints.entries()) {
         await kill(daemon, 'SIGKILL');
         await startAnew({ FLORIN_FAILPOINT: point });
@@ -172,21 +197,36 @@ test(`a crash at any of ${settlementPoints.length} steps of the settlement pays 
         const paid = await pay(sdk(daemon), amount);
         assert.equal(paid.status, 'succeeded', JSON.stringify(paid));
         expected += amount - (25 + (amount * 15) / 1000);
-        const died = diesAt(point, Promise.resolve(), () => daemon);
-        const run = florin('settle', 'run', '--data-dir', data, '--format', 'json');
-        assert.notEqual(run.code, 0, `${point}: ${run.out}`);
-        await died;
-        verifies(data);
+        // It dies at this step; where there is more to do then, again on the way of the next daemon.
+        for (const step of [point, ...(again[point] ?? [])]) {
+            if (step !== point) {
+                await startAnew({ FLORIN_FAILPOINT: `settlement/${step}` });
+            }
+            const died = diesAt(step, Promise.resolve(), () => daemon);
+            const run = await settle();
+            assert.notEqual(run.code, 0, `${point}: ${run.out}`);
+            await died;
+            verifies(data);
+            ++crashes;
+            if (/renamed|handed_over|submitted/.test(step)) {
+                await eventually(`${point}, ${step}: the file was taken`, () => taken.length === index + 1);
+            }
+        }
+        assert.deepEqual(readdirSync(outbox).filter((name) => !name.startsWith('.')), []);
         await startAnew();
         // Whatever the crash left is finished, and a second run finds nothing to pay.
-        for (let again = 0; again < 2; ++again) {
-            const rerun = florin('settle', 'run', '--data-dir', data, '--format', 'json');
+        for (let runs = 0; runs < 2; ++runs) {
+            const rerun = await settle();
             assert.equal(rerun.code, 0, `${point}: ${rerun.err}`);
         }
-        await eventually(`${point}: the file was collected`, async () => collected.length === index + 1);
+        await eventually(`${point}: the file was taken`, () => taken.length === index + 1);
     }
-    collecting = false;
-    assert.ifError(await collectorFailed);
+    assert.equal(new Set(taken).size, settlementPoints.length, `no file came twice: ${taken}`);
+    for (const answer of await Promise.all(executed)) {
+        assert.equal(answer.ok, true, JSON.stringify(answer));
+        assert.equal(answer.already, false, 'the bank had none of them before');
+    }
+    t.diagnostic(`${crashes} crashes`);
     const statuses = JSON.parse(florin('settle', 'status', '--data-dir', data, '--format', 'json').out);
     const unsure = statuses.filter((batch) => !['submitted', 'empty'].includes(batch.state));
     assert.deepEqual(unsure, []);

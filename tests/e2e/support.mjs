@@ -54,8 +54,9 @@ export function run(program, args, options = {}) {
 }
 
 // A configuration of the production form in `folder`, with a certificate of its own. `settings` are
-// lines by section; what is not named keeps its default.
-export function writeConfig(folder, settings = {}) {
+// lines by section; what is not named keeps its default. Without `sandbox` there are only the
+// connectors of the settings: no payment goes round them.
+export function writeConfig(folder, settings = {}, { sandbox = true } = {}) {
     const file = (name) => path.join(folder, name);
     const made = run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
         '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', file('server.key'), '-out', file('server.pem')]);
@@ -67,7 +68,7 @@ export function writeConfig(folder, settings = {}) {
         section('server', ['listen = "127.0.0.1:0"', 'admin_listen = "127.0.0.1:0"', `tls_certificate = "${file('server.pem')}"`, `tls_key = "${file('server.key')}"`]),
         section('vault', [`key_file = "${file('vault.key')}"`]),
         ...Object.entries(settings).filter(([name]) => name !== 'server' && name !== 'vault').map(([name, lines]) => [`[${name}]`, ...lines, ''].join('\n')),
-        '[[connector]]\nname = "sandbox"\nrail = "sandbox"\n',
+        ...(sandbox ? ['[[connector]]\nname = "sandbox"\nrail = "sandbox"\n'] : []),
         '[[merchant]]\nid = "acct_shop"\nname = "A shop"\n',
     ].join('\n'));
     return file('florin.toml');
@@ -81,15 +82,26 @@ export async function startProduction(t, folder, config, env = {}) {
     return daemon;
 }
 
+// florind by a configuration of writeConfig, and who may talk to it: `key` is a secret key of its
+// merchant, `operators` stands for the daemon where operators ask it.
+export async function openShop(t, folder, config, env = {}) {
+    const made = (...args) => {
+        const done = florin('keys', 'create', ...args, '--data-dir', path.join(folder, 'data'), '--format', 'json');
+        if (done.code !== 0) throw new Error(`florin keys create: ${done.err}`);
+        return JSON.parse(done.out).key;
+    };
+    const adminFile = path.join(folder, 'admin.key');
+    writeFileSync(adminFile, made('--admin', '--name', 'Ada', '--vault-key', path.join(folder, 'vault.key')), { mode: 0o600 });
+    const daemon = await startProduction(t, folder, config, env);
+    const key = made('--merchant', 'acct_shop', '--ca', daemon.ready.ca, '--admin-key-file', adminFile);
+    return { daemon, key, operators: { ready: { ...daemon.ready, url: daemon.ready.admin_url } } };
+}
+
 export const startDaemon = (t, folder, more = [], env = {}) =>
     start(t, programs.florind, ['--dev', '--data-dir', folder, '--listen', '127.0.0.1:0', ...more], env);
 
-export async function startBank(t, folder, listen = '127.0.0.1:0') {
-    const bank = await start(t, programs.banksim, [
-        '--data-dir', folder, '--listen', listen, '--control', '127.0.0.1:0',
-    ]);
-    return bank;
-}
+export const startBank = (t, folder, listen = '127.0.0.1:0', more = []) =>
+    start(t, programs.banksim, ['--data-dir', folder, '--listen', listen, '--control', '127.0.0.1:0', ...more]);
 
 // One JSON line to the bank's control port, one back.
 export const control = (bank, request) => askBank(bank.ready.control, request);

@@ -1,13 +1,13 @@
 // Totals after the cut-over of the business date, between florind and florin-banksim. Nobody waits for
 // midnight: the daemon works yesterday, by a shifted clock, and comes back today.
 import assert from 'node:assert/strict';
-import { appendFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 
 import Ajv from 'ajv/dist/2020.js';
 
-import { control, eventually, florin, kill, pay, programs, request, run, sdk, signedOn, start, startProduction, temporary, writeConfig } from './support.mjs';
+import { control, eventually, florin, kill, openShop, pay, request, sdk, signedOn, startBank, startProduction, temporary, writeConfig } from './support.mjs';
 
 const DAY_S = 86_400;
 const yesterday = {
@@ -24,26 +24,17 @@ class World {
         const world = new World();
         world.t = t;
         world.folder = temporary(t);
-        world.bank = await start(t, programs.banksim, [
-            '--data-dir', path.join(world.folder, 'bank'), '--listen', '127.0.0.1:0', '--control', '127.0.0.1:0',
-            '--packaging', packagingOf(packaging),
-        ]);
+        world.bank = await startBank(t, path.join(world.folder, 'bank'), '127.0.0.1:0', ['--packaging', packagingOf(packaging)]);
         world.config = writeConfig(world.folder, { flow: ['retry_first_ms = 200', 'retry_most_ms = 1000'] });
         appendFileSync(world.config, [
             '[[connector]]', 'name = "bank"', 'rail = "iso8583"', 'priority = 1', 'timeout_ms = 500',
             `port = ${world.bank.ready.address.split(':')[1]}`, 'acquirer_id = "400001"',
             `packaging = "${packagingOf(packaging)}"`, `totals = "${totals}"`, 'totals_delay_minutes = 0', '',
         ].join('\n'));
-        const data = path.join(world.folder, 'data');
-        const made = run(programs.florin, ['keys', 'create', '--admin', '--name', 'Ada', '--data-dir', data,
-            '--vault-key', path.join(world.folder, 'vault.key'), '--format', 'json'], { env: { ...process.env, ...yesterday } });
-        assert.equal(made.code, 0, made.err);
-        world.adminKey = JSON.parse(made.out).key;
-        writeFileSync(path.join(world.folder, 'ada.key'), world.adminKey, { mode: 0o600 });
-        await world.startDaemon(yesterday);
-        const shop = world.florin('keys', 'create', '--merchant', 'acct_shop', '--format', 'json');
-        assert.equal(shop.code, 0, shop.err);
-        world.shopKey = JSON.parse(shop.out).key;
+        const { daemon, key, operators } = await openShop(t, world.folder, world.config, yesterday);
+        Object.assign(world, { daemon, shopKey: key, admin: operators });
+        world.adminKey = readFileSync(path.join(world.folder, 'admin.key'), 'utf8');
+        await signedOn(world.admin);
         world.date = new Date(Date.now() - DAY_S * 1000).toISOString().slice(0, 10);
         return world;
     }
@@ -66,7 +57,7 @@ class World {
 
     florin(...args) {
         return florin(...args, '--data-dir', path.join(this.folder, 'data'), '--ca', this.daemon.ready.ca,
-            '--admin-key-file', path.join(this.folder, 'ada.key'), ...(args[0] === 'keys' ? [] : ['--mode', 'test']));
+            '--admin-key-file', path.join(this.folder, 'admin.key'), '--mode', 'test');
     }
 
     ask(route) {

@@ -5,12 +5,12 @@
 // documentation says. Every amount tells its payment: a payment asks for a multiple of 100, a partial
 // capture for ten less, and no two payments of a currency for the same.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { Cable } from './cable.mjs';
 import {
-    control, eventually, florin, kill, pause, request, sdk, signedOn, startBank, startDaemon,
+    control, eventually, florin, kill, openShop, pause, request, sdk, signedOn, startBank, startDaemon, startProduction, writeConfig,
 } from './support.mjs';
 
 const currencies = ['eur', 'usd', 'jpy', 'kwd'];
@@ -41,27 +41,64 @@ export function form(params) {
     return parts.toString();
 }
 
+// `data`: where the daemon keeps everything, if not in `folder`. With `mac` (an algorithm's name)
+// messages bear a MAC under keys that the bank makes and sends, and the daemon runs by a configuration,
+// since --dev has no such link.
 export class World {
-    constructor(t, folder) {
+    constructor(t, folder, { data, mac } = {}) {
         this.t = t;
         this.folder = folder;
-        this.data = path.join(folder, 'florin');
+        this.mac = mac;
+        this.data = mac ? path.join(folder, 'data') : data ?? path.join(folder, 'florin');
         this.running = true;
+        this.abandoned = false;  // nobody asks any more: the test failed
         this.writes = [];  // every write that was answered: {route, params, key, status, object}
         this.tries = 0;
         this.kills = { florind: 0, bank: 0, cable: 0 };
     }
 
     async open() {
-        this.bank = await startBank(this.t, path.join(this.folder, 'bank'));
+        this.t.after(() => (this.abandoned = true));
+        this.linkKeyFile = path.join(this.folder, 'link.key');
+        writeFileSync(this.linkKeyFile, '0123456789abcdeffedcba9876543210\n', { mode: 0o600 });
+        await this.startBank();
         this.bankAddress = this.bank.ready.address;
         this.cable = await Cable.lay(this.t, this.bankAddress);
+        if (this.mac) await this.#makeShop();
         await this.startDaemon();
+    }
+
+    async startBank() {
+        const link = this.mac ? ['--mac', this.mac, '--mac-kek', this.linkKeyFile] : [];
+        this.bank = await startBank(this.t, path.join(this.folder, 'bank'), this.bankAddress, link);
+    }
+
+    // The configuration, with times and limits as --dev has them, and an API key.
+    async #makeShop() {
+        this.config = writeConfig(this.folder, {
+            limits: ['test_requests_per_second = 0', 'key_in_flight_max = 0', 'requests_in_flight_max = 16384', 'queue_delay_ms_max = 1000'],
+            flow: ['retry_first_ms = 1000', 'retry_most_ms = 30000'],
+            webhooks: ['allow_private = true'],
+            '[connector]': [
+                'name = "bank"', 'rail = "iso8583"', 'priority = 1', 'timeout_ms = 3000', 'acquirer_id = "400001"', 'acquirer = "banksim"',
+                `port = ${this.cable.address.split(':')[1]}`,
+                'breaker_failure_percent = 0',  // a breaker would spare the bank's faults most of the payments
+                `mac = "${this.mac}"`, `mac_key_file = "${this.linkKeyFile}"`, 'mac_key_exchange = true',
+            ],
+        }, { sandbox: false });
+        const { daemon, key } = await openShop(this.t, this.folder, this.config);
+        this.secretKey = key;
+        await kill(daemon, 'SIGTERM');
     }
 
     // `env`: beside the environment of the test.
     async startDaemon(env = {}) {
-        this.daemon = await startDaemon(this.t, this.data, ['--iso8583', this.cable.address], env);
+        if (this.mac) {
+            this.daemon = await startProduction(this.t, this.folder, this.config, env);
+            this.daemon.ready.secret_key = this.secretKey;
+        } else {
+            this.daemon = await startDaemon(this.t, this.data, ['--iso8583', this.cable.address], env);
+        }
         this.stripe = sdk(this.daemon);
     }
 
@@ -78,7 +115,7 @@ export class World {
         ++this.kills.bank;
         await kill(this.bank, 'SIGKILL');
         await pause(downMs);
-        this.bank = await startBank(this.t, path.join(this.folder, 'bank'), this.bankAddress);
+        await this.startBank();
     }
 
     cut() {
@@ -94,12 +131,13 @@ export class World {
     }
 
     signedOn() {
-        return signedOn(this.daemon);
+        const { ready } = this.daemon;
+        return signedOn(this.mac ? { ready: { ...ready, url: ready.admin_url } } : this.daemon);
     }
 
     // Asks with the same key until there is an answer. Answers the object, or the error's.
     async write(key, route, params) {
-        for (;;) {
+        while (!this.abandoned) {
             ++this.tries;
             try {
                 const object = await this.stripe.rawRequest('POST', route, params, { idempotencyKey: key });
@@ -113,20 +151,22 @@ export class World {
                 }
                 // An answer of 500 would mean that the daemon broke: that is never right.
                 assert.notEqual(error.statusCode, 500, `${route}: ${error.message}\n${this.daemon.log.slice(-3000)}`);
-                await pause(20);
+                await pause(error.type === 'StripeConnectionError' ? 80 : 20);  // nobody is there: no hurry
             }
         }
+        throw new Error('abandoned');
     }
 
     async read(route) {
-        for (;;) {
+        while (!this.abandoned) {
             try {
                 return await this.stripe.rawRequest('GET', route);
             } catch (error) {
                 if (error.type !== 'StripeConnectionError' && error.statusCode !== 503) throw error;
-                await pause(20);
+                await pause(error.type === 'StripeConnectionError' ? 80 : 20);  // nobody is there: no hurry
             }
         }
+        throw new Error('abandoned');
     }
 
     async list(route) {
@@ -286,24 +326,32 @@ async function compare(world, { intents, refunds }, from) {
 
 // Where a payment may have gone from a state that was acknowledged.
 const later = {
-    processing: ['succeeded', 'requires_capture', 'requires_payment_method', 'canceled'],
+    processing: ['processing', 'succeeded', 'requires_capture', 'requires_payment_method', 'canceled'],
     succeeded: ['succeeded'],
-    requires_capture: ['requires_capture', 'succeeded', 'canceled'],
+    requires_capture: ['requires_capture', 'processing', 'succeeded', 'canceled'],
     requires_payment_method: ['requires_payment_method'],
     canceled: ['canceled'],
-    pending: ['succeeded', 'failed'],
+    pending: ['pending', 'succeeded', 'failed'],
 };
+
+// Every acknowledgement of `seen` still stands: what it was for is there, as it was then or later in its
+// life. Tills may be open meanwhile.
+export async function remembers(world, seen) {
+    const acknowledged = [...seen];
+    const intents = await world.list('/v1/payment_intents?');
+    const refunds = await world.list('/v1/refunds?');
+    const states = new Map([...intents, ...refunds].map((one) => [one.id, one.status]));
+    for (const one of acknowledged) {
+        assert.ok(later[one.status].includes(states.get(one.id)), `${one.id} was ${one.status}, is ${states.get(one.id)}`);
+        if (one.verb === 'capture' && one.status === 'succeeded') assert.equal(states.get(one.id), 'succeeded');
+    }
+    return { intents, refunds };
+}
 
 // What was acknowledged is there, once, as it was or later in its life, and every key still gives the
 // bytes of its first answer; then the daemon is stopped and its books are compared with the bank's.
 export async function agree(world, seen, from) {
-    const intents = await world.list('/v1/payment_intents?');
-    const refunds = await world.list('/v1/refunds?');
-    const states = new Map([...intents, ...refunds].map((one) => [one.id, one.status]));
-    for (const one of seen) {
-        assert.ok(later[one.status].includes(states.get(one.id)), `${one.id} was ${one.status}, is ${states.get(one.id)}`);
-        if (one.verb === 'capture' && one.status === 'succeeded') assert.equal(states.get(one.id), 'succeeded');
-    }
+    const { intents, refunds } = await remembers(world, seen);
     const serials = intents.map((one) => one.metadata.serial);
     assert.equal(new Set(serials).size, serials.length, 'one key made one payment');
     assert.equal(new Set(seen.filter((one) => !one.refund).map((one) => one.id)).size, serials.length, 'no payment that nobody knows of');

@@ -95,8 +95,20 @@ TEST_CASE("the verdict follows the precedence of evidence") {
           said("reversal_ack", "not_found", "at_2/3")},
          Verdict::reversed},
         {"the acquirer's report has it",
-         {said("reply", "unknown"), said("reversal_intent", ""), said("report_line", "approved")},
+         {said("reply", "unknown"), said("report_line", "approved")},
          Verdict::approved},
+        {"the acquirer's report has what is being reversed: that revives nothing",
+         {said("reply", "unknown"), said("reversal_intent", ""), said("report_line", "approved")},
+         Verdict::reversed},
+        {"whoever was asked says that it was approved",
+         {said("reply", "unknown"), said("inquiry", "approved")},
+         Verdict::approved},
+        {"whoever was asked says that it was declined",
+         {said("reply", "unknown"), said("inquiry", "declined")},
+         Verdict::declined},
+        {"whoever was asked cannot say",
+         {said("reply", "unknown"), said("inquiry", "unknown")},
+         Verdict::unknown},
         {"two persons decided",
          {said("reply", "unknown"), said("report_line", "approved"), said("operator", "declined")},
          Verdict::declined},
@@ -149,6 +161,51 @@ TEST_CASE("a late approval calls for another reversal unless the first found it"
     add_evidence(attempt, said("late_reply", "approved"));
     CHECK(needs_another_reversal(attempt));
     add_evidence(attempt, said("reversal_ack", "reversed"));
+    CHECK_FALSE(needs_another_reversal(attempt));
+}
+
+TEST_CASE("an approval of what was refused or not sent calls for one reversal") {
+    for (char const* const state : {"declined", "not_sent"}) {
+        CAPTURE(state);
+        Attempt attempt;
+        attempt.operation = "authorise";
+        attempt.state = state;
+        add_evidence(attempt, said("reply", state));
+        CHECK_FALSE(needs_another_reversal(attempt));
+        SUBCASE("that comes late") {
+            add_evidence(attempt, said("late_reply", "approved"));
+        }
+        SUBCASE("that comes in time, after another answer") {
+            add_evidence(attempt, said("reply", "approved"));
+        }
+        CHECK(needs_another_reversal(attempt));
+        add_evidence(attempt, said("reversal_intent", "late_approval", "at_1"));
+        CHECK_FALSE(needs_another_reversal(attempt));
+        add_evidence(attempt, said("late_reply", "approved", "again"));
+        CHECK_FALSE(needs_another_reversal(attempt));
+    }
+}
+
+TEST_CASE("what is booked at the bank though it was given up is refunded, once") {
+    Attempt attempt;
+    attempt.operation = "authorise";
+    attempt.state = "approved";
+    add_evidence(attempt, said("report_line", "approved"));
+    CHECK_FALSE(has_stray_capture(attempt));
+    for (char const* const state : {"declined", "not_sent", "reversed"}) {
+        CAPTURE(state);
+        attempt.state = state;
+        CHECK(has_stray_capture(attempt));
+        // Not twice, by both ways.
+        add_evidence(attempt, said("late_reply", "approved"));
+        CHECK_FALSE(needs_another_reversal(attempt));
+    }
+    // A refund that is booked though it was declined is not refunded.
+    attempt.operation = "refund";
+    CHECK_FALSE(has_stray_capture(attempt));
+    attempt.operation = "authorise";
+    add_evidence(attempt, said("refund_intent", "", "at_1"));
+    CHECK_FALSE(has_stray_capture(attempt));
     CHECK_FALSE(needs_another_reversal(attempt));
 }
 

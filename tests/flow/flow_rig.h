@@ -82,12 +82,19 @@ public:
         return found;
     }
     std::atomic<bool> ready = true;
+    // What the next messages are for.
+    std::atomic<std::uint32_t> link = 1, links = 1;
     // Answers wait while it is held.
     std::atomic<bool> held = false;
+    // Takes everything and says nothing.
+    std::atomic<bool> silent = false;
 
     ConnectorId const& id() const override { return id_; }
     std::string_view name() const override { return "scripted"; }
     bool needs_link_identity() const override { return has_stans_; }
+    connectors::LinkChoice choose_link() const override { return {link, links}; }
+    bool can_inquire() const override { return can_ask; }
+    std::atomic<bool> can_ask = false;
     connectors::Health health() const override {
         ++health_asked;
         return {.ready = ready, .detail = ""};
@@ -119,11 +126,18 @@ public:
         );
     }
 
+    asio::awaitable<Reply> inquire(connectors::InquireRequest request) override {
+        return answer({"inquire", request.identity, {}, request.amount.minor, false});
+    }
+
 private:
     asio::awaitable<Reply> answer(Sent message) {
         Reply reply = says(Outcome::approved, "00");
         if (!ready) {
             co_return says(Outcome::not_sent);
+        }
+        if (silent) {
+            reply = says(Outcome::unknown);
         }
         {
             std::lock_guard const lock{mutex_};
@@ -170,14 +184,39 @@ public:
     }
 };
 
+// The system's clock, and what a test lets pass at once.
+class TravellingClock final : public Clock {
+public:
+    std::uint64_t wall_ns() const override { return system_.wall_ns() + ahead_ns_; }
+    std::uint64_t steady_ns() const override { return system_.steady_ns() + ahead_ns_; }
+    void advance(std::chrono::nanoseconds by) {
+        ahead_ns_ += static_cast<std::uint64_t>(by.count());
+    }
+
+private:
+    SystemClock system_;
+    std::atomic<std::uint64_t> ahead_ns_ = 0;
+};
+
 // A bank that may do without STANs, and the daemon's flow with everything it stands on. `restart`
 // is a crash and a new start on the same directory, as far as the flow can tell.
 class Rig {
 public:
-    explicit Rig(std::vector<ScriptedBank*> banks, FlowOptions options = {}, bool has_timers = true)
-        : banks_{std::move(banks)}, options_{options}, has_timers_{has_timers} {
-        options_.retry_first_ms = 20;
-        options_.retry_most_ms = 100;
+    struct Ways {
+        bool has_timers = true;
+        bool keeps_pauses = false;  // between repeats, as the options say; otherwise they are short
+        bool is_durable = true;     // false: quicker, for what never crashes
+    };
+    explicit Rig(
+        std::vector<connectors::Connector*> banks, FlowOptions options = {}, bool has_timers = true
+    )
+        : Rig{std::move(banks), options, Ways{.has_timers = has_timers}} {}
+    Rig(std::vector<connectors::Connector*> banks, FlowOptions options, Ways ways)
+        : banks_{std::move(banks)}, options_{options}, ways_{ways} {
+        if (!ways_.keeps_pauses) {
+            options_.retry_first_ms = 20;
+            options_.retry_most_ms = 100;
+        }
         start();
     }
     Rig(Rig const&) = delete;
@@ -192,6 +231,7 @@ public:
     Payments& payments() { return *payments_; }
     LedgerClient& client() { return *client_; }
     model::IdMaker& ids() { return ids_; }
+    TravellingClock& clock() { return clock_; }
     vault::Vault& vault() { return *vault_; }
     asio::any_io_executor executor() { return context_.get_executor(); }
     std::filesystem::path data_dir() const { return folder_.path() / "data"; }
@@ -290,8 +330,11 @@ public:
     }
     // Posted and pending debits and credits of the receivable of a bank.
     ledger::Account receivable(std::string const& bank) {
+        return account(model::Role::receivable, bank);
+    }
+    ledger::Account account(model::Role role, std::string const& owner) {
         model::Book const book{*Currency::from_alphabetic("EUR"), model::Mode::test};
-        auto const id = model::account_id(model::Role::receivable, bank, book);
+        auto const id = model::account_id(role, owner, book);
         auto const answer = ledger_->call(ledger::LookupAccounts{{id}});
         auto const& accounts = std::get<ledger::AccountsAnswer>(*answer).accounts;
         return accounts.empty() ? ledger::Account{} : accounts[0];
@@ -309,6 +352,7 @@ public:
             .rrn = message.identity.rrn,
             .terminal_id = "TERM0001",
             .reply = std::move(reply),
+            .attempt = message.identity.attempt,
         };
     }
 
@@ -330,7 +374,9 @@ public:
 
 private:
     void start() {
-        ledger_ = *ledger::Ledger::open({.data_dir = folder_.path() / "data"}, clock_);
+        ledger_ = *ledger::Ledger::open(
+            {.data_dir = folder_.path() / "data", .sync = ways_.is_durable}, clock_
+        );
         client_ = std::make_unique<LedgerClient>(*ledger_);
         auto keys = crypto::KeyRing::parse("1 " + std::string(64, '7') + "\n", "test");
         vault_ = *vault::Vault::open(folder_.path() / "vault", std::move(*keys), random_, clock_);
@@ -340,19 +386,18 @@ private:
         if (method_.id.empty()) {
             seed();
         }
-        std::vector<connectors::Connector*> pointers{banks_.begin(), banks_.end()};
         payments_ = std::make_unique<Payments>(Payments::Parts{
             .ledger = *client_,
             .vault = *vault_,
-            .routes = {{model::Mode::test, {pointers, pointers}}},
-            .connectors = pointers,
+            .routes = {{model::Mode::test, {banks_, banks_}}},
+            .connectors = banks_,
             .ids = ids_,
             .renderer = renderer_,
             .background = context_.get_executor(),
             .options = options_,
         });
         recovered = wait(payments_->recover()).has_value();
-        if (has_timers_) {
+        if (ways_.has_timers) {
             timers_ = begin(payments_->run_timers());
         }
     }
@@ -391,12 +436,12 @@ private:
     }
 
     florin::test::TempDir folder_;
-    SystemClock clock_;
+    TravellingClock clock_;
     crypto::SystemRandom random_;
     model::IdMaker ids_{clock_, random_};
-    std::vector<ScriptedBank*> banks_;
+    std::vector<connectors::Connector*> banks_;
     FlowOptions options_;
-    bool has_timers_;
+    Ways ways_;
     PlainRenderer renderer_;
     model::PaymentMethod method_;
     asio::io_context context_{1};

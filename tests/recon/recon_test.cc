@@ -1,6 +1,7 @@
 #include "crypto/hash.h"
 #include "crypto/random.h"
 #include "daemon/flow/identity.h"
+#include "daemon/flow/payments.h"
 #include "daemon/model/chart.h"
 #include "daemon/recon/digest.h"
 #include "daemon/recon/reconciliation.h"
@@ -100,6 +101,26 @@ public:
             },
             0
         );
+        commit(std::move(change));
+        return made;
+    }
+    // An authorisation or a capture that was given up, and is remembered by what the bank knows it
+    // by.
+    model::Attempt given_up(char const* operation, std::int64_t amount) {
+        model::Attempt made;
+        made.stan = ++last_;
+        made.id = "at_" + std::to_string(made.stan);
+        made.operation = operation;
+        made.connector = "bank";
+        made.currency = "EUR";
+        made.amount = amount;
+        made.state = "declined";
+        made.created = made.closed = kToday;
+        made.transmission_time = "1124130405";
+        flow::Change change{"acct_a/test"};
+        change.put(made.id, made, 0);
+        auto const key = flow::given_up_key(made);
+        change.put_for(key.owner, key.id, model::GivenUp{"acct_a/test", made.id}, 0);
         commit(std::move(change));
         return made;
     }
@@ -325,6 +346,42 @@ TEST_CASE("a line does not overrule what two people decided") {
     CHECK(report.unknowns_resolved.empty());
     CHECK(rig.breaks() == Types{"outcome_conflict"});
     CHECK(rig.clearing() == 0);
+}
+
+TEST_CASE("a line about what was given up is booked, and told to the flow, which gives it back") {
+    Rig rig;
+    rig.decided = "declined";  // it stays given up
+    auto const given_up = rig.given_up("authorise", 900);
+    auto line = a_line("capture", 900);
+    line.stan = flow::stan_text(given_up);
+    line.rrn = flow::retrieval_reference(given_up);
+    line.transmission_time = given_up.transmission_time;
+    SUBCASE("it is the same") {
+        rig.import("acquirer", {line});
+        CHECK(rig.run().acquirer.matched == 1);
+        CHECK(rig.evidence() == Types{given_up.id + " report_line approved"});
+        CHECK(rig.breaks().empty());
+        CHECK(rig.clearing() == 900);
+        CHECK(rig.receivable() == -900);  // until the flow's postings are there
+        // Once more it is a duplicate.
+        rig.import("acquirer", {line});
+        rig.run();
+        CHECK(rig.evidence().size() == 1);
+        CHECK(rig.breaks() == Types{"duplicate_line"});
+    }
+    SUBCASE("another amount, time or reference is not it") {
+        auto other_amount = line;
+        other_amount.amount = 901;
+        auto other_time = line;
+        other_time.transmission_time = "1124130406";
+        auto other_reference = line;
+        other_reference.rrn = "000000000000";
+        rig.import("acquirer", {other_amount, other_time, other_reference});
+        CHECK(rig.run().acquirer.matched == 0);
+        CHECK(rig.evidence().empty());
+        CHECK(rig.breaks().size() == 3);
+        CHECK(rig.clearing() == 0);
+    }
 }
 
 TEST_CASE("what only one side has is a break, and closes when the other catches up") {

@@ -49,6 +49,7 @@ public:
         }
         return {.ready = ready, .detail = {}};
     }
+    connectors::LinkChoice choose_link() const override { return choice; }
     void start() override {}
     boost::asio::awaitable<void> stop() override { co_return; }
     boost::asio::awaitable<connectors::Reply> authorise(connectors::AuthoriseRequest) override {
@@ -80,6 +81,7 @@ public:
 
     mutable bool ready = true;
     mutable int looks_before_down = 0;  // the link ends after so many looks at it; 0: it does not
+    connectors::LinkChoice choice;
     std::deque<TotalsReply> script;
     std::vector<TotalsRequest> asked;
 
@@ -174,7 +176,9 @@ public:
         ));
         return list;
     }
-    std::vector<ledger::DocumentReader::Held> held() { return *documents().held("stan/bank"); }
+    std::vector<ledger::DocumentReader::Held> held(std::uint32_t link = 1) {
+        return *documents().held(flow::stan_counter("bank", link));
+    }
     void commit(flow::Change change) {
         auto const answer = ledger_->call(std::move(change.command));
         REQUIRE(answer.has_value());
@@ -395,6 +399,32 @@ TEST_CASE("what was stored and never sent goes out under its number, as a first 
     CHECK_FALSE(rig.bank.asked[0].repeat);
     REQUIRE(rig.held().size() == 1);
     CHECK(rig.held()[0].holder == "at_1");
+}
+
+TEST_CASE("a message keeps the link that its number is of") {
+    Rig rig;
+    rig.attempt("acct_a/test", "capture", 100);
+    rig.next_day();
+    rig.bank.choice = {.link = 2, .links = 2};
+    rig.bank.looks_before_down = 1;
+    rig.step();
+    CHECK(rig.held(1).empty());
+    CHECK(rig.held(2).size() == 1);
+    rig.restart();
+    rig.bank.choice = {.link = 1, .links = 2};
+    rig.bank.ready = true;
+    rig.bank.script = {unanswered()};
+    rig.step();
+    rig.restart();
+    rig.clock.advance_ms(kHourMs);
+    rig.step();
+    REQUIRE(rig.bank.asked.size() == 2);
+    for (TotalsRequest const& asked : rig.bank.asked) {
+        CHECK(asked.identity.link == 2);
+        CHECK(asked.identity.stan == 1);
+        CHECK(asked.identity.rrn == "331925000001");  // 24 hours more than on the first link
+    }
+    CHECK(rig.held(2).empty());
 }
 
 TEST_CASE("dates that were missed are done in order, no more than the last seven") {

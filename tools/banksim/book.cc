@@ -127,7 +127,7 @@ Result<Book> Book::open(
     if (error) {
         return fail(Errc::io, "cannot make " + data_dir + ": " + error.message());
     }
-    FLORIN_TRY(auto database, Database::open(data_dir + "/bank.sqlite"));
+    FLORIN_TRY(auto database, Database::open(data_dir + "/bank.sqlite", options.is_synced));
     Book book{std::move(database), clock};
     FLORIN_TRY_VOID(book.database_.run_all(kSchema));
     for (auto const& [name, value] :
@@ -185,6 +185,10 @@ Result<Message> Book::answer(
     }
     if (request.mti().starts_with("080")) {
         answer.set(39, kApproved);
+        return answer;
+    }
+    if (!forced.refusal.empty()) {
+        answer.set(39, forced.refusal);
         return answer;
     }
     auto const type = request.mti().substr(0, 3);

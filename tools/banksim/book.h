@@ -27,6 +27,7 @@ using connectors::iso8583::Message;
 // What a fault rule makes the bank say instead of its own decision.
 struct Forced {
     std::string decline;                        // field 39; empty: no
+    std::string refusal;                        // the same, and nothing is booked; empty: no
     std::optional<std::int64_t> partial_minor;  // approve this much with 10
     bool forgets_reversal = false;              // approve what was reversed before it came
     std::int64_t off_minor = 0;                 // of totals: so much more than was debited
@@ -73,6 +74,9 @@ struct Movement {
 struct BookOptions {
     std::string acquirer = "banksim";  // letters, digits and hyphens
     unsigned fee_basis_points = 50;    // of each capture, half-even
+    // False, for benchmarks: what was answered survives kill -9, but not a crash of the machine.
+    // Counts each time the book is opened.
+    bool is_synced = true;
 };
 
 class Book {

@@ -30,7 +30,7 @@ std::unexpected<Error> Database::failed() const {
     return fail(Errc::io, std::string{"the bank's book: "} + sqlite3_errmsg(handle_.get()));
 }
 
-Result<Database> Database::open(std::string const& path) {
+Result<Database> Database::open(std::string const& path, bool is_synced) {
     sqlite3* handle = nullptr;
     auto const status = sqlite3_open(path.c_str(), &handle);
     Database database{handle};
@@ -38,7 +38,10 @@ Result<Database> Database::open(std::string const& path) {
         return fail(Errc::io, "cannot open " + path);
     }
     sqlite3_busy_timeout(handle, 5'000);
-    FLORIN_TRY_VOID(database.run_all("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"));
+    FLORIN_TRY_VOID(database.run_all(
+        is_synced ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                  : "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+    ));
     return database;
 }
 

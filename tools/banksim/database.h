@@ -29,8 +29,8 @@ inline std::string const& text(Value const& value) {
 class Database {
 public:
     // Creates the file where there is none. WAL with synchronous=FULL: a commit survives kill -9
-    // and power loss.
-    static Result<Database> open(std::string const& path);
+    // and power loss. Not `is_synced`: kill -9 only.
+    static Result<Database> open(std::string const& path, bool is_synced = true);
 
     // Runs one statement with its parameters in order and collects its rows. NULL reads as "".
     Result<std::vector<Row>> run(

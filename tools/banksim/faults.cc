@@ -106,6 +106,7 @@ Result<void> Faults::add(std::string_view json) {
          "seed",
          "delay_ms",
          "late_ms",
+         "refuse_first",
          "lose",
          "silence",
          "duplicate",
@@ -151,6 +152,11 @@ Result<void> Faults::add(std::string_view json) {
     rule.fate.decline = reader.text("decline");
     if (reader.has("decline") && rule.fate.decline.size() != 2 && rule.fate.decline.size() != 3) {
         reader.complain("decline must be two characters, or three of ISO 8583:1993");
+    }
+    rule.fate.refuse_first = reader.text("refuse_first");
+    if (reader.has("refuse_first") &&
+        (rule.fate.refuse_first.size() != 2 || rule.fate.delay_ms == 0)) {
+        reader.complain("refuse_first must be two characters, and needs delay_ms");
     }
     if (reader.has("partial_minor")) {
         rule.fate.partial_minor = reader.number("partial_minor", 1, 999'999'999'999);

@@ -6,6 +6,7 @@
 //    "seed": 7,             of the dice for probabilities
 //    "delay_ms": 50,        decide and book this much later, then answer
 //    "late_ms": 5000,       book at once, answer this much later
+//    "refuse_first": "91",  with delay_ms: say this at once and book nothing, then decide as ever
 //    "lose": p,             the request never arrived: not booked, not answered
 //    "silence": true | p,   booked, but not answered
 //    "duplicate": p,        answered twice
@@ -45,6 +46,7 @@ struct Fate {
     bool is_torn = false;
     bool disconnects = false;
     std::string decline;
+    std::string refuse_first;  // only with delay_ms
     std::optional<std::int64_t> partial_minor;
     bool forgets_reversal = false;
     bool breaks_mac = false;  // where messages bear one

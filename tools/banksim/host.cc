@@ -263,6 +263,11 @@ private:
                 continue;
             }
             if (fate.delay_ms > 0) {
+                if (!fate.refuse_first.empty()) {
+                    Fate refused;
+                    refused.refuse_first = fate.refuse_first;
+                    requests.emplace_back(message, refused);
+                }
                 spawn(delayed(shared_from_this(), connection, std::move(message), fate));
                 continue;
             }
@@ -276,6 +281,7 @@ private:
     ) {
         asio::steady_timer timer{self->context_, std::chrono::milliseconds{fate.delay_ms}};
         co_await timer.async_wait(kAwait);
+        fate.refuse_first.clear();
         std::vector<std::pair<Message, Fate>> requests;
         requests.emplace_back(std::move(message), fate);
         if (auto const booked = self->book_and_answer(connection, requests); !booked) {
@@ -438,6 +444,7 @@ private:
                     to_1987(request),
                     Forced{
                         .decline = fate.decline,
+                        .refusal = fate.refuse_first,
                         .partial_minor = fate.partial_minor,
                         .forgets_reversal = fate.forgets_reversal,
                         .off_minor = fate.off_minor,

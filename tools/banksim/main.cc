@@ -138,6 +138,9 @@ int run(int argc, char** argv) {
            "--fee-basis-points", arguments.book.fee_basis_points, "Fee of a capture (new book)"
     )
         ->check(CLI::Range(0, 10'000));
+    app.add_flag(
+        "!--no-sync", arguments.book.is_synced, "For benchmarks: the book is not synced to the disk"
+    );
     auto* const reporting = app.add_subcommand("report", "Writes a report and ends");
     reporting->fallthrough();
     reporting->add_option("kind", arguments.report_kind, "transactions or camt053")->required();

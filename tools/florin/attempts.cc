@@ -121,6 +121,7 @@ int attempts_show(
     }
     Table fields{{"field", "value"}};
     fields.add({"owner", owner});
+    fields.add({"age", age_of(*found)});
     for (auto const& [name, value] : found->items()) {
         if (name != "evidence") {
             fields.add({name, text_of(*found, name.c_str())});

@@ -15,7 +15,14 @@ int print_resolution(json const& made, Format format) {
         return kDone;
     }
     Table table{
-        {"resolution", "attempt", "outcome", "state", "proposed_by", "decided_by", "attempt_state"}
+        {"resolution",
+         "attempt",
+         "outcome",
+         "state",
+         "proposed_by",
+         "decided_by",
+         "attempt_state",
+         ">attempt_age"}
     };
     table.add(
         {text_of(made, "resolution"),
@@ -24,7 +31,10 @@ int print_resolution(json const& made, Format format) {
          text_of(made, "state"),
          text_of(made, "proposed_by"),
          text_of(made, "decided_by"),
-         text_of(made, "attempt_state")}
+         text_of(made, "attempt_state"),
+         made.value("attempt_open", false)
+             ? age_of({{"created", made.value("attempt_created", std::int64_t{0})}})
+             : ""}
     );
     table.print(format);
     return kDone;
@@ -107,6 +117,7 @@ int attempts_show(DaemonOptions const& daemon, std::string const& attempt_id, Fo
         return kDone;
     }
     Table fields{{"field", "value"}};
+    fields.add({"age", age_of(*attempt)});
     for (auto const& [name, value] : attempt->items()) {
         if (name == "may_become") {
             fields.add({name, value.dump()});

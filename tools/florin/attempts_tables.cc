@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <chrono>
+
 namespace florin::tools {
 
 using json = nlohmann::ordered_json;
@@ -23,6 +26,7 @@ Table attempts_table(AttemptNames const& names) {
           "stan",
           "code",
           "created",
+          ">age",
           ">sends",
           "payment"}) {
         headings.emplace_back(each);
@@ -43,6 +47,7 @@ void add_attempt(Table& table, AttemptNames const& names, json const& attempt) {
     row.push_back(text_of(attempt, "stan"));
     row.push_back(text_of(attempt, "response_code"));
     row.push_back(time_of(attempt, "created"));
+    row.push_back(age_of(attempt));
     row.push_back(text_of(attempt, "sends"));
     row.push_back(text_of(attempt, "payment_intent"));
     table.add(std::move(row));
@@ -64,6 +69,32 @@ void print_evidence(AttemptNames const& names, json const& attempt, Format forma
     }
     fmt::print("\nevidence\n");
     evidence.print(format);
+}
+
+std::string age_text(std::int64_t created, std::int64_t now) {
+    std::int64_t const age = std::max<std::int64_t>(now - created, 0);
+    constexpr std::int64_t kMinute = 60, kHour = 3'600, kDay = 86'400;
+    if (age < kMinute) {
+        return fmt::format("{}s", age);
+    }
+    if (age < kHour) {
+        return fmt::format("{}m", age / kMinute);
+    }
+    if (age < kDay) {
+        return fmt::format("{}h {:02}m", age / kHour, age % kHour / kMinute);
+    }
+    return fmt::format("{}d {:02}h", age / kDay, age % kDay / kHour);
+}
+
+std::string age_of(json const& attempt) {
+    if (attempt.value("closed", std::int64_t{0}) != 0) {
+        return {};
+    }
+    auto const now = std::chrono::system_clock::now().time_since_epoch();
+    return age_text(
+        attempt.value("created", std::int64_t{0}),
+        std::chrono::duration_cast<std::chrono::seconds>(now).count()
+    );
 }
 
 std::string time_of(json const& object, char const* name) {

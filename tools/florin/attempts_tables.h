@@ -7,6 +7,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace florin::tools {
@@ -30,6 +31,12 @@ void add_attempt(Table& table, AttemptNames const& names, nlohmann::ordered_json
 void print_evidence(
     AttemptNames const& names, nlohmann::ordered_json const& attempt, Format format
 );
+
+// For how long it has been open, since `created` seconds after 1970: "45s", "7m", "3h 05m", "2d
+// 04h".
+std::string age_text(std::int64_t created, std::int64_t now);
+// Of an attempt as of now; empty where it is closed.
+std::string age_of(nlohmann::ordered_json const& attempt);
 
 // A member that is seconds since 1970, as a time in UTC; empty where it is 0 or missing.
 std::string time_of(nlohmann::ordered_json const& object, char const* name);

@@ -3,6 +3,7 @@
 #include "tools/florin/attempts.h"
 #include "tools/florin/bench/api_bench.h"
 #include "tools/florin/bench/ledger_bench.h"
+#include "tools/florin/bench/switch_bench.h"
 #include "tools/florin/keys.h"
 #include "tools/florin/ledger_commands.h"
 #include "tools/florin/ledger_export.h"
@@ -39,6 +40,7 @@ struct Run {
     tools::StatementOptions statement;
     tools::LedgerBenchOptions bench;
     tools::ApiBenchOptions api_bench;
+    tools::SwitchBenchOptions switch_bench;
     tools::VerifyOptions verify;
     tools::ExportOptions books;
     std::string key_file;
@@ -375,6 +377,40 @@ void add_api_bench(CLI::App* bench, Run& run) {
     });
 }
 
+void add_switch_bench(CLI::App* bench, Run& run) {
+    CLI::App* const command = bench->add_subcommand(
+        "switch",
+        "Payments over TLS and ISO 8583, as many as go through and at a fixed rate; starts a "
+        "florind "
+        "and a florin-banksim"
+    );
+    auto& options = run.switch_bench;
+    command->add_option("--url", options.url, "A florind that runs, in place of one of its own");
+    command->add_option("--ca", options.ca_file, "The authority its certificate is from, PEM");
+    command->add_option(
+        "--data-dir", options.data_dir, "An empty directory to keep; else one is made and removed"
+    );
+    command->add_option("--connections", options.connections, "Each with one request under way")
+        ->check(CLI::Range(1, 10'000));
+    command->add_option("--links", options.links, "Between its own florind and florin-banksim")
+        ->check(CLI::Range(1, 4));
+    command->add_option("--seconds", options.seconds, "How long each loop is measured")
+        ->check(CLI::PositiveNumber);
+    command
+        ->add_option("--rate", options.rate, "Payments a second in the open loop, each at its time")
+        ->check(CLI::PositiveNumber);
+    command->add_option(
+        "--bank-delay-ms",
+        options.bank_delay_ms,
+        "How long each of the bank's answers takes in the open loop; subtracted twice"
+    );
+    add_format(command, run);
+    command->callback([&] {
+        run.switch_bench.format = run.format;
+        run.exit_code = tools::bench_switch(run.switch_bench);
+    });
+}
+
 // For what concerns both modes.
 void add_platform(CLI::App* command, Run& run) {
     add_daemon(command, run);
@@ -523,6 +559,7 @@ void add_bench(CLI::App& app, Run& run) {
         run.exit_code = tools::bench_ledger(run.bench);
     });
     add_api_bench(bench, run);
+    add_switch_bench(bench, run);
 }
 
 }  // namespace

@@ -31,10 +31,6 @@ nlohmann::json compared(BankRig& bank) {
     return nlohmann::json::parse(bank.command(R"({"totals":true})")).at("totals");
 }
 
-Packaging packaging_of(char const* name) {
-    return *load_packaging(std::string{FLORIN_SOURCE_DIR "/conf/iso8583/"} + name);
-}
-
 }  // namespace
 
 TEST_CASE("the bank counts captures and refunds of a date, in every packaging") {

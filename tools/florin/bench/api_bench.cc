@@ -3,9 +3,9 @@
 #include "ledger/store/data_dir.h"
 #include "ledger/store/local_journal.h"
 #include "tools/florin/bench/bench_directory.h"
-#include "tools/florin/bench/child.h"
 #include "tools/florin/bench/https_load.h"
 #include "tools/florin/bench/measure.h"
+#include "tools/florin/bench/merchant_load.h"
 
 #include <nlohmann/json.hpp>
 
@@ -25,11 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kIdsMax = 200'000;
-constexpr std::string_view kPayment =
-    "amount=4500&currency=eur&payment_method=pm_card_visa&confirm=true";
-constexpr std::string_view kIdAt = "\"id\": \"";
-
 struct ApiWorkload {
     char const* name;
     char const* about;
@@ -43,15 +38,6 @@ std::array<ApiWorkload, 6> const kWorkloads{{
     {"retention", "payments, and what is left of them once nothing need be kept any more"},
 }};
 
-// A florind that is ours or somebody else's, and what to say to it.
-struct Daemon {
-    HttpsTarget target;
-    std::string key;
-    fs::path data_dir;  // empty: not ours
-    Child child;
-    pid_t pid = 0;
-};
-
 struct Line {
     std::string name;
     std::uint64_t requests = 0;
@@ -63,112 +49,24 @@ struct Line {
     std::map<std::string, double> thread_us;  // the daemon's processor time for a request
 };
 
-std::string head(
-    Daemon const& daemon, std::string_view method, std::string_view path, std::string_view more = {}
-) {
-    std::string text;
-    text.append(method).append(" ").append(path).append(" HTTP/1.1\r\nHost: ");
-    text.append(daemon.target.host).append("\r\nAuthorization: Bearer ").append(daemon.key);
-    text.append("\r\nContent-Type: application/x-www-form-urlencoded\r\n").append(more);
-    return text;
-}
-
-// The ids of the payments that were made, for the other workloads.
-class PaymentDriver final : public RequestDriver {
-public:
-    explicit PaymentDriver(Daemon const& daemon)
-        : head_{
-              head(daemon, "POST", "/v1/payment_intents", "Content-Length: ") +
-              std::to_string(kPayment.size()) + "\r\nIdempotency-Key: bench-" +
-              std::to_string(::getpid()) + "-"
-          } {}
-    std::string next() override {
-        std::string text = head_;
-        text.append(std::to_string(++sent_)).append("\r\n\r\n").append(kPayment);
-        return text;
-    }
-    bool take(int status, std::string_view body) override {
-        auto const at = body.find(kIdAt);
-        if (status != 200 || at == std::string_view::npos) {
-            return false;
-        }
-        ++made_;
-        if (ids_.size() < kIdsMax) {
-            auto const from = at + kIdAt.size();
-            ids_.emplace_back(body.substr(from, body.find('"', from) - from));
-        }
-        return body.find("\"status\": \"succeeded\"") != std::string_view::npos;
-    }
-    std::vector<std::string> const& ids() const { return ids_; }
-    std::uint64_t made() const { return made_; }
-
-private:
-    std::string head_;
-    std::uint64_t sent_ = 0, made_ = 0;
-    std::vector<std::string> ids_;
-};
-
 class GetDriver final : public RequestDriver {
 public:
-    GetDriver(Daemon const& daemon, std::vector<std::string> const& ids)
+    GetDriver(Florind const& daemon, std::vector<std::string> const& ids)
         : daemon_{daemon}, ids_{ids} {}
     std::string next() override {
         asked_ = ids_[random_.below(static_cast<std::uint32_t>(ids_.size()))];
-        return head(daemon_, "GET", "/v1/payment_intents/" + asked_, "\r\n");
+        return request_head(daemon_, "GET", "/v1/payment_intents/" + asked_, "\r\n");
     }
     bool take(int status, std::string_view body) override {
         return status == 200 && body.find(kIdAt) != std::string_view::npos;
     }
 
 private:
-    Daemon const& daemon_;
+    Florind const& daemon_;
     std::vector<std::string> const& ids_;
     std::string asked_;
     FastRandom random_{7};
 };
-
-// One request again and again.
-class SameDriver final : public RequestDriver {
-public:
-    SameDriver(std::string request, std::size_t body_min)
-        : request_{std::move(request)}, body_min_{body_min} {}
-    std::string next() override { return request_; }
-    bool take(int status, std::string_view body) override {
-        return status == 200 && body.size() >= body_min_;
-    }
-
-private:
-    std::string request_;
-    std::size_t body_min_;
-};
-
-// How a florind of our own is started.
-struct Mode {
-    bool bare = false;
-    unsigned keep_seconds = 0;  // of what has a time to be kept; 0: as in production
-};
-
-Result<void> start(Daemon& daemon, fs::path const& directory, Mode mode) {
-    FLORIN_TRY(auto const program, florind_program());
-    std::vector<std::string> arguments{
-        mode.bare ? "--bare" : "--dev", "--data-dir", directory.string(), "--listen", "127.0.0.1:0"
-    };
-    if (mode.keep_seconds != 0) {
-        arguments.emplace_back("--keep-seconds");
-        arguments.push_back(std::to_string(mode.keep_seconds));
-    }
-    FLORIN_TRY_VOID(daemon.child.start(program, std::move(arguments), directory.string() + ".log"));
-    FLORIN_TRY(auto const text, daemon.child.line());
-    auto const ready = ordered_json::parse(text, nullptr, false);
-    if (!ready.is_object() || ready.value("event", "") != "ready") {
-        return fail(Errc::refused, "florind did not start: " + text);
-    }
-    FLORIN_TRY(daemon.target, https_target(ready.value("url", ""), ready.value("ca", "")));
-    daemon.key = ready.value("secret_key", "");
-    daemon.data_dir = directory;
-    daemon.pid = daemon.child.pid();
-    return {};
-}
 
 // Of records and bodies, each once: what waits in the write-ahead log is stored first. For a
 // directory that nobody has open.
@@ -186,7 +84,7 @@ Result<std::uint64_t> journal_bytes(fs::path const& data_dir) {
     return directory_bytes(directory.log());
 }
 
-Line line_of(std::string name, HttpsLoadResult& result, Daemon const& daemon) {
+Line line_of(std::string name, HttpsLoadResult& result, Florind const& daemon) {
     Line line;
     line.name = std::move(name);
     line.requests = result.requests;
@@ -211,14 +109,9 @@ public:
             FLORIN_TRY_VOID(measure_bare());
         }
         if (options_.url.empty()) {
-            FLORIN_TRY_VOID(start(daemon_, directory_.path() / "florind", {}));
+            FLORIN_TRY_VOID(start_florind(daemon_, directory_.path() / "florind", {}));
         } else {
-            FLORIN_TRY(daemon_.target, https_target(options_.url, options_.ca_file));
-            char const* const key = std::getenv("FLORIN_API_KEY");
-            if (key == nullptr) {
-                return fail(Errc::refused, "no API key: set FLORIN_API_KEY");
-            }
-            daemon_.key = key;
+            FLORIN_TRY_VOID(find_florind(daemon_, options_.url, options_.ca_file));
         }
         FLORIN_TRY_VOID(measure_payments());
         if (wants("get")) {
@@ -226,7 +119,9 @@ public:
             FLORIN_TRY_VOID(measure("get", driver, options_.seconds));
         }
         if (wants("list")) {
-            SameDriver driver{head(daemon_, "GET", "/v1/payment_intents?limit=10", "\r\n"), 5'000};
+            SameDriver driver{
+                request_head(daemon_, "GET", "/v1/payment_intents?limit=10", "\r\n"), 5'000
+            };
             FLORIN_TRY_VOID(measure("list", driver, options_.seconds));
         }
         if (wants("idle") && daemon_.pid != 0) {
@@ -255,10 +150,10 @@ private:
     }
 
     Result<void> measure(
-        Daemon const& daemon, char const* name, RequestDriver& driver, double seconds
+        Florind const& daemon, char const* name, RequestDriver& driver, double seconds
     ) {
         std::fprintf(stderr, "%s\n", name);
-        auto const before = thread_seconds(daemon.pid);
+        ProcessorUse const use{daemon.pid};
         FLORIN_TRY(
             auto result,
             run_https_load(
@@ -266,20 +161,14 @@ private:
             )
         );
         lines_.push_back(line_of(name, result, daemon));
-        if (daemon.pid != 0) {
-            for (auto const& [thread, seconds_after] : thread_seconds(daemon.pid)) {
-                auto const known = before.find(thread);
-                double const used = seconds_after - (known == before.end() ? 0.0 : known->second);
-                lines_.back().thread_us[thread] = used * 1e6 / static_cast<double>(result.answered);
-            }
-        }
+        lines_.back().thread_us = use.us_of_each(result.answered);
         return {};
     }
 
     Result<void> measure_bare() {
-        Daemon bare;
-        FLORIN_TRY_VOID(start(bare, directory_.path() / "bare", {.bare = true}));
-        SameDriver driver{head(bare, "GET", "/", "\r\n"), 1'000};
+        Florind bare;
+        FLORIN_TRY_VOID(start_florind(bare, directory_.path() / "bare", {.bare = true}));
+        SameDriver driver = bare_driver(bare);
         FLORIN_TRY_VOID(measure(bare, "bare", driver, options_.seconds));
         bare_ = lines_.back().per_second;
         return bare.child.stop();
@@ -298,7 +187,7 @@ private:
     }
 
     // What the journal of a stopped daemon takes, for the line of that name.
-    Result<void> note_journal(Daemon const& daemon, char const* name, std::uint64_t payments) {
+    Result<void> note_journal(Florind const& daemon, char const* name, std::uint64_t payments) {
         auto const line = std::ranges::find(lines_, name, &Line::name);
         FLORIN_TRY(std::uint64_t const bytes, journal_bytes(daemon.data_dir));
         line->bytes_per_payment =
@@ -310,9 +199,9 @@ private:
     Result<void> measure_retention() {
         constexpr unsigned kKeepSeconds = 4;
         constexpr double kSeconds = 2;
-        Daemon daemon;
+        Florind daemon;
         FLORIN_TRY_VOID(
-            start(daemon, directory_.path() / "retention", {.keep_seconds = kKeepSeconds})
+            start_florind(daemon, directory_.path() / "retention", {.keep_seconds = kKeepSeconds})
         );
         PaymentDriver payments{daemon};
         FLORIN_TRY_VOID(measure(daemon, "retention", payments, kSeconds));
@@ -339,17 +228,11 @@ private:
 
     ApiBenchOptions const& options_;
     BenchDirectory directory_;
-    Daemon daemon_;
+    Florind daemon_;
     std::optional<PaymentDriver> payments_;
     std::vector<Line> lines_;
     double bare_ = 0;
 };
-
-std::string fixed(double value, int decimals) {
-    char text[64];
-    std::snprintf(text, sizeof text, "%.*f", decimals, value);
-    return text;
-}
 
 void print_json(std::vector<Line> const& lines) {
     ordered_json workloads = ordered_json::array();

@@ -19,6 +19,22 @@ Error system_error(std::string const& doing, int reason) {
     return {Errc::io, doing + ": " + std::generic_category().message(reason)};
 }
 
+// `built_in`: the folder it is built in, from where this program is.
+Result<fs::path> our_program(char const* name, fs::path const& built_in) {
+    fs::path const here = own_program().parent_path();
+    for (fs::path const& place :
+         {here / name, here / built_in / name, fs::path{"/usr/bin"} / name}) {
+        std::error_code error;
+        if (fs::is_regular_file(place, error)) {
+            return place;
+        }
+    }
+    return fail(
+        Errc::not_found,
+        std::string{name} + " is neither beside " + own_program().string() + " nor in /usr/bin"
+    );
+}
+
 }  // namespace
 
 Child::~Child() {
@@ -112,18 +128,11 @@ fs::path own_program() {
 }
 
 Result<fs::path> florind_program() {
-    fs::path const here = own_program().parent_path();
-    for (fs::path const& place :
-         {here / "florind", here.parent_path() / "daemon" / "florind", fs::path{"/usr/bin/florind"}
-         }) {
-        std::error_code error;
-        if (fs::is_regular_file(place, error)) {
-            return place;
-        }
-    }
-    return fail(
-        Errc::not_found, "florind is neither beside " + own_program().string() + " nor in /usr/bin"
-    );
+    return our_program("florind", fs::path{".."} / "daemon");
+}
+
+Result<fs::path> banksim_program() {
+    return our_program("florin-banksim", "banksim");
 }
 
 }  // namespace florin::tools

@@ -38,8 +38,10 @@ private:
     std::string read_;
 };
 
-// This program's own file, and florind: beside it, where it was built, or where it is installed.
+// This program's own file, and others of ours: beside it, where they were built, or where they are
+// installed.
 std::filesystem::path own_program();
 Result<std::filesystem::path> florind_program();
+Result<std::filesystem::path> banksim_program();
 
 }  // namespace florin::tools

@@ -7,10 +7,12 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include <array>
 #include <charconv>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -51,12 +53,17 @@ std::optional<Head> head_of(std::string_view text) {
     return head;
 }
 
+class Connection;
+
 struct Run {
     HttpsLoad const& load;
     RequestDriver& driver;
     HttpsLoadResult result;
     Steady::time_point counted_from, until;
     std::optional<Error> failed;
+    // Of an open loop: what is due and was not sent, and who has nothing to do.
+    std::deque<Steady::time_point> due;
+    std::vector<Connection*> idle;
 
     bool is_over() const {
         return failed || Steady::now() >= until ||
@@ -84,19 +91,37 @@ public:
         return {};
     }
 
-    void send() {
-        if (run_.is_over()) {
+    // The next request, if there is one for this connection.
+    void go_on() {
+        if (run_.load.per_second == 0) {
+            if (!run_.is_over()) {
+                send(Steady::now());
+            }
             return;
         }
+        if (run_.failed) {
+            return;
+        }
+        if (run_.due.empty()) {
+            run_.idle.push_back(this);
+            return;
+        }
+        auto const due = run_.due.front();
+        run_.due.pop_front();
+        send(due);
+    }
+
+private:
+    // `from`: when its time begins to count.
+    void send(Steady::time_point from) {
         request_ = run_.driver.next();
         answer_.clear();
-        sent_ = Steady::now();
+        sent_ = from;
         asio::async_write(stream_, asio::buffer(request_), [this](error_code error, std::size_t) {
             error ? lost(error) : receive();
         });
     }
 
-private:
     void receive() {
         stream_.async_read_some(asio::buffer(piece_), [this](error_code error, std::size_t count) {
             if (error) {
@@ -110,7 +135,7 @@ private:
                 return;
             }
             take(*head);
-            send();
+            go_on();
         });
     }
 
@@ -140,6 +165,42 @@ private:
     Steady::time_point sent_;
 };
 
+// Makes requests due at their time until the run is over.
+class Schedule {
+public:
+    Schedule(asio::io_context& context, Run& run, Steady::time_point from)
+        : timer_{context}, run_{run}, from_{from} {}
+
+    void start() {
+        while (time_of(made_) <= Steady::now() && time_of(made_) < run_.until) {
+            run_.due.push_back(time_of(made_++));
+        }
+        while (!run_.due.empty() && !run_.idle.empty()) {
+            Connection* const free = run_.idle.back();
+            run_.idle.pop_back();
+            free->go_on();
+        }
+        if (run_.is_over() || time_of(made_) >= run_.until) {
+            return;
+        }
+        timer_.expires_at(time_of(made_));
+        timer_.async_wait([this](error_code) { start(); });
+    }
+
+private:
+    Steady::time_point time_of(std::uint64_t number) const {
+        std::chrono::duration<double> const after{
+            static_cast<double>(number) / run_.load.per_second
+        };
+        return from_ + std::chrono::duration_cast<Steady::duration>(after);
+    }
+
+    asio::steady_timer timer_;
+    Run& run_;
+    Steady::time_point from_;
+    std::uint64_t made_ = 0;
+};
+
 Result<tcp::endpoint> endpoint_of(asio::io_context& context, HttpsTarget const& target) {
     error_code error;
     tcp::resolver resolver{context};
@@ -159,7 +220,14 @@ Result<HttpsLoadResult> run_https_load(
     asio::io_context context{1};
     FLORIN_TRY(auto const where, endpoint_of(context, target));
     Run run{
-        .load = load, .driver = driver, .result = {}, .counted_from = {}, .until = {}, .failed = {}
+        .load = load,
+        .driver = driver,
+        .result = {},
+        .counted_from = {},
+        .until = {},
+        .failed = {},
+        .due = {},
+        .idle = {},
     };
     std::vector<std::unique_ptr<Connection>> connections;
     for (std::size_t i = 0; i < load.connections; ++i) {
@@ -169,10 +237,15 @@ Result<HttpsLoadResult> run_https_load(
     auto const span = [](double seconds) {
         return std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>{seconds});
     };
-    run.counted_from = Steady::now() + span(load.warm_seconds);
+    auto const begin = Steady::now();
+    run.counted_from = begin + span(load.warm_seconds);
     run.until = run.counted_from + span(load.seconds);
     for (auto& connection : connections) {
-        connection->send();
+        connection->go_on();
+    }
+    Schedule schedule{context, run, begin};
+    if (load.per_second > 0) {
+        schedule.start();
     }
     context.run();
     if (run.failed) {

@@ -1,4 +1,6 @@
-// A closed loop of HTTPS requests: so many keep-alive connections, each with one request under way.
+// HTTPS requests over so many keep-alive connections, each with one request under way at most: in a
+// closed loop, or in an open one, where a request has its time and takes as long as from then to
+// its answer, though it may have waited for a free connection.
 //
 // It shares the machine with what it measures, so it does little: one thread, requests and answers
 // as text, no HTTP library. It reads answers with a Content-Length and no others.
@@ -35,6 +37,7 @@ struct HttpsLoad {
     double warm_seconds = 1;     // not counted
     double seconds = 10;         // counted
     std::uint64_t requests = 0;  // counted at most; 0: as many as fit
+    double per_second = 0;       // so many are due; 0: a closed loop
 };
 
 struct HttpsLoadResult {
