@@ -32,6 +32,12 @@ std::string_view credential_use_code(CredentialUse use) {
     return "";
 }
 
+boost::asio::awaitable<TotalsReply> Connector::compare_totals(TotalsRequest) {
+    TotalsReply reply;
+    reply.detail = "this rail compares no totals";
+    co_return reply;
+}
+
 std::span<LinkCounterName const> link_counter_names() {
     static constexpr LinkCounterName kNames[] = {
         {"connected", "Connections made.", &LinkCounters::connected},

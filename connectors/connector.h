@@ -12,6 +12,7 @@
 
 #include "connectors/cards.h"
 #include "connectors/links.h"
+#include "connectors/totals.h"
 #include "ledger/base/id.h"
 #include "ledger/base/money.h"
 #include "ledger/base/secret.h"
@@ -140,6 +141,26 @@ struct RefundRequest {
     bool repeat = false;         // 0201
 };
 
+// Our totals of one business date and currency, for the counterpart to compare with its own.
+struct TotalsRequest {
+    Identity identity;
+    std::string date;  // YYYY-MM-DD
+    Currency currency;
+    Totals totals;
+    bool is_advice = false;  // ISO 8583: 0520; else the request 0500
+    bool repeat = false;     // sent before under this identity: 0521, 0501
+};
+
+// How that ended, in the words of the link: no money depends on it.
+struct TotalsReply {
+    enum class End { not_sent, unanswered, answered };
+    End end = End::not_sent;
+    BalanceClaim claim = BalanceClaim::none;  // this and what follows: where it was answered
+    std::string code;                         // by which it claims that: field 66 or 39
+    SaidTotals totals;                        // the counterpart's own
+    std::string detail;                       // why not, for people
+};
+
 // What became of an operation that was not answered.
 enum class InquiredOperation : std::uint8_t { authorise, refund };
 
@@ -243,6 +264,9 @@ public:
     // yet, ask again. Everything else, also "no such operation", which may still be on its way,
     // proves nothing: the flow goes on as if it could not ask.
     virtual boost::asio::awaitable<Reply> inquire(InquireRequest request);
+    // Compares totals, where the counterpart does that. It holds up no payment, and whether it is
+    // answered says nothing about payments.
+    virtual boost::asio::awaitable<TotalsReply> compare_totals(TotalsRequest request);
 };
 
 }  // namespace florin::connectors

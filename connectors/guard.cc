@@ -570,4 +570,8 @@ asio::awaitable<Reply> Guard::inquire(InquireRequest request) {
     return perform(&Connector::inquire, std::move(request));
 }
 
+asio::awaitable<TotalsReply> Guard::compare_totals(TotalsRequest request) {
+    return state_->connector->compare_totals(std::move(request));
+}
+
 }  // namespace florin::connectors

@@ -91,6 +91,8 @@ public:
     boost::asio::awaitable<Reply> capture(CaptureRequest request) override;
     boost::asio::awaitable<Reply> reverse(ReverseRequest request) override;
     boost::asio::awaitable<Reply> refund(RefundRequest request) override;
+    // Passes through: it is one message a day, and says nothing about how payments fare.
+    boost::asio::awaitable<TotalsReply> compare_totals(TotalsRequest request) override;
     boost::asio::awaitable<Reply> inquire(InquireRequest request) override;
 
     // Ends what is due. The guard does that itself, by a timer; for tests with a clock of their

@@ -20,6 +20,7 @@
 #include "daemon/modes.h"
 #include "daemon/process.h"
 #include "daemon/seed.h"
+#include "daemon/totals_metrics.h"
 #include "daemon/webhooks/dispatcher.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -126,6 +127,10 @@ public:
         unknowns_->start();
         timers_ =
             asio::co_spawn(background_->executor(), payments_->run_timers(), asio::use_future);
+        for (totals::Comparison* const each : totals_of_banks()) {
+            totals_.push_back(asio::co_spawn(background_->executor(), each->run(), asio::use_future)
+            );
+        }
         return start_webhooks();
     }
 
@@ -202,6 +207,9 @@ public:
              .dispatcher = *dispatcher_,
              .connectors = pointers}
         );
+        for (totals::Comparison const* const each : totals_of_banks()) {
+            add_totals_metrics(metrics_, *each);
+        }
         if (plan_.admin_listen) {
             admin_handler_ = [this](http::Request request) {
                 return answer(std::move(request), false, true);
@@ -245,11 +253,17 @@ public:
         if (payments_) {
             payments_->stop();
         }
+        for (totals::Comparison* const each : totals_of_banks()) {
+            each->stop();
+        }
         if (timers_.valid()) {
             timers_.wait();
         }
         for (auto& connector : connectors_) {
             asio::co_spawn(background_->executor(), connector->stop(), asio::use_future).wait();
+        }
+        for (auto& each : totals_) {
+            each.wait();  // for what was outstanding when its connector stopped
         }
         if (retention_) {
             retention_->stop();
@@ -444,6 +458,16 @@ private:
         co_return response;
     }
 
+    std::vector<totals::Comparison*> totals_of_banks() const {
+        std::vector<totals::Comparison*> pointers;
+        for (auto const& [mode, objects] : modes_) {
+            for (auto const& each : objects.totals) {
+                pointers.push_back(each.get());
+            }
+        }
+        return pointers;
+    }
+
     std::string health() const {
         ordered_json rails = ordered_json::array();
         for (auto const& connector : connectors_) {
@@ -502,6 +526,7 @@ private:
     std::unique_ptr<webhooks::Sender> sender_;
     std::unique_ptr<webhooks::Dispatcher> dispatcher_;
     std::future<void> timers_;
+    std::vector<std::future<void>> totals_;
     std::unique_ptr<admin::KeyDesk> key_desk_;
     std::unique_ptr<admin::MerchantDesk> merchant_desk_;
     std::unique_ptr<admin::Service> admin_;

@@ -12,6 +12,34 @@ namespace asio = boost::asio;
 namespace fs = std::filesystem;
 using model::Mode;
 
+std::vector<std::unique_ptr<totals::Comparison>> make_totals(
+    Plan const& plan, ModeNeeds const& needs, Mode mode
+) {
+    std::vector<std::unique_ptr<totals::Comparison>> made;
+    for (config::Connector const& wanted : plan.connectors) {
+        if (wanted.mode != model::mode_name(mode) || wanted.totals == "none") {
+            continue;
+        }
+        totals::Options options;
+        options.is_advice = wanted.totals == "advice";
+        options.delay_s = wanted.totals_delay_minutes * 60;
+        options.retry_first_ms = static_cast<std::uint64_t>(plan.flow.retry_first_ms);
+        options.retry_most_ms = static_cast<std::uint64_t>(plan.flow.retry_most_ms);
+        for (auto const& [connector, priority] : needs.priorities.at(mode)) {
+            if (connector->id().text() == wanted.name) {
+                made.push_back(std::make_unique<totals::Comparison>(totals::Comparison::Parts{
+                    .ledger = needs.ledger,
+                    .ids = needs.ids,
+                    .connector = *connector,
+                    .mode = mode,
+                    .options = options,
+                }));
+            }
+        }
+    }
+    return made;
+}
+
 }  // namespace
 
 Result<Modes> make_modes(Plan const& plan, ModeNeeds const& needs) {
@@ -74,6 +102,7 @@ Result<Modes> make_modes(Plan const& plan, ModeNeeds const& needs) {
             .acquirers = std::move(acquirers),
             .bank_accounts = std::move(accounts),
         });
+        made.totals = make_totals(plan, needs, mode);
         auto recovered =
             asio::co_spawn(needs.background, made.settlement->recover(), asio::use_future);
         FLORIN_TRY_VOID(recovered.get());

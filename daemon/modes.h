@@ -1,4 +1,5 @@
-// What exists once for each mode (test, live): routing, settlement and reconciliation.
+// What exists once for each mode (test, live): routing, settlement, reconciliation, and the totals
+// of its banks.
 // Thread rule: made at the start, on the main thread.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include "daemon/ledger_client.h"
 #include "daemon/recon/reconciliation.h"
 #include "daemon/settlement/settlement.h"
+#include "daemon/totals/comparison.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -22,6 +24,7 @@ struct ModeObjects {
     std::unique_ptr<settlement::Settlement> settlement;
     std::unique_ptr<recon::Reconciliation> reconciliation;
     std::unique_ptr<flow::Routing> routing;
+    std::vector<std::unique_ptr<totals::Comparison>> totals;  // of connectors that compare them
 };
 using Modes = std::map<model::Mode, ModeObjects>;
 

@@ -3,6 +3,7 @@
 #include "connectors/iso8583/dialect.h"
 #include "connectors/iso8583/response_codes.h"
 #include "connectors/iso8583/tlv.h"
+#include "connectors/iso8583/totals.h"
 #include "ledger/base/calendar.h"
 #include "ledger/base/check.h"
 
@@ -426,6 +427,27 @@ boost::asio::awaitable<Reply> Iso8583Connector::refund(RefundRequest request) {
         options_.refund_timeout_ms,
         request.amount
     );
+}
+
+boost::asio::awaitable<TotalsReply> Iso8583Connector::compare_totals(TotalsRequest request) {
+    TotalsReply reply;
+    auto message = totals_message(request, options_, now_s());
+    if (!message) {
+        reply.detail = to_string(message.error());
+        co_return reply;
+    }
+    // Another time-out would be one more setting for the same host.
+    auto running =
+        way_for(request.identity.link).exchange(std::move(*message), options_.capture_timeout_ms);
+    auto const exchange = co_await std::move(running);
+    switch (exchange.end) {
+        case Exchange::End::not_sent: reply.end = TotalsReply::End::not_sent; break;
+        case Exchange::End::unanswered: reply.end = TotalsReply::End::unanswered; break;
+        case Exchange::End::answered:
+            co_return totals_reply_of(exchange.answer, request, options_.link.packaging);
+    }
+    reply.detail = exchange.detail;
+    co_return reply;
 }
 
 }  // namespace florin::connectors::iso8583

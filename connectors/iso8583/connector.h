@@ -6,6 +6,7 @@
 //   refund     0200/0210 (repeat 0201), processing code 200000, field 90 of the capture
 //   reverse    0420/0430 (repeat 0421), field 90 of the original, field 95 where only a part goes;
 //              `approved` means found and reversed; response code 25 (not found) is `unknown`
+// and, at the cut-over of the business date, totals: 0500/0510 or 0520/0530 (totals.h).
 // The CVC, a 3-D Secure result and the flags of a kept card go in private fields as sub-elements,
 // where the packaging says, and in nothing but an authorisation. Repeats are the caller's: the same
 // identity again with `repeat` set. For a repeat `not_sent` speaks about this message alone, not
@@ -101,6 +102,7 @@ public:
     boost::asio::awaitable<Reply> capture(CaptureRequest request) override;
     boost::asio::awaitable<Reply> reverse(ReverseRequest request) override;
     boost::asio::awaitable<Reply> refund(RefundRequest request) override;
+    boost::asio::awaitable<TotalsReply> compare_totals(TotalsRequest request) override;
 
 private:
     boost::asio::awaitable<Reply> ask(

@@ -56,6 +56,8 @@ public:
         {NetworkCode::echo, "301"},
     }};
     static constexpr std::string_view kMailOrTelephone = "08";  // field 25
+    static constexpr int kSettlementDate = 15;
+    static constexpr int kSettlementCode = 66;
 
     Message network_request(NetworkCode code, std::string_view transmission_time, std::int64_t)
         const override {
@@ -104,6 +106,33 @@ public:
     void set_original(Message& message, OriginalData original, std::int64_t) const override {
         message.set(90, original_data_text(original));
     }
+    void set_totals(Message& message, std::string_view date, std::string_view, std::int64_t)
+        const override {
+        message.set(kSettlementDate, date_text(date));
+    }
+    std::string_view totals_date(Message const& message) const override {
+        return message.get(kSettlementDate);
+    }
+    std::string date_text(std::string_view date) const override {
+        return std::string{date.substr(5, 2)} + std::string{date.substr(8, 2)};
+    }
+    // Field 66: 1 in balance, 2 out of balance, 3 error. An answer without it may have a field 39,
+    // of which 95 is "reconcile error".
+    BalanceClaim balance_claim(Message const& answer) const override {
+        auto const code = answer.get(kSettlementCode);
+        auto const response = answer.get(39);
+        if (code == "1") {
+            return BalanceClaim::in_balance;
+        }
+        if (code == "2" || (code.empty() && response == "95")) {
+            return BalanceClaim::out_of_balance;
+        }
+        bool const is_taken = code.empty() && (response.empty() || response == "00");
+        return is_taken ? BalanceClaim::none : BalanceClaim::refused;
+    }
+    std::string_view balance_code(Message const& answer) const override {
+        return answer.has(kSettlementCode) ? answer.get(kSettlementCode) : answer.get(39);
+    }
     bool approves(std::string_view, std::string_view code) const override {
         return code.size() == 2;
     }
@@ -121,6 +150,7 @@ public:
         {NetworkCode::key_exchange, "811"},
         {NetworkCode::echo, "831"},
     }};
+    static constexpr int kReconciliationDate = 28;
 
     Message network_request(
         NetworkCode code, std::string_view transmission_time, std::int64_t now_s
@@ -192,6 +222,40 @@ public:
             year_near(original.transmission_time, now_s) + original.transmission_time;
         message.set(56, original_data_text_1993(original));
     }
+    // 502: final reconciliation in a specified currency.
+    void set_totals(
+        Message& message,
+        std::string_view date,
+        std::string_view transmission_time,
+        std::int64_t now_s
+    ) const override {
+        set_local_time(message, transmission_time, now_s);
+        message.set(24, "502");
+        message.set(kReconciliationDate, date_text(date));
+    }
+    std::string_view totals_date(Message const& message) const override {
+        return message.get(kReconciliationDate);
+    }
+    std::string date_text(std::string_view date) const override {
+        return std::string{date.substr(2, 2)} + std::string{date.substr(5, 2)} +
+               std::string{date.substr(8, 2)};
+    }
+    // 500 and 501: in and out of balance; 502 and 504: here are our totals; 503: there are none.
+    // An advice may also be acknowledged, with 900 or 901.
+    BalanceClaim balance_claim(Message const& answer) const override {
+        auto const code = answer.get(39);
+        if (code == "500") {
+            return BalanceClaim::in_balance;
+        }
+        if (code == "501") {
+            return BalanceClaim::out_of_balance;
+        }
+        bool const is_acknowledged =
+            answer.mti().starts_with("153") && (code == "900" || code == "901");
+        return code == "502" || code == "504" || is_acknowledged ? BalanceClaim::none
+                                                                 : BalanceClaim::refused;
+    }
+    std::string_view balance_code(Message const& answer) const override { return answer.get(39); }
     bool approves(std::string_view wire_mti, std::string_view code) const override {
         constexpr std::string_view kReversed = "400";
         if (code.size() != 3) {

@@ -15,6 +15,7 @@
 //   original message       field 90                      field 56
 //   part of a reversal     field 95: what stays          field 4: what stays, field 30: original
 //   answer                 field 39, two characters      field 39, three digits
+//   totals                 field 15 (n4), field 66       fields 24 and 28 (n6), field 39
 //
 // Everywhere else an MTI is named as 1987 names it ("0420"): wire_mti() and plain_mti() translate.
 // Facts are of the two standards and of published host specifications that name their version.
@@ -85,6 +86,21 @@ public:
     // `original.mti` is plain.
     virtual void set_original(Message& message, OriginalData original, std::int64_t now_s)
         const = 0;
+
+    // Business date (YYYY-MM-DD) and kind of a message with totals (totals.h); times as above.
+    virtual void set_totals(
+        Message& message,
+        std::string_view date,
+        std::string_view transmission_time,
+        std::int64_t now_s
+    ) const = 0;
+    // The business date of such a message as its field has it, or empty.
+    virtual std::string_view totals_date(Message const& message) const = 0;
+    // YYYY-MM-DD as that field has it.
+    virtual std::string date_text(std::string_view date) const = 0;
+    // What the answer to one says about the balance, and the code by which it does.
+    virtual BalanceClaim balance_claim(Message const& answer) const = 0;
+    virtual std::string_view balance_code(Message const& answer) const = 0;
 
     // Whether an approving field 39 can answer this kind of message: 1993 has approvals of their
     // own for reversals, and one for another kind proves nothing.

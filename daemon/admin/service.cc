@@ -154,6 +154,7 @@ Rows all_rows() {
     add_routes(rows);
     add_settlement(rows);
     add_recon(rows);
+    add_totals(rows);
     add_keys(rows);
     add_merchants(rows);
     return rows;

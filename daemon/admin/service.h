@@ -7,6 +7,7 @@
 //   ledger.cc      accounts, transfers   attempts.cc what was tried at banks, and what became of it
 //   routes.cc      which bank is tried   journal.cc  position and health
 //   keys.cc        API keys              merchants.cc who gets paid
+//   totals.cc      totals that were compared with banks
 // Each row names its resource and how far a key's right must go (api/rights.h). What the API looks
 // like from outside is in openapi/*.json, one for each of these files; tests/admin compares the
 // rows with it.
@@ -118,6 +119,7 @@ void add_merchants(Rows& rows);
 void add_recon(Rows& rows);
 void add_routes(Rows& rows);
 void add_settlement(Rows& rows);
+void add_totals(Rows& rows);
 // Every row there is, in the order in which paths are looked up.
 Rows all_rows();
 

@@ -170,6 +170,9 @@ std::string lack_of(Connector const& connector) {
     if (connector.rail == "sandbox" && connector.mode != "test") {
         return "the sandbox is for mode \"test\" only";
     }
+    if (connector.rail != "iso8583" && connector.totals != "none") {
+        return "totals: belongs to rail \"iso8583\"";
+    }
     if ((connector.mac == "none") != connector.mac_key_file.empty()) {
         return "mac_key_file: belongs to a mac other than \"none\", which cannot do without";
     }

@@ -119,6 +119,9 @@ struct Connector {
     std::int64_t in_flight_max = 1'000;
     std::int64_t waiting_max = 4'000;
     std::int64_t deadline_ms = 0;  // 0: a second more than timeout_ms
+    // Comparing totals after the cut-over of the business date (daemon/totals).
+    std::string totals = "none";  // none, request (0500), advice (0520)
+    std::int64_t totals_delay_minutes = 15;
 };
 struct Merchant {
     std::string id, name, country = "DE", default_currency = "EUR";

@@ -137,6 +137,7 @@ Setting currency(char const* name, std::string& into) {
 constexpr std::int64_t kPortMax = 65'535;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kTotalsDelayMinutesMax = 12 * 60;
 constexpr std::int64_t kOutstandingMax = 65'536;
 constexpr std::int64_t kConnectorCallsMax = kOutstandingMax * connectors::kLinksMax;
 constexpr std::int64_t kConnectionsMax = 16;
@@ -316,6 +317,8 @@ std::vector<Setting> settings(Connector& s) {
         text("mac_key_file", s.mac_key_file),
         boolean("mac_key_exchange", s.mac_key_exchange),
         integer("mac_key_grace_ms", s.mac_key_grace_ms, 0, 3'600'000),
+        choice("totals", s.totals, {"none", "request", "advice"}),
+        integer("totals_delay_minutes", s.totals_delay_minutes, 0, kTotalsDelayMinutesMax),
     };
 }
 

@@ -45,6 +45,8 @@ enum class Kind : std::uint16_t {
     payout_reference = 31,      // what an acquirer says it pays together
     reported_transaction = 32,  // one for each attempt that an acquirer has reported
     balance_transaction = 33,   // one for each posting that changed a merchant's balance
+    totals = 34,                // id "<date>/<currency>": what was compared at the cut-over
+    totals_cursor = 35,         // the last business date whose totals were made
     webhook_endpoint = 40,
     webhook_queue = 41,        // what an endpoint has been told so far
     webhook_delivery = 42,     // id "<queue>/<event>": one for each that failed

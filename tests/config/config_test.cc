@@ -129,6 +129,8 @@ TEST_CASE("what is absent has its default") {
     CHECK(connected->connectors[0].breaker_failure_percent == 50);
     CHECK(connected->connectors[0].in_flight_max == 1'000);
     CHECK(connected->connectors[0].deadline_ms == 0);
+    CHECK(connected->connectors[0].totals == "none");
+    CHECK(connected->connectors[0].totals_delay_minutes == 15);
     CHECK(connected->connectors[0].link.host == "127.0.0.1");
     CHECK(connected->connectors[0].link.connections == 1);
     CHECK(connected->connectors[0].links.empty());
@@ -220,6 +222,12 @@ TEST_CASE("what is wrong is named with file, line and what would be right") {
          "f.toml:13: [[connector]] breaker_window_ms: expected an integer from 100"},
         {good + bank + "breaker_min_calls = 0\n",
          "f.toml:13: [[connector]] breaker_min_calls: expected an integer from 1"},
+        {good + bank + "totals = \"both\"\n",
+         "f.toml:13: [[connector]] totals: expected one of \"none\", \"request\", \"advice\""},
+        {good + bank + "totals_delay_minutes = 721\n",
+         "f.toml:13: [[connector]] totals_delay_minutes: expected an integer from 0 to 720"},
+        {good + "[[connector]]\nname = \"s\"\nrail = \"sandbox\"\ntotals = \"request\"\n",
+         "f.toml: [[connector]] s: totals: belongs to rail \"iso8583\""},
         {good + bank + "connections = 17\n",
          "f.toml:13: [[connector]] connections: expected an integer from 1 to 16"},
         {good + bank + "outstanding_max = 0\n",

@@ -5,6 +5,8 @@
 //
 // With an algorithm messages bear a MAC under the key of the file, or under keys that are exchanged
 // under it.
+#include "connectors/iso8583/dialect.h"
+#include "ledger/base/calendar.h"
 #include "tests/connectors/iso8583_rig.h"
 
 #include <iostream>
@@ -19,6 +21,15 @@ namespace {
 void print(char const* operation, Reply const& reply) {
     std::cout << operation << ' ' << outcome_name(reply.outcome) << ' ' << reply.response_code
               << ' ' << reply.authorization_code << std::endl;
+}
+
+void print(char const* operation, TotalsReply const& reply, TotalsRequest const& request) {
+    auto const verdict = judge(request.totals, reply.totals, reply.claim);
+    std::cout << operation << ' ' << totals_result_name(verdict.result) << ' ' << reply.code;
+    for (auto const& name : verdict.differing) {
+        std::cout << ' ' << name;
+    }
+    std::cout << std::endl;
 }
 
 int converse(std::string const& port, std::string const& packaging_file, MacOptions mac) {
@@ -86,6 +97,26 @@ int converse(std::string const& port, std::string const& packaging_file, MacOpti
     reverse.identity = identity(8);
     reverse.original = original(99, "0100");
     print("reverse-unknown", callers.spawn(connector.reverse(reverse)).get());
+    // Field 7 of the messages above says the 24th of November; of which year, the day of the test.
+    TotalsRequest totals{
+        .identity = identity(9),
+        .date =
+            "20" + year_near(identity(9).transmission_time, seconds_of(clock.wall_ns())) + "-11-24",
+        .currency = eur(0).currency,
+        .totals = {},
+    };
+    totals.totals.debits_number = 1;
+    totals.totals.debits_amount = 4000;
+    totals.totals.credits_number = 1;
+    totals.totals.credits_amount = 1000;
+    print("totals", callers.spawn(connector.compare_totals(totals)).get(), totals);
+    totals.repeat = true;
+    print("totals-again", callers.spawn(connector.compare_totals(totals)).get(), totals);
+    totals.identity = identity(10);
+    totals.repeat = false;
+    totals.is_advice = true;
+    totals.totals.debits_amount = 3999;
+    print("totals-off", callers.spawn(connector.compare_totals(totals)).get(), totals);
     callers.spawn(connector.stop()).get();
     return 0;
 }

@@ -820,3 +820,52 @@ TEST_CASE("a link that never got through stops at once, and stopping twice is st
     CHECK(second.wait_for(patience) == std::future_status::ready);
     CHECK(rig.authorise(1).get().outcome == Outcome::not_sent);
 }
+
+TEST_CASE("totals are answered like everything else, and a repeat by the answer to the first") {
+    ScriptedHost host;
+    auto options = impatient(host);
+    options.capture_timeout_ms = 500;
+    Rig rig{options};
+    host.sign_on();
+    REQUIRE(rig.is_ready());
+    TotalsRequest request{
+        .identity = identity(17),
+        .date = "2026-11-23",
+        .currency = *Currency::from_alphabetic("EUR"),
+        .totals = {},
+    };
+    request.totals.debits_number = 1;
+    request.totals.debits_amount = 4500;
+    auto unanswered = rig.callers.spawn(rig.connector.compare_totals(request));
+    auto const first = host.receive();
+    REQUIRE(first);
+    CHECK(first->mti() == "0500");
+    CHECK(unanswered.get().end == TotalsReply::End::unanswered);
+    request.repeat = true;
+    auto answered = rig.callers.spawn(rig.connector.compare_totals(request));
+    auto const again = host.receive();
+    REQUIRE(again);
+    CHECK(again->mti() == "0501");
+    auto answer = *first;  // late, and still the answer
+    answer.set_mti("0510");
+    answer.set(66, "1");
+    host.send(answer);
+    auto const reply = answered.get();
+    CHECK(reply.end == TotalsReply::End::answered);
+    CHECK(reply.claim == BalanceClaim::in_balance);
+    CHECK(reply.totals == said(request.totals));
+}
+
+TEST_CASE("totals without a link are not sent") {
+    ScriptedHost host;
+    Rig rig{impatient(host)};
+    TotalsRequest const request{
+        .identity = identity(17),
+        .date = "2026-11-23",
+        .currency = *Currency::from_alphabetic("EUR"),
+        .totals = {},
+    };
+    auto const reply = rig.callers.spawn(rig.connector.compare_totals(request)).get();
+    CHECK(reply.end == TotalsReply::End::not_sent);
+    CHECK_FALSE(reply.detail.empty());
+}

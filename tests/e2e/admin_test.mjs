@@ -233,6 +233,7 @@ test('operators', async (t) => {
         assert.equal((await finish('/test/recon/runs')).state, 'done');
         await get('/test/recon/breaks');
         await get('/test/recon/breaks/all');
+        assert.deepEqual(await get('/test/totals'), []);
         assert.ok((await get('/openapi.json')).paths);
     });
 

@@ -14,9 +14,16 @@ const packaging = new URL('../../conf/iso8583/1987_ascii.toml', import.meta.url)
 
 const answerType = (mti) => mti[0] + mti[1] + (Number(mti[2]) + 1) + '0';
 
+// The host's own, of one capture and one refund.
+const totals = {
+    74: '0000000001', 75: '0000000000', 76: '0000000001', 77: '0000000000', 86: '0000000000001000',
+    87: '0000000000000000', 88: '0000000000004000', 89: '0000000000000000', 97: 'D0000000000003000',
+};
+
 // What this host says: field 39, and field 38 to what it approves.
 function decide(request) {
     if (request[0] === '0800') return { 39: '00' };
+    if (request[0].startsWith('05')) return { ...totals, 66: request[88] === totals[88] ? '1' : '2' };
     if (request[2] === '4000000000000002') return { 39: '05' };
     if (request[11] === '000008') return { 39: '25' };
     return { 39: '00', 38: 'NPM' + request[11].slice(3) };
@@ -24,7 +31,7 @@ function decide(request) {
 
 function answerOf(request) {
     const answer = { 0: answerType(request[0]) };
-    for (const field of [3, 4, 7, 11, 12, 13, 32, 37, 41, 42, 49, 70, 90]) {
+    for (const field of [3, 4, 7, 11, 12, 13, 15, 32, 37, 41, 42, 49, 50, 70, 90]) {
         if (request[field] !== undefined) answer[field] = request[field];
     }
     const packed = new Iso8583({ ...answer, ...decide(request) }).getBufferMessage();
@@ -88,9 +95,12 @@ test('a host made of iso_8583 understands every request, and its answers are und
         'reverse-part approved 00 NPM006',
         'reverse approved 00 NPM007',
         'reverse-unknown unknown 25',
+        'totals in_balance 1',
+        'totals-again in_balance 1',
+        'totals-off out_of_balance 2 debits_amount net',
     ]);
     assert.deepEqual(requests.map((request) => request[0]), [
-        '0800', '0100', '0220', '0221', '0200', '0201', '0100', '0100', '0420', '0421', '0421', '0800']);
+        '0800', '0100', '0220', '0221', '0200', '0201', '0100', '0100', '0420', '0421', '0421', '0500', '0501', '0520', '0800']);
     const [signOn, authorise, capture] = requests;
     assert.equal(signOn[70], '001');
     assert.equal(requests.at(-1)[70], '002');
@@ -106,5 +116,10 @@ test('a host made of iso_8583 understands every request, and its answers are und
     assert.equal(capture[38], 'NPM001');
     assert.equal(capture[48], undefined);
     assert.equal(capture[90], '010000000111241304050000012345600000000000');
+    for (const request of requests.slice(11, 13)) {
+        for (const [field, value] of Object.entries({ ...totals, 7: '1124130405', 11: '000009', 15: '1124', 50: '978' })) {
+            assert.equal(request[field], value, `field ${field} of ${request[0]}`);
+        }
+    }
     assert.equal(requests[8][95], '000000000500000000000000C00000000C00000000');
 });

@@ -84,7 +84,7 @@ export async function startProduction(t, folder, config, env = {}) {
 
 // florind by a configuration of writeConfig, and who may talk to it: `key` is a secret key of its
 // merchant, `operators` stands for the daemon where operators ask it.
-export async function openShop(t, folder, config) {
+export async function openShop(t, folder, config, env = {}) {
     const made = (...args) => {
         const done = florin('keys', 'create', ...args, '--data-dir', path.join(folder, 'data'), '--format', 'json');
         if (done.code !== 0) throw new Error(`florin keys create: ${done.err}`);
@@ -92,7 +92,7 @@ export async function openShop(t, folder, config) {
     };
     const adminFile = path.join(folder, 'admin.key');
     writeFileSync(adminFile, made('--admin', '--name', 'Ada', '--vault-key', path.join(folder, 'vault.key')), { mode: 0o600 });
-    const daemon = await startProduction(t, folder, config);
+    const daemon = await startProduction(t, folder, config, env);
     const key = made('--merchant', 'acct_shop', '--ca', daemon.ready.ca, '--admin-key-file', adminFile);
     return { daemon, key, operators: { ready: { ...daemon.ready, url: daemon.ready.admin_url } } };
 }
@@ -137,7 +137,7 @@ export async function eventually(what, probe, ms = 20_000) {
 // A connector of the daemon would take a message now.
 export const signedOn = (daemon, connector = 'bank') =>
     eventually(`the link of ${connector} is ready`, async () => {
-        const health = JSON.parse((await request(daemon, 'GET', '/healthz')).text);
+        const health = JSON.parse((await request(daemon, 'GET', '/healthz', { key: 'x' })).text);
         return health.connectors.find((one) => one.name === connector)?.ready;
     });
 

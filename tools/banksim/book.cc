@@ -46,6 +46,11 @@ CREATE TABLE IF NOT EXISTS entries(
     date TEXT NOT NULL, authorisation INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_date ON entries(date);
 CREATE INDEX IF NOT EXISTS entries_by_message ON entries(stan, time);
+-- Totals that the other side asked to compare, theirs and ours, with the same answer for repeats.
+CREATE TABLE IF NOT EXISTS totals(
+    class TEXT NOT NULL, stan TEXT NOT NULL, time TEXT NOT NULL, rrn TEXT NOT NULL,
+    date TEXT NOT NULL, currency INTEGER NOT NULL, asked TEXT NOT NULL, answered TEXT NOT NULL,
+    repeats INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(class, stan, time, rrn));
 -- Executed payment files, and the transfers in them; `returned` is the date of the return or empty.
 CREATE TABLE IF NOT EXISTS payment_files(message TEXT PRIMARY KEY, date TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS transfers(
@@ -168,6 +173,9 @@ std::string Book::transmission_time() const {
 Result<Message> Book::answer(
     Message const& request, Forced const& forced, Presented const& presented
 ) {
+    if (request.mti().starts_with("05")) {
+        return answer_totals(request, forced);
+    }
     Message answer{answer_mti(request.mti())};
     // What tells the other side which request this answers.
     for (int const field : {3, 4, 7, 11, 12, 13, 32, 33, 37, 41, 42, 49, 70, 90}) {

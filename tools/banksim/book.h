@@ -30,6 +30,7 @@ struct Forced {
     std::string refusal;                        // the same, and nothing is booked; empty: no
     std::optional<std::int64_t> partial_minor;  // approve this much with 10
     bool forgets_reversal = false;              // approve what was reversed before it came
+    std::int64_t off_minor = 0;                 // of totals: so much more than was debited
 };
 
 // What came with an authorisation in private fields. The cryptogram is masked.
@@ -93,8 +94,8 @@ public:
     // Forgets the group, after an error in it.
     void roll_back();
 
-    // Decides one message of ISO 8583:1987 and records it. An answer for every request, 0800
-    // included; an error is the book's own failure.
+    // Decides one message of ISO 8583:1987 and records it. An answer for every request, 0800 and
+    // those for totals included; an error is the book's own failure.
     Result<Message> answer(
         Message const& request, Forced const& forced, Presented const& presented = {}
     );
@@ -147,6 +148,18 @@ public:
     };
     Result<std::vector<Held>> held();
 
+    // Totals that were asked for, the oldest first.
+    struct Compared {
+        std::string mti;  // of the first message: "0500", "0520"
+        std::string stan;
+        std::string rrn;
+        std::string date;  // field 15
+        Currency currency;
+        bool is_in_balance = false;
+        std::int64_t repeats = 0;
+    };
+    Result<std::vector<Compared>> compared();
+
 private:
     Book(Database database, Clock const& clock) : database_{std::move(database)}, clock_{clock} {}
 
@@ -159,6 +172,10 @@ private:
     Result<std::string> capture(Message const& request, Message& answer);
     Result<std::string> refund(Message const& request, Message& answer);
     Result<std::string> reverse(Message const& request);
+    // totals.cc
+    Result<Message> answer_totals(Message const& request, Forced const& forced);
+    // The compared fields of a date (MMDD), with blanks between them.
+    Result<std::string> totals_of(std::string_view date, Currency currency, std::int64_t off);
     Result<std::optional<Authorisation>> find_authorisation(Message const& request);
     Result<void> book_entry(
         std::string_view type,

@@ -113,6 +113,26 @@ Json held(Book& book) {
     return Json{{"ok", true}, {"held", list}};
 }
 
+Json compared(Book& book) {
+    auto const compared = book.compared();
+    if (!compared) {
+        return refused(to_string(compared.error()));
+    }
+    auto list = Json::array();
+    for (auto const& each : *compared) {
+        list.push_back(Json{
+            {"mti", each.mti},
+            {"stan", each.stan},
+            {"rrn", each.rrn},
+            {"date", each.date},
+            {"currency", each.currency.alphabetic()},
+            {"in_balance", each.is_in_balance},
+            {"repeats", each.repeats},
+        });
+    }
+    return Json{{"ok", true}, {"totals", list}};
+}
+
 Json presented(Book& book) {
     constexpr std::size_t kShown = 100;
     auto const presented = book.presented(kShown);
@@ -169,6 +189,9 @@ Json decide(std::string_view line, Book& book, Faults& faults, ChangeKeys const&
     }
     if (request.contains("held")) {
         return held(book);
+    }
+    if (request.contains("totals")) {
+        return compared(book);
     }
     if (request.contains("presented")) {
         return presented(book);

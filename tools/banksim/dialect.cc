@@ -41,6 +41,9 @@ std::string_view action_code(Message const& wire, std::string_view code) {
     return kPrivate;
 }
 
+// The currency of totals, and they themselves: alike in both versions.
+constexpr std::array kTotals{50, 74, 75, 76, 77, 86, 87, 88, 89, 97};
+
 void copy(Message const& from, Message& to, int field) {
     if (from.has(field)) {
         to.set(field, from.get(field));
@@ -69,6 +72,14 @@ Message to_1987(Message const& wire) {
     auto const where = wire.get(22);
     bool const is_mail_or_telephone = where.size() == 12 && (where[4] == '2' || where[4] == '3');
     plain.set(25, is_mail_or_telephone ? "08" : "59");
+    if (wire.mti()[1] == '5') {
+        for (int const field : kTotals) {
+            copy(wire, plain, field);
+        }
+        if (wire.get(28).size() == 6) {
+            plain.set(15, wire.get(28).substr(2));
+        }
+    }
     if (wire.get(24) == "401") {
         plain.set(95, std::string{wire.get(4)} + "000000000000C00000000C00000000");
         plain.set(4, wire.get(30).substr(0, 12));
@@ -101,7 +112,21 @@ Message answer_in_version_of(Message const& wire, Message answer, std::string_vi
     for (int const field : {12, 24, 56}) {
         copy(wire, translated, field);
     }
-    translated.set(39, action_code(wire, answer.get(39)));
+    if (wire.mti()[1] != '5') {
+        translated.set(39, action_code(wire, answer.get(39)));
+        return translated;
+    }
+    copy(wire, translated, 28);
+    for (int const field : kTotals) {
+        copy(answer, translated, field);
+    }
+    auto const settlement_code = answer.get(66);
+    translated.set(
+        39,
+        settlement_code == "1"   ? "500"
+        : settlement_code == "2" ? "501"
+                                 : action_code(wire, answer.get(39))
+    );
     return translated;
 }
 

@@ -12,8 +12,8 @@
 
 namespace florin::banksim {
 
-// 1100, 1220, 1200, 1420, 1804 as 0100 and so on. What has no place in 1987 is left out; a field 56
-// that cannot be read leaves the message without field 90.
+// 1100, 1220, 1200, 1420, 1500, 1520, 1804 as 0100 and so on. What has no place in 1987 is left
+// out; a field 56 that cannot be read leaves the message without field 90.
 connectors::iso8583::Message to_1987(connectors::iso8583::Message const& wire);
 
 // The answer as 1993 has it where the request was of 1993. `now` is MMDDhhmmss: in 1993 an answer

@@ -115,6 +115,7 @@ Result<void> Faults::add(std::string_view json) {
          "disconnect",
          "decline",
          "partial_minor",
+         "off_minor",
          "forget_reversal",
          "break_mac"}
     };
@@ -160,6 +161,7 @@ Result<void> Faults::add(std::string_view json) {
     if (reader.has("partial_minor")) {
         rule.fate.partial_minor = reader.number("partial_minor", 1, 999'999'999'999);
     }
+    rule.fate.off_minor = reader.number("off_minor", -999'999'999'999, 999'999'999'999);
     if (!reader.error().empty() || !match.error().empty()) {
         return fail(Errc::malformed, reader.error().empty() ? match.error() : reader.error());
     }

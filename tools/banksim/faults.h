@@ -15,7 +15,8 @@
 //    "disconnect": p,       booked, then the connection ends instead of an answer
 //    "break_mac": true,     the answer's MAC is wrong
 //    "decline": "05",       this field 39 instead of the bank's decision ("100": of 1993)
-//    "partial_minor": 3000} approve only so much (field 39 = 10)
+//    "partial_minor": 3000, approve only so much (field 39 = 10)
+//    "off_minor": 1}        of totals: say that so much more was debited than the book has
 // p is a probability from 0 to 1. "mti" matches by its first characters: "022" is 0220 and 0221.
 // Network management (08xx) is left alone unless "mti" names it.
 // Thread rule: one thread.
@@ -49,6 +50,7 @@ struct Fate {
     std::optional<std::int64_t> partial_minor;
     bool forgets_reversal = false;
     bool breaks_mac = false;  // where messages bear one
+    std::int64_t off_minor = 0;
 };
 
 class Faults {

@@ -447,6 +447,7 @@ private:
                         .refusal = fate.refuse_first,
                         .partial_minor = fate.partial_minor,
                         .forgets_reversal = fate.forgets_reversal,
+                        .off_minor = fate.off_minor,
                     },
                     presented_in(request)
                 )

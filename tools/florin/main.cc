@@ -11,6 +11,7 @@
 #include "tools/florin/recon.h"
 #include "tools/florin/route.h"
 #include "tools/florin/settle.h"
+#include "tools/florin/totals.h"
 
 #include <CLI/CLI.hpp>
 
@@ -47,6 +48,7 @@ struct Run {
     bool manual_clock = false;
     bool unknown_only = false;
     bool all = false;
+    int limit = 100;
     Format format = Format::table;
     int exit_code = tools::kDone;
 };
@@ -335,6 +337,24 @@ void add_recon(CLI::App& app, Run& run) {
     breaks->callback([&] { run.exit_code = tools::recon_breaks(run.daemon, run.all, run.format); });
 }
 
+void add_totals(CLI::App& app, Run& run) {
+    CLI::App* const totals =
+        app.add_subcommand("totals", "Totals of business dates that were compared with banks");
+    totals->require_subcommand(1);
+    CLI::App* const list = totals->add_subcommand(
+        "list", "What banks said to our totals, the newest date first; changes nothing"
+    );
+    add_daemon(list, run);
+    add_format(list, run);
+    list->add_option("--connector", run.id, "Only this one's");
+    list->add_option("--limit", run.limit, "How many at most")
+        ->check(CLI::Range(1, 1'000))
+        ->capture_default_str();
+    list->callback([&] {
+        run.exit_code = tools::totals_list(run.daemon, run.id, run.limit, run.format);
+    });
+}
+
 void add_api_bench(CLI::App* bench, Run& run) {
     CLI::App* const api = bench->add_subcommand(
         "api", "The merchant API over TLS beside a server that does nothing; starts a florind"
@@ -554,6 +574,7 @@ int main(int argc, char** argv) {
     add_route(app, run);
     add_settle(app, run);
     add_recon(app, run);
+    add_totals(app, run);
     add_merchant(app, run);
     add_keys(app, run);
     add_bench(app, run);

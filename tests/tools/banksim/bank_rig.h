@@ -146,6 +146,10 @@ public:
         return callers.spawn(connector->refund(request)).get();
     }
 
+    TotalsReply compare(TotalsRequest request) {
+        return callers.spawn(connector->compare_totals(std::move(request))).get();
+    }
+
     std::string port;
     FixedClock clock;
     CollectingSink sink;
