@@ -60,28 +60,39 @@ std::string text_of(std::vector<std::string> const& names) {
     return text;
 }
 
-// By what the bank knows it: as it knows attempts, whose numbers come from the same counter.
-connectors::Identity identity_of(TotalsDocument const& totals) {
+// What an attempt would be that the bank knows by the same identity.
+model::Attempt as_attempt(TotalsDocument const& totals) {
     model::Attempt like;
     like.id = model::totals_holder(totals);
     like.connector = totals.connector;
     like.created = totals.created;
     like.stan = totals.stan;
+    like.link = totals.link;
     like.transmission_time = totals.transmission_time;
+    return like;
+}
+
+connectors::Identity identity_of(TotalsDocument const& totals) {
+    model::Attempt const like = as_attempt(totals);
     return {
         .attempt = AttemptId{like.id},
         .stan = static_cast<std::uint32_t>(like.stan),
         .rrn = flow::retrieval_reference(like),
         .transmission_time = like.transmission_time,
+        .link = flow::link_of(like),
     };
+}
+
+// The one that attempts of that link take their STANs from.
+std::string counter_of(TotalsDocument const& totals) {
+    return flow::stan_counter(as_attempt(totals));
 }
 
 }  // namespace
 
 Comparison::Comparison(Parts parts)
     : parts_{std::move(parts)},
-      owner_{model::connector_owner(parts_.connector.id().text(), parts_.mode)},
-      counter_{"stan/" + parts_.connector.id().text()} {}
+      owner_{model::connector_owner(parts_.connector.id().text(), parts_.mode)} {}
 
 Figures Comparison::figures() const {
     Figures figures{.waiting = waiting_count_, .results = {}, .out_of_balance = out_of_balance_};

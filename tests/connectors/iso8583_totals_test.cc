@@ -82,7 +82,7 @@ Message answer_to(Message const& request) {
 }  // namespace
 
 TEST_CASE("totals of 1987, in every packaging") {
-    for (char const* const packaging : {"1987_ascii.toml", "1987_bcd.toml", "1987_ebcdic.toml"}) {
+    for (char const* const packaging : {"1987_ascii", "1987_bcd", "1987_ebcdic"}) {
         CAPTURE(packaging);
         auto const options = options_with(packaging);
         auto const message = sent(a_request(), options);
@@ -96,7 +96,7 @@ TEST_CASE("totals of 1987, in every packaging") {
 }
 
 TEST_CASE("totals of 1993") {
-    auto const options = options_with("1993_ascii.toml");
+    auto const options = options_with("1993_ascii");
     auto const message = sent(a_request(), options);
     CHECK(message.mti() == "1500");
     CHECK(message.get(12) == "261124130405");
@@ -107,7 +107,7 @@ TEST_CASE("totals of 1993") {
 }
 
 TEST_CASE("a repeat is the same message under another MTI") {
-    for (char const* const packaging : {"1987_bcd.toml", "1993_ascii.toml"}) {
+    for (char const* const packaging : {"1987_bcd", "1993_ascii"}) {
         auto const options = options_with(packaging);
         std::string const version = options.link.packaging.version == "1993" ? "1" : "0";
         for (bool const is_advice : {false, true}) {
@@ -123,7 +123,7 @@ TEST_CASE("a repeat is the same message under another MTI") {
 }
 
 TEST_CASE("the net has the sign of what exceeds") {
-    auto const options = options_with("1987_ascii.toml");
+    auto const options = options_with("1987_ascii");
     struct Row {
         std::int64_t debits, credits;
         char const* net;
@@ -143,7 +143,7 @@ TEST_CASE("the net has the sign of what exceeds") {
 }
 
 TEST_CASE("what the fields cannot hold is not sent") {
-    auto const options = options_with("1987_ascii.toml");
+    auto const options = options_with("1987_ascii");
     auto const refusal = [&](auto change) {
         auto request = a_request();
         change(request);
@@ -167,7 +167,7 @@ TEST_CASE("what the fields cannot hold is not sent") {
 }
 
 TEST_CASE("a bank may have fewer digits: its packaging says so") {
-    auto options = options_with("1987_ascii.toml");
+    auto options = options_with("1987_ascii");
     for (int const field : {86, 87, 88, 89}) {
         options.link.packaging.fields[static_cast<std::size_t>(field)]->length = 15;
     }
@@ -189,25 +189,25 @@ TEST_CASE("what an answer claims is told by field 66 of 1987 and field 39 of 199
         BalanceClaim claim;
     };
     constexpr Row kRows[] = {
-        {"1987_ascii.toml", false, "1", "", BalanceClaim::in_balance},
-        {"1987_ascii.toml", false, "1", "00", BalanceClaim::in_balance},
-        {"1987_ascii.toml", true, "2", "", BalanceClaim::out_of_balance},
-        {"1987_ascii.toml", false, "2", "95", BalanceClaim::out_of_balance},
-        {"1987_ascii.toml", false, "", "95", BalanceClaim::out_of_balance},
-        {"1987_ascii.toml", true, "", "00", BalanceClaim::none},
-        {"1987_ascii.toml", true, "", "", BalanceClaim::none},
-        {"1987_ascii.toml", false, "0", "", BalanceClaim::refused},
-        {"1987_ascii.toml", false, "3", "00", BalanceClaim::refused},
-        {"1987_ascii.toml", false, "", "40", BalanceClaim::refused},
-        {"1993_ascii.toml", false, "", "500", BalanceClaim::in_balance},
-        {"1993_ascii.toml", true, "", "501", BalanceClaim::out_of_balance},
-        {"1993_ascii.toml", false, "", "502", BalanceClaim::none},
-        {"1993_ascii.toml", false, "", "504", BalanceClaim::none},
-        {"1993_ascii.toml", false, "", "503", BalanceClaim::refused},
-        {"1993_ascii.toml", true, "", "900", BalanceClaim::none},
-        {"1993_ascii.toml", false, "", "900", BalanceClaim::refused},
-        {"1993_ascii.toml", false, "", "904", BalanceClaim::refused},
-        {"1993_ascii.toml", false, "", "", BalanceClaim::refused},
+        {"1987_ascii", false, "1", "", BalanceClaim::in_balance},
+        {"1987_ascii", false, "1", "00", BalanceClaim::in_balance},
+        {"1987_ascii", true, "2", "", BalanceClaim::out_of_balance},
+        {"1987_ascii", false, "2", "95", BalanceClaim::out_of_balance},
+        {"1987_ascii", false, "", "95", BalanceClaim::out_of_balance},
+        {"1987_ascii", true, "", "00", BalanceClaim::none},
+        {"1987_ascii", true, "", "", BalanceClaim::none},
+        {"1987_ascii", false, "0", "", BalanceClaim::refused},
+        {"1987_ascii", false, "3", "00", BalanceClaim::refused},
+        {"1987_ascii", false, "", "40", BalanceClaim::refused},
+        {"1993_ascii", false, "", "500", BalanceClaim::in_balance},
+        {"1993_ascii", true, "", "501", BalanceClaim::out_of_balance},
+        {"1993_ascii", false, "", "502", BalanceClaim::none},
+        {"1993_ascii", false, "", "504", BalanceClaim::none},
+        {"1993_ascii", false, "", "503", BalanceClaim::refused},
+        {"1993_ascii", true, "", "900", BalanceClaim::none},
+        {"1993_ascii", false, "", "900", BalanceClaim::refused},
+        {"1993_ascii", false, "", "904", BalanceClaim::refused},
+        {"1993_ascii", false, "", "", BalanceClaim::refused},
     };
     for (Row const& row : kRows) {
         CAPTURE(row.packaging);
@@ -234,9 +234,9 @@ TEST_CASE("what an answer claims is told by field 66 of 1987 and field 39 of 199
 
 TEST_CASE("an answer about another date or currency compares nothing") {
     for (auto const& [packaging, field, value] :
-         {std::tuple{"1987_ascii.toml", 15, "1124"},
-          {"1993_ascii.toml", 28, "251123"},
-          {"1987_bcd.toml", 50, "840"}}) {
+         {std::tuple{"1987_ascii", 15, "1124"},
+          {"1993_ascii", 28, "251123"},
+          {"1987_bcd", 50, "840"}}) {
         CAPTURE(packaging);
         auto const options = options_with(packaging);
         auto answer = answer_to(sent(a_request(), options));
@@ -251,7 +251,7 @@ TEST_CASE("an answer about another date or currency compares nothing") {
 }
 
 TEST_CASE("a net credit is read as it was written, and what is left out stays out") {
-    auto const options = options_with("1987_ascii.toml");
+    auto const options = options_with("1987_ascii");
     auto answer = answer_to(sent(a_request(), options));
     answer.set(97, "C0000000000000055");
     answer.erase(74);

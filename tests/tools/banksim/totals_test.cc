@@ -34,8 +34,7 @@ nlohmann::json compared(BankRig& bank) {
 }  // namespace
 
 TEST_CASE("the bank counts captures and refunds of a date, in every packaging") {
-    for (auto const* const name :
-         {"1987_ascii.toml", "1987_bcd.toml", "1987_ebcdic.toml", "1993_ascii.toml"}) {
+    for (auto const* const name : {"1987_ascii", "1987_bcd", "1987_ebcdic", "1993_ascii"}) {
         CAPTURE(name);
         TempDir dir;
         BankRig bank{dir.path(), 10'000, packaging_of(name)};
