@@ -51,6 +51,7 @@ public:
     std::string_view name() const override { return "held"; }
     bool needs_link_identity() const override { return true; }
     bool captures_at_once() const override { return true; }
+    bool can_inquire() const override { return true; }
     Health health() const override { return {.ready = ready, .detail = "as the test says"}; }
     void start() override { is_started = true; }
     asio::awaitable<void> stop() override {
@@ -68,6 +69,9 @@ public:
     }
     asio::awaitable<Reply> refund(RefundRequest request) override {
         return hold("refund", request.identity.stan);
+    }
+    asio::awaitable<Reply> inquire(InquireRequest request) override {
+        return hold("inquire", request.identity.stan);
     }
 
     void end(std::size_t index, Reply reply) {
@@ -229,6 +233,15 @@ struct GuardRig {
                 .original = {},
             };
             return guard.reverse(std::move(request));
+        }
+        if (operation == "inquire") {
+            InquireRequest request{
+                .identity = identity,
+                .operation = InquiredOperation::authorise,
+                .amount = amount,
+                .terminal = terminal,
+            };
+            return guard.inquire(std::move(request));
         }
         RefundRequest request{
             .identity = identity, .amount = amount, .card = {}, .terminal = terminal, .original = {}

@@ -42,6 +42,7 @@ TEST_CASE("a guard passes on what the connector says") {
     CHECK(rig.guard.name() == "held");
     CHECK(rig.guard.needs_link_identity());
     CHECK(rig.guard.captures_at_once());
+    CHECK(rig.guard.can_inquire());
     auto const waiting = rig.authorise(7);
     REQUIRE(rig.bank.turns.size() == 1);
     CHECK(rig.bank.turns[0]->operation == "authorise");
@@ -52,6 +53,11 @@ TEST_CASE("a guard passes on what the connector says") {
     CHECK(waiting->outcome() == Outcome::declined);
     CHECK(waiting->reply->response_code == "51");
     CHECK(rig.health().in_flight == 0);
+    auto const asked = rig.begin("inquire", 7);
+    CHECK(rig.bank.turns.back()->operation == "inquire");
+    rig.bank.end(rig.bank.turns.size() - 1, says(Outcome::pending));
+    rig.poll();
+    CHECK(asked->outcome() == Outcome::pending);
     for (char const* const operation : kAdvices) {
         auto const advice = rig.begin(operation);
         CHECK(rig.bank.turns.back()->operation == operation);
@@ -329,6 +335,7 @@ TEST_CASE("past its deadline an operation is unknown, and what comes later is ev
              Row{"capture", "0230", says(Outcome::approved, "00"), true},
              Row{"refund", "0210", says(Outcome::approved, "00"), true},
              Row{"reverse", "0430", says(Outcome::unknown, "25"), true},
+             Row{"inquire", "0110", says(Outcome::approved, "00"), true},
              Row{"authorise", "0110", says(Outcome::unknown), false},
              Row{"authorise", "0110", says(Outcome::not_sent), false},
          }) {
@@ -358,6 +365,7 @@ TEST_CASE("past its deadline an operation is unknown, and what comes later is ev
             CHECK(late.transmission_time == "1128102030");
             CHECK(late.rrn == "RRN77");
             CHECK(late.terminal_id == "TERM0001");
+            CHECK(late.attempt.text() == "att_77");
             CHECK(late.reply.outcome == row.late.outcome);
             CHECK(late.reply.response_code == row.late.response_code);
         }

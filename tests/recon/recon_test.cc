@@ -226,11 +226,12 @@ private:
         FLORIN_CO_TRY(
             auto stored, flow::load_known<model::Attempt>(ledger_->documents(), owner, attempt)
         );
+        bool const was_open = stored.value.closed == 0;
         stored.value.state = decided.empty() ? evidence.outcome : decided;
         stored.value.closed = kToday;
         flow::Change change{owner};
         change.put(attempt, stored);
-        if (stored.value.state != "approved") {
+        if (was_open && stored.value.state != "approved") {
             change.remove_for(
                 model::connector_owner("bank", Mode::test), model::Kind::expected_line, attempt, 1
             );
