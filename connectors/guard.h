@@ -7,9 +7,8 @@
 //             other call, and else end as not_sent, and the flow repeats them later. As long as the
 //             connector is not ready no probe is spent on it.
 //   bulkhead  At most `in_flight_max` operations are with the connector. One more authorisation
-//   ends
-//             as not_sent; the others wait for a place, `waiting_max` of them and no longer than
-//             `deadline_ms`, in the order in which they came and before new authorisations.
+//             ends as not_sent; the others wait for a place, `waiting_max` of them and no longer
+//             than `deadline_ms`, in the order in which they came and before new authorisations.
 //   deadline  An operation that the connector did not end within `deadline_ms` is unknown, never
 //             not_sent. What its counterpart says afterwards goes to the sink as evidence. Its
 //             place stays taken until the connector lets go of it.

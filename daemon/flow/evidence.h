@@ -5,8 +5,8 @@
 //   1. an operator's recorded decision
 //   2. a reversal acknowledged as found and reversed; or "not found" on two sends of one reversal
 //   3. the acquirer's report or a statement line. That it has what is being reversed revives
-//   nothing:
-//      reversed, and what the bank has booked is given back by a refund (has_stray_capture)
+//      nothing: reversed, and what the bank has booked is given back by a refund
+//      (has_stray_capture)
 //   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
 //   5. the reply, a late reply, or the answer to an inquiry: approved before declined
 //   6. unknown, where something was sent and nothing certain came back; not sent, where there is

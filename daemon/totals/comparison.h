@@ -1,12 +1,10 @@
 // Comparing totals with one bank, once a business date is over (docs/iso8583.md).
 //
 //   cut-over   When a date is over, the delay has passed and the connector is ready, what it moved
-//   is
-//              counted from the ledger's attempts. One command stores a document for each currency
-//              with our totals and the identity of the message, and that the date is done.
+//              is counted from the ledger's attempts. One command stores a document for each
+//              currency with our totals and the identity of the message, and that the date is done.
 //   asking     The message goes out, and again with growing pauses, under the same identity and
-//   with
-//              the same totals, until it is answered: through disconnects and restarts.
+//              with the same totals, until it is answered: through disconnects and restarts.
 //   answer     The bank's own totals are compared with ours field by field. What came of it is
 //              stored, logged and counted, and that is all: nothing is posted and nothing asked
 //              again. A difference is explained by the acquirer's report (recon/).
