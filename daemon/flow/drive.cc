@@ -2,13 +2,10 @@
 // open is taken up again.
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
+#include "daemon/pause.h"
 #include "ledger/base/check.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
 
@@ -78,16 +75,7 @@ void Payments::wait_idle() {
 }
 
 asio::awaitable<void> Payments::pause(std::uint64_t ms) const {
-    constexpr std::uint64_t kSliceMs = 50;
-    asio::steady_timer timer{co_await asio::this_coro::executor};
-    for (std::uint64_t left = ms; left > 0;) {
-        std::uint64_t const slice = std::min(left, kSliceMs);
-        timer.expires_after(std::chrono::milliseconds{slice});
-        boost::system::error_code ignored;
-        auto token = asio::redirect_error(asio::use_awaitable, ignored);
-        co_await timer.async_wait(token);
-        left = stopping_ ? 0 : left - slice;
-    }
+    return pause_unless(stopping_, ms);
 }
 
 void Payments::drive_in_background(std::string owner, Next const& next) {

@@ -3,11 +3,10 @@
 #include "daemon/flow/identity.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
+#include "daemon/pause.h"
 #include "ledger/base/check.h"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -103,16 +102,7 @@ Figures Comparison::figures() const {
 }
 
 asio::awaitable<void> Comparison::pause(std::uint64_t ms) const {
-    constexpr std::uint64_t kSliceMs = 50;
-    asio::steady_timer timer{co_await asio::this_coro::executor};
-    for (std::uint64_t left = ms; left > 0;) {
-        std::uint64_t const slice = std::min(left, kSliceMs);
-        timer.expires_after(std::chrono::milliseconds{slice});
-        boost::system::error_code ignored;
-        auto token = asio::redirect_error(asio::use_awaitable, ignored);
-        co_await timer.async_wait(token);
-        left = stopping_ ? 0 : left - slice;
-    }
+    return pause_unless(stopping_, ms);
 }
 
 asio::awaitable<void> Comparison::run() {
