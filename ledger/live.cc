@@ -186,6 +186,9 @@ Result<std::optional<std::string>> LiveFront::get(Table table, std::string const
 }
 
 void LiveFront::put(Change const& change, Sequence sequence) {
+    if (change.table == Table::event) {
+        return;
+    }
     auto& entry = *decided_.try_emplace(name_of(change.table, change.key)).first;
     auto& value = entry.second.value;
     value = change.value;

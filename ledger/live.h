@@ -41,12 +41,12 @@ void add_live_changes(
 // lately stays too, as far as there is room: what is changed was mostly just made, and asking the
 // store costs more.
 //
-// Of documents it knows the version alone: no decision asks for more.
+// Of documents it knows the version alone, of events nothing: no decision asks for more.
 class LiveFront {
 public:
     explicit LiveFront(StateStore const& store) : store_{store} {}
 
-    // Of a document only what stands before its body.
+    // Of a document only what stands before its body; never of an event.
     Result<std::optional<std::string>> get(Table table, std::string const& key);
     void put(Change const& change, Sequence sequence);
     // What the store knows by now may be forgotten.

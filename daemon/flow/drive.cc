@@ -165,11 +165,11 @@ asio::awaitable<Result<Payments::Next>> Payments::ask(OwnCase payment) {
 // A crash between intent and outcome: nobody knows what was sent. The key that the request left
 // open is answered with what is true now, then the attempt goes its way.
 asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::string attempt_id) {
-    FLORIN_CO_TRY(OwnCase const loaded, load_case(owner, attempt_id));
+    FLORIN_CO_TRY(OwnCase loaded, load_case(owner, attempt_id));
     Case& payment = *loaded;
     Attempt& attempt = payment.attempt.value;
     if (attempt.closed != 0) {
-        co_return Result<void>{};
+        co_return co_await recover_second_success(std::move(loaded));
     }
     if (attempt.operation == "authorise" && is_being_reversed(attempt)) {
         co_return Result<void>{};  // its reversal is an open attempt of its own
@@ -218,6 +218,37 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         );
     }
     change.put(attempt.id, payment.attempt);
+    FLORIN_CO_TRY_VOID(co_await commit_recovery(attempt_id, std::move(change)));
+    log::warn("attempt.recovered", {{"attempt", attempt_id}, {"operation", attempt.operation}});
+    drive_in_background(owner, next);
+    co_return Result<void>{};
+}
+
+// What had to be given back while its connector was not configured (owe_back).
+asio::awaitable<Result<void>> Payments::recover_second_success(OwnCase known) {
+    Case& payment = *known;
+    Attempt const& attempt = payment.attempt.value;
+    if (connector_named(attempt.connector) == nullptr) {
+        log::error(
+            "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
+        );
+        co_return Result<void>{};
+    }
+    Next next;
+    Change change{payment.owner};
+    change.remove(model::Kind::open_attempt, attempt.id, 1);
+    FLORIN_CO_TRY_VOID(give_second_success_back(payment, change, next));
+    change.put(attempt.id, payment.attempt);
+    if (payment.changes_original) {
+        change.put(payment.original->value.id, *payment.original);
+    }
+    FLORIN_CO_TRY_VOID(co_await commit_recovery(attempt.id, std::move(change)));
+    tell_second_success(payment, next);
+    drive_in_background(payment.owner, next);
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Payments::commit_recovery(std::string attempt_id, Change change) {
     FLORIN_CO_TRY(auto const receipt, co_await submit(std::move(change)));
     if (!receipt.committed()) {
         co_return fail(
@@ -226,8 +257,6 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
                 " was refused: " + std::string{status_name(receipt.status)}
         );
     }
-    log::warn("attempt.recovered", {{"attempt", attempt_id}, {"operation", attempt.operation}});
-    drive_in_background(owner, next);
     co_return Result<void>{};
 }
 

@@ -147,7 +147,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             } else if (attempt.operation == "refund") {
                 outcome_of_refund(payment, verdict, reply, change);
             } else {
-                outcome_of_void(payment, verdict, reply, change, next);
+                FLORIN_CO_TRY_VOID(outcome_of_void(payment, verdict, reply, change, next));
             }
         } else {
             warn_of_contradiction(attempt, reply);
@@ -292,12 +292,45 @@ Result<bool> Payments::is_reversal_under_way(std::string const& owner, Attempt c
     return false;
 }
 
+// Nobody can be told now: it stays among the open attempts, where a start with its connector takes
+// it up (recover_attempt).
+Result<void> Payments::owe_back(Case const& payment, Change& change) const {
+    Attempt const& attempt = payment.attempt.value;
+    log::error(
+        "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
+    );
+    auto const key = model::key_of(Kind::open_attempt, payment.owner, attempt.id);
+    auto const is_its_own = [&](ledger::DocumentRemove const& each) { return each.key == key; };
+    if (std::erase_if(change.command.removes, is_its_own) != 0) {
+        return {};  // closed by this very change
+    }
+    FLORIN_TRY(
+        auto const open,
+        load<model::OpenAttempt>(parts_.ledger.documents(), payment.owner, attempt.id)
+    );
+    if (!open) {
+        change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+    }
+    return {};
+}
+
+Result<void> Payments::reverse_second_success(Case& payment, Change& change, Next& next) {
+    if (connector_named(payment.attempt.value.connector) == nullptr) {
+        return owe_back(payment, change);
+    }
+    start_reversal(payment, "late_approval", change, next);
+    return {};
+}
+
 Result<void> Payments::give_second_success_back(Case& payment, Change& change, Next& next) {
     Attempt const& attempt = payment.attempt.value;
     if (!is_given_up(attempt)) {
         return {};
     }
     if (has_stray_capture(attempt)) {
+        if (connector_named(attempt.connector) == nullptr) {
+            return owe_back(payment, change);
+        }
         start_stray_refund(payment, change, next);
         next.gives_back = "refund";
         return {};
@@ -307,10 +340,7 @@ Result<void> Payments::give_second_success_back(Case& payment, Change& change, N
     }
     // One at a time: what is under way may find it yet, and looks here when it ends.
     FLORIN_TRY(bool const is_under_way, is_reversal_under_way(payment.owner, attempt));
-    if (!is_under_way && connector_named(attempt.connector) != nullptr) {
-        start_reversal(payment, "late_approval", change, next);
-    }
-    return {};
+    return is_under_way ? Result<void>{} : reverse_second_success(payment, change, next);
 }
 
 void Payments::tell_second_success(Case const& payment, Next const& next) {

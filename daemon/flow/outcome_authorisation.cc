@@ -290,7 +290,7 @@ void Payments::given_back(Case& payment, Change& change) {
 
 // What a bank said to a reversal goes into the authorisation's evidence: that decides.
 // What operators decided about the reversal goes there too.
-void Payments::outcome_of_void(
+Result<void> Payments::outcome_of_void(
     Case& payment, Verdict verdict, Reply const& reply, Change& change, Next& next
 ) {
     Attempt& attempt = payment.attempt.value;
@@ -324,7 +324,7 @@ void Payments::outcome_of_void(
     if (!is_over) {
         attempt.state = "unknown";
         set_retry(attempt, change);
-        return;
+        return {};
     }
     close_attempt(payment.attempt, is_refused ? "declined" : "approved", change);
     // The authorisation's own case, with this change. It may have been given back before: then this
@@ -340,10 +340,12 @@ void Payments::outcome_of_void(
         }
     }
     // The approval that nobody found may have come while this one was under way.
+    Result<void> given_back_once_more;
     if (needs_another_reversal(payment.attempt.value)) {
-        start_reversal(payment, "late_approval", change, next);
+        given_back_once_more = reverse_second_success(payment, change, next);
     }
     std::swap(payment.attempt, *payment.original);
+    return given_back_once_more;
 }
 
 void Payments::start_reversal(Case& payment, std::string reason, Change& change, Next& next) {

@@ -106,12 +106,7 @@ void Payments::outcome_of_capture(Case& payment, Verdict verdict, Change& change
 void Payments::start_stray_refund(Case& payment, Change& change, Next& next) {
     Attempt& stray = payment.attempt.value;
     auto const* const connector = connector_named(stray.connector);
-    if (connector == nullptr) {
-        log::error(
-            "attempt.connector_missing", {{"attempt", stray.id}, {"connector", stray.connector}}
-        );
-        return;
-    }
+    FLORIN_CHECK(connector != nullptr, "an attempt's connector is configured");
     Attempt refund = new_attempt("refund", *connector, payment.intent.value, stray.amount);
     refund.original = stray.id;
     refund.charge = stray.charge;

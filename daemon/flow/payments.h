@@ -330,6 +330,8 @@ private:
     // What the bank has though it was given up is given back, once. After everything else that
     // follows from the evidence.
     Result<void> give_second_success_back(Case& payment, Change& change, Next& next);
+    Result<void> reverse_second_success(Case& payment, Change& change, Next& next);
+    Result<void> owe_back(Case const& payment, Change& change) const;
     Result<bool> is_reversal_under_way(std::string const& owner, model::Attempt const& attempt)
         const;
     void tell_second_success(Case const& payment, Next const& next);
@@ -363,7 +365,7 @@ private:
         Next& next
     );
     model::PaymentError fail_charge(Case& payment, Verdict verdict, connectors::Reply const& reply);
-    void outcome_of_void(
+    Result<void> outcome_of_void(
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
     void given_back(Case& payment, Change& change);
@@ -412,6 +414,8 @@ private:
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> ask(OwnCase payment);
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
+    boost::asio::awaitable<Result<void>> recover_second_success(OwnCase known);
+    boost::asio::awaitable<Result<void>> commit_recovery(std::string attempt_id, Change change);
     struct Recovery;
     boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);
     boost::asio::awaitable<void> fire(ledger::TimerSet timer);

@@ -227,6 +227,12 @@ public:
         end();
         start();
     }
+    // The same with other banks than before.
+    void restart(std::vector<connectors::Connector*> banks) {
+        end();
+        banks_ = std::move(banks);
+        start();
+    }
 
     Payments& payments() { return *payments_; }
     LedgerClient& client() { return *client_; }

@@ -227,3 +227,44 @@ TEST_CASE("what the first bank has booked, as its report shows, is refunded ther
     CHECK(world.rig.receivable("first").credits_posted == (is_refused ? 0 : 1000));
     CHECK(world.rig.payments().second_successes("first", "refund") == 1);
 }
+
+TEST_CASE(
+    "what a bank has that is not configured any more is given back when it is configured again"
+) {
+    TwoBanks world;
+    world.first.script("authorise", says(Outcome::declined, "91"));
+    REQUIRE(world.rig.pay(1000)->body.ends_with(" succeeded"));
+    auto const given_up = world.rig.attempts("authorise").at(0);
+    std::string operation = "refund", message = "refund";
+    model::Evidence evidence = line();
+    SUBCASE("booked, as its report shows: refunded") {}
+    SUBCASE("approved, as somebody hears late: reversed") {
+        evidence.source = "late_reply";
+        evidence.code = "00";
+        operation = "void";
+        message = "reverse";
+    }
+    world.rig.restart({&world.second});
+    REQUIRE(world.rig.wait(world.rig.payments().take_evidence(Rig::kOwner, given_up.id, evidence))
+                .has_value());
+    CHECK_FALSE(world.rig.all_closed());
+    CHECK(world.rig.attempts(operation).empty());
+    world.rig.restart({&world.second});
+    CHECK(world.rig.recovered);
+    CHECK_FALSE(world.rig.all_closed());
+    world.rig.restart({&world.first, &world.second});
+    REQUIRE(eventually([&] { return world.rig.all_closed(); }));
+    REQUIRE(world.rig.attempts(operation).size() == 1);
+    CHECK(world.rig.attempts(operation)[0].state == "approved");
+    CHECK(world.rig.attempts(operation)[0].original == given_up.id);
+    CHECK(
+        world.rig.payments().second_successes(
+            "first", operation == "void" ? "reversal" : operation
+        ) == 1
+    );
+    CHECK(world.is_nothing_at_first());
+    world.rig.restart();
+    CHECK(world.rig.all_closed());
+    CHECK(world.first.sent(message).size() == 1);
+    CHECK(world.status() == "succeeded");
+}
