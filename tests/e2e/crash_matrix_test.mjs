@@ -10,8 +10,9 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, watch } f
 import http from 'node:http';
 import path from 'node:path';
 import test from 'node:test';
+import { setTimeout as patience } from 'node:timers/promises';
 
-import { control, eventually, florin, kill, pause, pay, programs, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
+import { control, eventually, florin, kill, pay, programs, sdk, signedOn, startBank, startDaemon, temporary } from './support.mjs';
 import { runProgram } from '../../tools/shop/programs.mjs';
 import { World, agree, comeToRest, dice, till } from './world.mjs';
 
@@ -74,7 +75,8 @@ async function diesAt(point, starting, running) {
         return;
     }
     const daemon = running();
-    const end = await Promise.race([daemon.ended, pause(patienceMs).then(() => null)]);
+    // Nobody waits for its end when the rest is over.
+    const end = await Promise.race([daemon.ended, patience(patienceMs, null, { ref: false })]);
     assert.ok(end, `${point} was not reached within ${patienceMs} ms: ${daemon.log.slice(-3000)}`);
     assert.equal(end.signal, 'SIGKILL', `${point}: ended with ${end.signal ?? end.code}: ${daemon.log.slice(-3000)}`);
 }
