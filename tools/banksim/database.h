@@ -2,6 +2,7 @@
 // Thread rule: one thread.
 #pragma once
 
+#include "ledger/base/money.h"
 #include "ledger/base/result.h"
 
 #include <cstdint>
@@ -24,6 +25,10 @@ inline std::int64_t number(Value const& value) {
 }
 inline std::string const& text(Value const& value) {
     return std::get<std::string>(value);
+}
+// Of a column with ISO 4217 numeric codes, where only known ones were written.
+inline Currency currency_of(Value const& numeric) {
+    return *Currency::from_numeric(static_cast<std::uint16_t>(number(numeric)));
 }
 
 class Database {

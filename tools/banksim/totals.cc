@@ -166,7 +166,7 @@ Result<std::vector<Book::Compared>> Book::compared() {
             .stan = text(row[1]),
             .rrn = text(row[2]),
             .date = text(row[3]),
-            .currency = *Currency::from_numeric(static_cast<std::uint16_t>(number(row[4]))),
+            .currency = currency_of(row[4]),
             .is_in_balance = number(row[5]) != 0,
             .repeats = number(row[6]),
         });

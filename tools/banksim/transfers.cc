@@ -10,11 +10,6 @@ constexpr std::string_view kColumns =
     "SELECT payment, end_to_end, minor, currency, name, iban, remittance, message, id "
     "FROM transfers ";
 
-Currency currency_of(Value const& numeric) {
-    // Only codes of the table were ever written.
-    return *Currency::from_numeric(static_cast<std::uint16_t>(number(numeric)));
-}
-
 Order order_of(Row const& row) {
     return Order{
         .payment_information_id = text(row[0]),
