@@ -213,9 +213,7 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         change.put(payment.intent.value.id, payment.intent);
     } else {
         // It stays open until its connector is back.
-        log::error(
-            "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
-        );
+        tell_connector_missing(attempt);
     }
     change.put(attempt.id, payment.attempt);
     FLORIN_CO_TRY_VOID(co_await commit_recovery(attempt_id, std::move(change)));
@@ -229,9 +227,7 @@ asio::awaitable<Result<void>> Payments::recover_second_success(OwnCase known) {
     Case& payment = *known;
     Attempt const& attempt = payment.attempt.value;
     if (connector_named(attempt.connector) == nullptr) {
-        log::error(
-            "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
-        );
+        tell_connector_missing(attempt);
         co_return Result<void>{};
     }
     Next next;

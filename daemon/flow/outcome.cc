@@ -292,13 +292,17 @@ Result<bool> Payments::is_reversal_under_way(std::string const& owner, Attempt c
     return false;
 }
 
+void Payments::tell_connector_missing(Attempt const& attempt) {
+    log::error(
+        "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
+    );
+}
+
 // Nobody can be told now: it stays among the open attempts, where a start with its connector takes
 // it up (recover_attempt).
 Result<void> Payments::owe_back(Case const& payment, Change& change) const {
     Attempt const& attempt = payment.attempt.value;
-    log::error(
-        "attempt.connector_missing", {{"attempt", attempt.id}, {"connector", attempt.connector}}
-    );
+    tell_connector_missing(attempt);
     auto const key = model::key_of(Kind::open_attempt, payment.owner, attempt.id);
     auto const is_its_own = [&](ledger::DocumentRemove const& each) { return each.key == key; };
     if (std::erase_if(change.command.removes, is_its_own) != 0) {

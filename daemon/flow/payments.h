@@ -331,7 +331,9 @@ private:
     // follows from the evidence.
     Result<void> give_second_success_back(Case& payment, Change& change, Next& next);
     Result<void> reverse_second_success(Case& payment, Change& change, Next& next);
+    // What cannot be given back now is kept for a start that has the connector.
     Result<void> owe_back(Case const& payment, Change& change) const;
+    static void tell_connector_missing(model::Attempt const& attempt);
     Result<bool> is_reversal_under_way(std::string const& owner, model::Attempt const& attempt)
         const;
     void tell_second_success(Case const& payment, Next const& next);

@@ -46,8 +46,7 @@ void add_switch_bench(CLI::App* bench, CommandLine& run, SaidPointer const& said
     CLI::App* const command = bench->add_subcommand(
         "switch",
         "Payments over TLS and ISO 8583, as many as go through and at a fixed rate; starts a "
-        "florind "
-        "and a florin-banksim"
+        "florind and a florin-banksim"
     );
     auto& options = said->switch_bench;
     command->add_option("--url", options.url, "A florind that runs, in place of one of its own");
