@@ -2,6 +2,7 @@
 
 #include "ledger/store/data_dir.h"
 #include "ledger/store/sparing_env.h"
+#include "ledger/store/table_file.h"
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
@@ -109,6 +110,7 @@ Result<void> RocksHandle::open(
     std::string const path = directory.string();
     std::error_code error;
     rocksdb::Status status;
+    FLORIN_TRY_VOID(check_table_files(directory, *options.env));
     if (access == StoreAccess::read_only) {
         if (!fs::exists(directory / "CURRENT", error)) {
             if (error) {
