@@ -112,7 +112,7 @@ Result<Found> find(Call const& call) {
 }
 
 struct Wanted {
-    std::string state;  // "", open, unknown
+    std::string state;  // "", open, unknown, owed_back
     std::string merchant;
     std::string after;
     std::size_t limit = 0;
@@ -122,7 +122,7 @@ Result<Wanted> wanted_of(Call const& call) {
     FLORIN_TRY(auto const form, http::parse_form(call.request.query));
     api::Parameters parameters{form};
     Wanted wanted{
-        .state = parameters.take_enum("state", {"open", "unknown"}).value_or(""),
+        .state = parameters.take_enum("state", {"open", "unknown", "owed_back"}).value_or(""),
         .merchant = parameters.take_string("merchant").value_or(""),
         .after = parameters.take_string("starting_after").value_or(""),
         .limit = static_cast<std::size_t>(
@@ -144,7 +144,7 @@ Result<std::vector<Place>> next_ids(
     Wanted const& wanted,
     std::string const& after
 ) {
-    // What is open is listed apart, under the same ids.
+    // What is open or owed back is listed apart, under the same ids.
     auto const kind = wanted.state.empty() ? model::Kind::attempt : model::Kind::open_attempt;
     std::vector<Place> ids;
     for (std::string const& owner : owners) {
@@ -165,6 +165,23 @@ Result<std::vector<Place>> next_ids(
     std::ranges::sort(ids, std::greater{});
     ids.resize(std::min(ids.size(), wanted.limit + 1));
     return ids;
+}
+
+// Of those that are listed apart one may have ended since the list was read.
+Result<bool> is_wanted(
+    Call const& call, std::string const& state, std::string const& owner, Attempt const& attempt
+) {
+    bool const is_open = attempt.closed == 0;
+    if (state != "owed_back") {
+        return state.empty() || (is_open && (state != "unknown" || attempt.state == "unknown"));
+    }
+    if (is_open) {
+        return false;
+    }
+    FLORIN_TRY(
+        auto const waits, flow::load<model::OpenAttempt>(call.documents(), owner, attempt.id)
+    );
+    return waits.has_value();
 }
 
 Answer list(Call& call) {
@@ -192,9 +209,10 @@ Answer list(Call& call) {
             ++scanned;
             cursor = id;
             FLORIN_CO_TRY(auto const stored, flow::load<Attempt>(call.documents(), owner, id));
-            // Gone from the open ones since the list was read.
-            bool const matches = stored && (wanted.state.empty() || stored->value.closed == 0) &&
-                                 (wanted.state != "unknown" || stored->value.state == "unknown");
+            bool matches = false;
+            if (stored) {
+                FLORIN_CO_TRY(matches, is_wanted(call, wanted.state, owner, stored->value));
+            }
             if (matches) {
                 found.push_back(summary_json(owner, stored->value));
             }

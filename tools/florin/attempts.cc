@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <set>
+#include <utility>
+
 namespace florin::tools {
 namespace {
 
@@ -13,6 +16,7 @@ using json = nlohmann::ordered_json;
 
 // Kinds of documents as the journal numbers them.
 constexpr std::uint16_t kAttempt = 7;
+constexpr std::uint16_t kOpenAttempt = 10;
 
 bool is_open(json const& attempt) {
     return attempt.value("closed", std::int64_t{0}) == 0;
@@ -71,25 +75,36 @@ Result<json> parse(ledger::Document const& document) {
 
 }  // namespace
 
-int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Format format) {
+int attempts_list(std::filesystem::path const& data_dir, WhichAttempts which, Format format) {
     auto reader = open(data_dir);
     if (!reader) {
         return report_error(reader.error());
     }
+    // Every attempt that somebody has yet to do something about, final or not.
+    std::set<std::pair<std::string, std::string>> waiting;  // owner, id
+    auto const note = [&](ledger::Document const& document) -> Result<bool> {
+        waiting.emplace(document.key.owner, document.key.id);
+        return true;
+    };
+    if (auto const done = (*reader)->documents().each(kOpenAttempt, note); !done) {
+        return report_error(done.error());
+    }
     Table table = attempts_table(kStoredAttempt);
     auto const add = [&](ledger::Document const& document) -> Result<bool> {
         FLORIN_TRY(json const attempt, parse(document));
-        if (unknown_only && !is_open(attempt)) {
-            return true;
+        bool const is_waiting = waiting.contains({document.key.owner, document.key.id});
+        bool const is_owed_back = is_waiting && !is_open(attempt);
+        if (which == WhichAttempts::all ||
+            (which == WhichAttempts::not_final ? is_open(attempt) : is_owed_back)) {
+            add_attempt(table, kStoredAttempt, attempt);
         }
-        add_attempt(table, kStoredAttempt, attempt);
         return true;
     };
     if (auto const done = (*reader)->documents().each(kAttempt, add); !done) {
         return report_error(done.error());
     }
     table.print(format);
-    return unknown_only && !table.empty() ? kFoundSomething : kDone;
+    return which != WhichAttempts::all && !table.empty() ? kFoundSomething : kDone;
 }
 
 int attempts_show(

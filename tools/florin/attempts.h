@@ -8,19 +8,26 @@
 #include "tools/florin/admin_client.h"
 #include "tools/florin/output.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
 namespace florin::tools {
 
-// With `unknown_only`, those whose outcome is not final; exit code 1 where there are any.
-int attempts_list(std::filesystem::path const& data_dir, bool unknown_only, Format format);
+enum class WhichAttempts : std::uint8_t {
+    all,
+    not_final,  // nobody knows yet what became of them
+    owed_back,  // approved after all, and nothing was told to the bank yet: docs/unknowns.md
+};
+
+// Of not_final and owed_back exit code 1 where there are any.
+int attempts_list(std::filesystem::path const& data_dir, WhichAttempts which, Format format);
 int attempts_show(
     std::filesystem::path const& data_dir, std::string const& attempt_id, Format format
 );
 
 // The same from a daemon.
-int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format);
+int attempts_list(DaemonOptions const& daemon, WhichAttempts which, Format format);
 int attempts_show(DaemonOptions const& daemon, std::string const& attempt_id, Format format);
 
 // Proposes an outcome, or confirms what another person has proposed: whose the admin key is.

@@ -79,13 +79,15 @@ void print_parts(json const& attempt, Format format) {
 
 }  // namespace
 
-int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format) {
+int attempts_list(DaemonOptions const& daemon, WhichAttempts which, Format format) {
     auto client = AdminClient::connect(daemon);
     if (!client) {
         return report_error(client.error());
     }
     Table table = attempts_table(kAnsweredAttempt);
-    std::string const filter = unknown_only ? "&state=open" : "";
+    std::string const filter = which == WhichAttempts::all         ? ""
+                               : which == WhichAttempts::not_final ? "&state=open"
+                                                                   : "&state=owed_back";
     std::string after;
     for (bool more = true; more;) {
         std::string const from = after.empty() ? "" : "&starting_after=" + after;
@@ -100,7 +102,7 @@ int attempts_list(DaemonOptions const& daemon, bool unknown_only, Format format)
         after = more ? text_of(*page, "next") : "";
     }
     table.print(format);
-    return unknown_only && !table.empty() ? kFoundSomething : kDone;
+    return which != WhichAttempts::all && !table.empty() ? kFoundSomething : kDone;
 }
 
 int attempts_show(DaemonOptions const& daemon, std::string const& attempt_id, Format format) {

@@ -19,6 +19,13 @@ struct Said {
     std::string outcome;
     std::string reason;
     bool unknown_only = false;
+    bool owed_back_only = false;
+
+    WhichAttempts which() const {
+        return unknown_only     ? WhichAttempts::not_final
+               : owed_back_only ? WhichAttempts::owed_back
+                                : WhichAttempts::all;
+    }
 };
 using SaidPointer = std::shared_ptr<Said>;
 
@@ -73,11 +80,18 @@ void add_attempts(CLI::App& app, CommandLine& run) {
     );
     add_daemon(list, run);
     add_format(list, run);
-    list->add_flag("--unknown", said->unknown_only, "Only those whose outcome is not final");
+    CLI::Option* const unknown =
+        list->add_flag("--unknown", said->unknown_only, "Only those whose outcome is not final");
+    list->add_flag(
+            "--owed-back",
+            said->owed_back_only,
+            "Only those that a bank approved after all and whose connector is not configured"
+    )
+        ->excludes(unknown);
     list->callback([said, &run] {
         run.exit_code = run.daemon.url.empty()
-                            ? attempts_list(run.daemon.data_dir, said->unknown_only, run.format)
-                            : attempts_list(run.daemon, said->unknown_only, run.format);
+                            ? attempts_list(run.daemon.data_dir, said->which(), run.format)
+                            : attempts_list(run.daemon, said->which(), run.format);
     });
 
     CLI::App* const show = attempts->add_subcommand(
