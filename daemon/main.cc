@@ -11,6 +11,7 @@
 int main(int argc, char** argv) {
     florin::keep_freed_memory();
     CLI::App app{"florind: a payment switch with a double-entry ledger inside", "florind"};
+    app.set_version_flag("--version", "florind " FLORIN_VERSION);
     florin::DevOptions dev;
     std::string listen = "127.0.0.1:0";
     std::string config_file;

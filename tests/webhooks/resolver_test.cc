@@ -88,6 +88,11 @@ public:
         }
         return answers[host].size() >= count;
     }
+    // Whatever was asked is with a thread, or waits for one.
+    void run_ready() {
+        context.restart();
+        context.poll();
+    }
     void run_for(std::chrono::milliseconds length) {
         context.restart();
         context.run_for(length);
@@ -120,7 +125,7 @@ TEST_CASE("silent name servers of some owners delay nobody else") {
         rig.ask("one", "silent-1-" + std::to_string(i));
         rig.ask("two", "silent-2-" + std::to_string(i));
     }
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(2));  // one for each, not all four
     for (int i = 0; i < 20; ++i) {
         std::string const host = "shop-" + std::to_string(i);
@@ -136,7 +141,7 @@ TEST_CASE("who was slow does not get the threads that others need") {
     for (int i = 0; i < 4; ++i) {
         rig.ask("slow-" + std::to_string(i), "silent-" + std::to_string(i));
     }
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(4));  // nobody knows them yet
     rig.run_for(60ms);
     rig.names.release();
@@ -147,7 +152,7 @@ TEST_CASE("who was slow does not get the threads that others need") {
     for (int i = 0; i < 4; ++i) {
         rig.ask("slow-" + std::to_string(i), "silent-again-" + std::to_string(i));
     }
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(2));
     rig.ask("other", "shop");
     REQUIRE(rig.run_until_answered("shop"));
@@ -179,16 +184,16 @@ TEST_CASE("what nobody waits for any more is not asked, and says nothing about t
 TEST_CASE("a host is asked about once for all who wait, whoever they are") {
     Rig rig{{.threads = 3}};
     rig.ask("one", "silent-first");
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(1));
     for (int i = 0; i < 5; ++i) {
         rig.ask("one", "silent-shared");  // waits for the thread of its owner
         rig.ask("two", "silent-shared");
     }
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(2));
     rig.ask("three", "silent-shared");
-    rig.run_for(1ms);
+    rig.run_ready();
     rig.names.release();
     REQUIRE(rig.run_until_answered("silent-shared", 11));
     CHECK(std::ranges::count(rig.answers["silent-shared"], Status::found) == 11);
@@ -219,7 +224,7 @@ TEST_CASE("who waits when everything is broken off gets no verdict") {
     Rig rig{{.threads = 1}};
     rig.ask("one", "silent");
     rig.ask("two", "good");
-    rig.run_for(1ms);
+    rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(1));
     rig.resolver.cancel_all();
     REQUIRE(rig.run_until_answered("silent"));

@@ -125,6 +125,7 @@ int serve(Arguments const& arguments, Book& book) {
 int run(int argc, char** argv) {
     Arguments arguments;
     CLI::App app{"A simulated bank on ISO 8583, with its own book, faults and reports."};
+    app.set_version_flag("--version", "florin-banksim " FLORIN_VERSION);
     app.add_option("--data-dir", arguments.data_dir, "Where the bank keeps its book")->required();
     app.add_option("--listen", arguments.listen, "ADDRESS:PORT for ISO 8583; port 0 chooses one");
     app.add_option("--control", arguments.control, "ADDRESS:PORT for faults and reports");

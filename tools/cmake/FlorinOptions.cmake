@@ -57,11 +57,12 @@ function(florin_room name)
     target_link_libraries(${name} PUBLIC florin_options ${ROOM_LINKS} PRIVATE ${ROOM_PRIVATE_LINKS})
 endfunction()
 
-# florin_program(TARGET): what the programs that run for long have beside: an allocator for many
+# florin_program(TARGET): what every program has beside: FLORIN_VERSION, and an allocator for many
 # threads. glibc's takes a third of a payment's time where one thread frees what another has made.
 # Sanitizers bring their own.
 find_library(TCMALLOC tcmalloc_minimal)
 function(florin_program target)
+    target_compile_definitions(${target} PRIVATE FLORIN_VERSION="${PROJECT_VERSION}")
     if(TCMALLOC AND NOT FLORIN_SANITIZE)
         target_link_libraries(${target} PRIVATE ${TCMALLOC})
     endif()

@@ -9,6 +9,7 @@ namespace tools = florin::tools;
 int main(int argc, char** argv) {
     florin::keep_freed_memory();
     CLI::App app{"florin: operate a Florin payment switch and its ledger", "florin"};
+    app.set_version_flag("--version", "florin " FLORIN_VERSION);
     app.require_subcommand(1);
     tools::CommandLine run;
     tools::add_ledger(app, run);
