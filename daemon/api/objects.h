@@ -78,7 +78,7 @@ template <class Decide>
 boost::asio::awaitable<ApiResult<flow::Done>> store_change(Call& call, Decide const& decide) {
     constexpr int kTriesMax = 20;
     for (int tries = 0;; ++tries) {
-        flow::Change change{call.owner()};
+        flow::Change change{call.owner(), call.caller.cause()};
         auto done = decide(change);
         if (!done) {
             co_return std::unexpected{done.error()};

@@ -131,7 +131,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
             intent.value.canceled_at = parts_.ids.now_s();
             Objects const objects{.owner = caller.owner, .intent = intent.value};
             Done const done = render(objects);
-            complete(change, caller, done, {});
+            answer_at_once(change, caller, done);
             change.put(intent.value.id, intent);
             change.event(parts_.ids, "payment_intent.canceled", parts_.renderer.intent(objects));
             auto const receipt = co_await commit(std::move(change), true);

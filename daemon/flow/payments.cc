@@ -85,14 +85,39 @@ void Payments::claim(Change& change, Caller const& caller) const {
     change.put(caller.idempotency_key, key, 0);
 }
 
-// In a commit of its own after the claim, or together with it where nothing was claimed yet.
+// The key is looked at first: whoever comes second with it is told so, and not that what the first
+// one did is in the way.
+void Payments::answer_at_once(Change& change, Caller const& caller, Done const& done) const {
+    if (caller.idempotency_key.empty()) {
+        return;
+    }
+    change.put(caller.idempotency_key, answered_key(caller, done, {}), 0);
+    auto& puts = change.command.puts;
+    std::ranges::rotate(puts, puts.end() - 1);
+    keep_answer(change, caller);
+}
+
 void Payments::complete(
     Change& change, Caller const& caller, Done const& done, std::string const& attempt_id
 ) const {
     if (caller.idempotency_key.empty()) {
         return;
     }
-    model::IdempotencyKey const key{
+    std::uint64_t version = caller.key_version;
+    if (version == 0) {
+        auto const stored = load<model::IdempotencyKey>(
+            parts_.ledger.documents(), caller.owner, caller.idempotency_key
+        );
+        version = stored && *stored ? (*stored)->version : 0;
+    }
+    change.put(caller.idempotency_key, answered_key(caller, done, attempt_id), version);
+    keep_answer(change, caller);
+}
+
+model::IdempotencyKey Payments::answered_key(
+    Caller const& caller, Done const& done, std::string const& attempt_id
+) const {
+    return {
         .fingerprint = caller.fingerprint,
         .request_id = caller.request_id,
         .done = true,
@@ -102,14 +127,9 @@ void Payments::complete(
         .created = parts_.ids.now_s(),
         .attempt = attempt_id,
     };
-    std::uint64_t version = caller.key_version;
-    if (version == 0) {
-        auto const stored = load<model::IdempotencyKey>(
-            parts_.ledger.documents(), caller.owner, caller.idempotency_key
-        );
-        version = stored && *stored ? (*stored)->version : 0;
-    }
-    change.put(caller.idempotency_key, key, version);
+}
+
+void Payments::keep_answer(Change& change, Caller const& caller) const {
     std::uint64_t const kept_ns = parts_.options.idempotency_keep_s * 1'000'000'000;
     std::string const timer_key = caller.owner + '\0' + caller.idempotency_key;
     change.command.set_timers.push_back(
@@ -262,7 +282,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
         change.link(Kind::customer_intent, intent.customer, intent.id);
     }
     change.event(parts_.ids, "payment_intent.created", parts_.renderer.intent(objects));
-    complete(change, caller, done, {});
+    answer_at_once(change, caller, done);
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
@@ -271,7 +291,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::store(Caller caller, Change change, Done done) {
-    complete(change, caller, done, {});
+    answer_at_once(change, caller, done);
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
@@ -284,7 +304,7 @@ asio::awaitable<ApiResult<Done>> Payments::store_method(
 ) {
     Change change{caller.owner, caller.cause()};
     change.put(method.id, method, 0);
-    complete(change, caller, done, {});
+    answer_at_once(change, caller, done);
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};

@@ -253,10 +253,19 @@ private:
     using Routes = std::vector<connectors::Connector*>;
 
     // payments.cc
+    // An idempotency key is claimed by what is answered later, with the attempt that it is
+    // answered after, or given its answer at once, by a request that is over with one commit. Both
+    // are for a key that nobody has used: commit() answers idempotency_key_in_use otherwise.
     void claim(Change& change, Caller const& caller) const;
+    void answer_at_once(Change& change, Caller const& caller, Done const& done) const;
+    // After the claim.
     void complete(
         Change& change, Caller const& caller, Done const& done, std::string const& attempt_id
     ) const;
+    model::IdempotencyKey answered_key(
+        Caller const& caller, Done const& done, std::string const& attempt_id
+    ) const;
+    void keep_answer(Change& change, Caller const& caller) const;
     model::Attempt new_attempt(
         std::string operation,
         connectors::Connector const& connector,

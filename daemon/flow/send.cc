@@ -166,10 +166,12 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
     auto const currency = Currency::from_alphabetic(attempt.currency);
     FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
     Money const amount{attempt.amount, *currency};
+    // As it was authorised: what became of the payment method since is not this payment's, and a
+    // repeat is the same message.
     connectors::Card card{
         .pan = std::move(*pan),
-        .exp_month = static_cast<int>(payment.method.value.exp_month),
-        .exp_year = static_cast<int>(payment.method.value.exp_year),
+        .exp_month = static_cast<int>(payment.charge.value.exp_month),
+        .exp_year = static_cast<int>(payment.charge.value.exp_year),
         .cvv = {},
     };
     connectors::Terminal terminal = terminal_of(*payment.merchant);
