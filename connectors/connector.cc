@@ -13,6 +13,35 @@ std::string_view outcome_name(Outcome outcome) {
     return "unknown";
 }
 
+void hold_against(Reply& reply, Money asked, bool may_be_partial) {
+    if (reply.outcome != Outcome::approved) {
+        return;
+    }
+    if (reply.approved && !reply.said_minor) {
+        // Of a rail that tells money, not fields.
+        reply.said_minor = reply.approved->minor;
+        reply.said_currency = reply.approved->currency;
+        reply.is_partial = may_be_partial && reply.approved->minor < asked.minor;
+    }
+    std::int64_t const minor = reply.said_minor.value_or(asked.minor);
+    bool const is_part = reply.said_minor.has_value() && minor > 0 && minor <= asked.minor;
+    char const* wrong = nullptr;
+    if (reply.said_currency.value_or(asked.currency) != asked.currency) {
+        wrong = "approved in another currency";
+    } else if (reply.is_partial && !may_be_partial) {
+        wrong = "approved in part, which only an authorisation can be";
+    } else if (reply.is_partial ? !is_part : minor != asked.minor) {
+        wrong = "approved another amount than was asked for";
+    }
+    if (wrong != nullptr) {
+        reply.outcome = Outcome::unknown;
+        reply.approved.reset();
+        reply.detail += (reply.detail.empty() ? "" : ": ") + std::string{wrong};
+        return;
+    }
+    reply.approved = Money{minor, asked.currency};
+}
+
 std::string_view breaker_state_name(BreakerState state) {
     switch (state) {
         case BreakerState::closed: return "closed";

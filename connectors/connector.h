@@ -179,7 +179,18 @@ struct Reply {
     std::string network_transaction_id{};  // what later payments name this one by, or empty
     std::string detail;                    // for people; no card data
     ChipData chip_data{};                  // of the issuer for the chip, or empty
+
+    // What an approval said of its amount, where the message has it: for hold_against().
+    std::optional<std::int64_t> said_minor{};
+    std::optional<Currency> said_currency{};
+    bool is_partial = false;  // it said that it approves a part
 };
+
+// Holds an approval against what was asked for. It stays one, and `approved` is set, if it is of
+// the same amount and currency (a message that leaves them out means those), or of a part of it,
+// said to be one and how large, where `may_be_partial`: of authorisations only. Else the outcome is
+// unknown, and `detail` says why. Other outcomes stay as they are.
+void hold_against(Reply& reply, Money asked, bool may_be_partial);
 
 // An answer that nobody waits for any more, or that contradicts the one already taken: evidence.
 struct LateReply {
@@ -189,7 +200,7 @@ struct LateReply {
     std::string transmission_time;
     std::string rrn;
     std::string terminal_id;
-    Reply reply;
+    Reply reply;          // not held against what was asked for yet
     AttemptId attempt{};  // what a counterpart without STANs names; with a STAN it is not looked at
 };
 

@@ -241,31 +241,23 @@ Reply reply_of(Message const& answer, std::optional<Money> asked, Packaging cons
     if (!dialect_of(packaging).approves(answer.mti(), answer.get(39))) {
         return unclear("an approval of another kind of message");
     }
-    bool const says_amount = answer.has(4);
     auto const amount = answer.amount();
-    if (says_amount && !amount && amount.error().code == Errc::malformed) {
+    if (answer.has(4) && !amount && amount.error().code == Errc::malformed) {
         return unclear("its amount cannot be read");
     }
-    if (!asked) {
-        if (amount) {
-            reply.approved = *amount;
-        }
-        return reply;
-    }
-    // An answer may leave out field 49: the currency is then that of the request.
-    auto approved = amount ? *amount : *asked;
-    if (says_amount && !amount) {
+    reply.is_partial = meaning.is_partial;
+    if (amount) {
+        reply.said_minor = amount->minor;
+        reply.said_currency = amount->currency;
+    } else if (answer.has(4)) {
+        // Field 49 is left out: the currency is that of the request.
         auto const digits = answer.get(4);
-        std::from_chars(digits.data(), digits.data() + digits.size(), approved.minor);
+        std::from_chars(digits.data(), digits.data() + digits.size(), reply.said_minor.emplace());
     }
-    if (approved.currency != asked->currency) {
-        return unclear("approved in another currency");
+    if (asked) {
+        bool const may_be_partial = dialect_of(packaging).plain_mti(answer.mti()) == "0110";
+        hold_against(reply, *asked, may_be_partial);
     }
-    if (meaning.is_partial ? !says_amount || approved.minor <= 0 || approved.minor > asked->minor
-                           : approved.minor != asked->minor) {
-        return unclear("approved another amount than was asked for");
-    }
-    reply.approved = approved;
     return reply;
 }
 
@@ -277,21 +269,27 @@ Iso8583Connector::Iso8583Connector(
 )
     : options_{std::move(options)}, clock_{clock} {
     FLORIN_CHECK(options_.more_links.size() < kLinksMax, "references tell all links apart");
-    auto const take_late =
-        [&sink, id = options_.id, packaging = options_.link.packaging](Message const& answer) {
-            std::uint32_t stan = 0;
-            auto const digits = answer.get(11);
-            std::from_chars(digits.data(), digits.data() + digits.size(), stan);
-            sink.late_reply(LateReply{
-                .connector = id,
-                .mti = dialect_of(packaging).plain_mti(answer.mti()),
-                .stan = stan,
-                .transmission_time = std::string{dialect_of(packaging).request_time(answer)},
-                .rrn = std::string{answer.trimmed(37)},
-                .terminal_id = std::string{answer.trimmed(41)},
-                .reply = reply_of(answer, std::nullopt, packaging),
-            });
-        };
+    auto const take_late = [&sink,
+                            id = options_.id,
+                            packaging = options_.link.packaging,
+                            acquirer = options_.acquirer_id](Message const& answer) {
+        // With 37 and 41 what tells one acquirer's messages from another's.
+        if (answer.has(32) && answer.trimmed(32) != acquirer) {
+            return;
+        }
+        std::uint32_t stan = 0;
+        auto const digits = answer.get(11);
+        std::from_chars(digits.data(), digits.data() + digits.size(), stan);
+        sink.late_reply(LateReply{
+            .connector = id,
+            .mti = dialect_of(packaging).plain_mti(answer.mti()),
+            .stan = stan,
+            .transmission_time = std::string{dialect_of(packaging).request_time(answer)},
+            .rrn = std::string{answer.trimmed(37)},
+            .terminal_id = std::string{answer.trimmed(41)},
+            .reply = reply_of(answer, std::nullopt, packaging),
+        });
+    };
     links_.push_back(std::make_unique<Link>(home, options_.link, clock, take_late));
     for (LinkPlace const& place : options_.more_links) {
         LinkOptions link = options_.link;
@@ -416,7 +414,7 @@ boost::asio::awaitable<Reply> Iso8583Connector::reverse(ReverseRequest request) 
         request.identity.link,
         reverse_message(request, options_, now_s()),
         options_.reverse_timeout_ms,
-        std::nullopt
+        request.amount
     );
 }
 

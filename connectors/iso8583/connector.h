@@ -71,10 +71,9 @@ Result<Message> refund_message(
     RefundRequest const& request, Iso8583Options const& options, std::int64_t now_s
 );
 
-// What an answer means. `asked` is the amount of the request, or nothing where it is not known
-// (late answers) or does not matter (reversals). An approval of another amount than was asked for
-// is unknown, unless it is a partial approval of less; so is an approval whose field 39 belongs to
-// another kind of message.
+// What an answer means. `asked` is the amount of the request, against which an approval is held
+// (hold_against); nothing where it is not known: late answers. An approval whose field 39 belongs
+// to another kind of message is unknown.
 Reply reply_of(Message const& answer, std::optional<Money> asked, Packaging const& packaging);
 
 class Iso8583Connector final : public Connector {

@@ -133,8 +133,9 @@ public:
     std::string_view balance_code(Message const& answer) const override {
         return answer.has(kSettlementCode) ? answer.get(kSettlementCode) : answer.get(39);
     }
-    bool approves(std::string_view, std::string_view code) const override {
-        return code.size() == 2;
+    // What was reversed in part, or with conditions, is not reversed.
+    bool approves(std::string_view wire_mti, std::string_view code) const override {
+        return code.size() == 2 && (!wire_mti.starts_with("04") || code == "00");
     }
 
 private:
@@ -261,7 +262,12 @@ public:
         if (code.size() != 3) {
             return false;
         }
-        return wire_mti.starts_with("14") ? code == kReversed : code != kReversed;
+        bool const is_reversal = wire_mti.starts_with("14");
+        // 9xx acknowledge an advice; a request wants an answer.
+        bool const is_for_advices = code.starts_with('9');
+        bool const is_of_advice = wire_mti.size() == 4 && wire_mti[2] == '3';
+        return is_reversal ? code == kReversed
+                           : code != kReversed && (!is_for_advices || is_of_advice);
     }
 
 private:

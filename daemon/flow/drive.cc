@@ -200,9 +200,11 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
     Next next;
     attempt.stan = stan_of(attempt);
     bool const is_configured = connector_named(attempt.connector) != nullptr;
+    bool const is_intent = attempt.state == "intent";
     if (attempt.operation != "authorise") {
         // It may have gone out: from here on it is a repeat.
         attempt.sends = std::max<std::int64_t>(attempt.sends, 1);
+        attempt.state = is_intent ? "unknown" : attempt.state;
         next.drive_attempt = attempt.id;
     } else if (is_configured) {
         add_evidence(attempt, said({}, 1));
@@ -212,7 +214,8 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
         }
         change.put(payment.intent.value.id, payment.intent);
     } else {
-        // It stays open until its connector is back.
+        // It stays open until its connector is back, or operators say what became of it.
+        attempt.state = is_intent ? "unknown" : attempt.state;
         tell_connector_missing(attempt);
     }
     change.put(attempt.id, payment.attempt);

@@ -11,6 +11,9 @@ using model::Evidence;
 
 // Sends of a reversal that must both be answered "not found" before that counts.
 constexpr std::size_t kNotFoundNeeded = 2;
+constexpr std::string_view kFirstSend = "1";  // reference of a reply to it
+// How many reversals an attempt may get; each but the first is for an approval of its own.
+constexpr std::ptrdiff_t kReversalsMost = 10;
 
 std::string_view reversal_of(Evidence const& acknowledgement) {
     std::string_view const reference{acknowledgement.reference};
@@ -46,6 +49,18 @@ bool is_not_found(Attempt const& attempt) {
     return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
         return each.source == "reversal_ack" &&
                not_found_sends(attempt, reversal_of(each)) >= kNotFoundNeeded;
+    });
+}
+
+// By the bank, with the message itself. What it says of a refund that was sent before without an
+// answer is said of the repeat alone: a refusal of that proves nothing about the first one.
+bool is_answered(Attempt const& attempt, std::string_view outcome) {
+    bool const is_about_one_send = attempt.operation == "refund" && outcome == "declined";
+    return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
+        bool const is_message = each.source == "reply" || each.source == "late_reply";
+        bool const counts = each.source == "inquiry" ||
+                            (is_message && (!is_about_one_send || each.reference == kFirstSend));
+        return counts && each.outcome == outcome;
     });
 }
 
@@ -95,13 +110,14 @@ Verdict verdict_of(Attempt const& attempt) {
     if (is_reversing) {
         return Verdict::unknown;
     }
-    for (char const* const outcome : {"approved", "declined"}) {
-        if (has(attempt, "reply", outcome) || has(attempt, "late_reply", outcome) ||
-            has(attempt, "inquiry", outcome)) {
-            return outcome == std::string_view{"approved"} ? Verdict::approved : Verdict::declined;
-        }
+    if (is_answered(attempt, "approved")) {
+        return Verdict::approved;
     }
-    if (has(attempt, "reply", "unknown")) {
+    if (is_answered(attempt, "declined")) {
+        return Verdict::declined;
+    }
+    if (has(attempt, "reply", "unknown") || has(attempt, "reply", "declined") ||
+        has(attempt, "late_reply", "declined")) {
         return Verdict::unknown;
     }
     if (has(attempt, "reply", "pending")) {
@@ -133,6 +149,10 @@ void refresh_evidence(Attempt& attempt, Evidence const& evidence) {
     }
 }
 
+std::string late_reference(std::ptrdiff_t reversals) {
+    return std::to_string(reversals + 1);
+}
+
 bool is_decided_by_operators(Attempt const& attempt) {
     return said_by(attempt, "operator") != Verdict::open;
 }
@@ -150,27 +170,44 @@ bool is_inquired_in_vain(Attempt const& attempt) {
     return has(attempt, "inquiry", "unknown") || has(attempt, "inquiry", "not_sent");
 }
 
+std::ptrdiff_t reversals_begun(Attempt const& attempt) {
+    return std::ranges::count(attempt.evidence, "reversal_intent", &Evidence::source);
+}
+
+// What came late says by its reference how many reversals had been begun before it.
+bool is_approved_since(Attempt const& attempt, std::ptrdiff_t reversals) {
+    return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
+        bool const is_approval = each.outcome == "approved" || each.outcome == kApprovedOtherwise;
+        return each.source == "late_reply" && is_approval &&
+               each.reference == late_reference(reversals);
+    });
+}
+
 bool needs_another_reversal(Attempt const& attempt) {
     // A refusal and an approval, or "not sent" and an approval: whichever came first, it is
     // approved there. What was approved before its reversal needs no other one.
     bool const is_contradicted = attempt.state != "reversed" && has(attempt, "reply", "approved");
     bool const is_approved = is_contradicted || has(attempt, "late_reply", "approved") ||
+                             has(attempt, "late_reply", kApprovedOtherwise) ||
                              has(attempt, "inquiry", "approved");
-    // Two at most, and one for the approval; one that was stored long ago does not say what it is
-    // for.
-    constexpr auto kMost = 2;
-    auto const reversals =
-        std::ranges::count(attempt.evidence, "reversal_intent", &Evidence::source);
-    return is_approved && reversals < kMost && !has(attempt, "reversal_intent", "late_approval") &&
+    // The first one may have been for something else; each further one is for an approval that came
+    // after the one before it had begun, and that nobody found.
+    auto const reversals = reversals_begun(attempt);
+    bool const is_new = has(attempt, "reversal_intent", "late_approval")
+                            ? is_approved_since(attempt, reversals)
+                            : reversals < 2;
+    return is_approved && is_new && reversals < kReversalsMost &&
            !has(attempt, "reversal_ack", "reversed") && !is_being_refunded(attempt) &&
            !has_stray_capture(attempt);
 }
 
 bool has_stray_capture(Attempt const& attempt) {
     bool const is_capture = attempt.operation == "capture";
+    bool const is_answered_so =
+        has(attempt, "reply", "approved") || has(attempt, "late_reply", "approved");
     bool const is_booked = has(attempt, "report_line", "approved") ||
                            has(attempt, "statement_line", "approved") ||
-                           (is_capture && has(attempt, "reply", "approved"));
+                           (is_capture && is_answered_so);
     return (is_capture || attempt.operation == "authorise") && is_given_up(attempt) && is_booked &&
            !is_being_refunded(attempt);
 }

@@ -8,7 +8,9 @@
 //      nothing: reversed, and what the bank has booked is given back by a refund
 //      (has_stray_capture)
 //   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
-//   5. the reply, a late reply, or the answer to an inquiry: approved before declined
+//   5. the reply, a late reply, or the answer to an inquiry: approved before declined. A refund is
+//      declined only by the answer to its first send: a refusal of a repeat proves nothing about
+//      what was sent before and not answered
 //   6. unknown, where something was sent and nothing certain came back; not sent, where there is
 //      proof of that; open otherwise
 // Thread rule: pure functions.
@@ -21,6 +23,9 @@
 #include <string_view>
 
 namespace florin::flow {
+
+// Outcome of a late reply that approves, but not what was asked for.
+inline constexpr char const* kApprovedOtherwise = "approved_otherwise";
 
 enum class Verdict { open, approved, declined, not_sent, pending, unknown, reversed };
 std::string_view verdict_name(Verdict verdict);
@@ -45,6 +50,10 @@ bool is_being_reversed(model::Attempt const& attempt);
 
 // The counterpart was asked what became of it, and did not say yes, no, or "not yet".
 bool is_inquired_in_vain(model::Attempt const& attempt);
+
+// How many reversals were begun, and the reference of a reply that comes late after so many.
+std::ptrdiff_t reversals_begun(model::Attempt const& attempt);
+std::string late_reference(std::ptrdiff_t reversals);
 
 // An authorisation that was given up is known to be approved, and neither is a reversal
 // acknowledged as found and reversed nor was one made for this approval: the bank may hold the

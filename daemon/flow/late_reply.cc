@@ -3,6 +3,7 @@
 #include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
+#include "ledger/base/check.h"
 
 #include <fmt/format.h>
 
@@ -14,6 +15,18 @@ namespace asio = boost::asio;
 using connectors::Outcome;
 using connectors::Reply;
 using model::Attempt;
+
+namespace {
+
+// What a bank may make one attempt's document grow by.
+constexpr std::ptrdiff_t kLateRepliesMost = 20;
+
+// Of an answer; reversals are repeated until they are answered anyway.
+std::string_view operation_of(std::string_view mti) {
+    return mti == "0110" ? "authorise" : mti == "0210" ? "refund" : mti == "0230" ? "capture" : "";
+}
+
+}  // namespace
 
 void Payments::late_reply(connectors::LateReply reply) {
     in_background(take_late_reply(std::move(reply)));
@@ -106,42 +119,76 @@ Result<std::optional<model::GivenUp>> Payments::attempt_of(
         return std::nullopt;
     }
     FLORIN_TRY(auto attempt, load_known<Attempt>(reader, found->owner, found->attempt));
-    if (attempt.value.operation != "authorise" || attempt.value.connector != connector) {
+    if (attempt.value.operation != operation_of(late.mti) || attempt.value.connector != connector) {
         return std::nullopt;
     }
+    if (!has_stan) {
+        return found;
+    }
     attempt.value.stan = late.stan;
-    bool const is_same =
-        !has_stan || (link_of(attempt.value) == link &&
-                      attempt.value.transmission_time == late.transmission_time &&
-                      (late.rrn.empty() || retrieval_reference(attempt.value) == late.rrn));
+    FLORIN_TRY(auto const merchant, merchant_of(found->owner));
+    bool const is_same = link_of(attempt.value) == link &&
+                         attempt.value.transmission_time == late.transmission_time &&
+                         retrieval_reference(attempt.value) == late.rrn &&
+                         (late.terminal_id.empty() || late.terminal_id == merchant->terminal_id);
     if (!is_same) {
         return std::nullopt;
     }
     return found;
 }
 
-// Only an authorisation's late answer changes anything: advices and reversals are repeated until
-// they are answered anyway.
+// A bank may send any number of them.
+void Payments::tell_late_reply_unused(connectors::LateReply const& late, std::string_view event) {
+    constexpr std::int64_t kPauseMs = 1'000;
+    std::uint64_t unsaid = 0;
+    {
+        std::lock_guard const lock{late_replies_mutex_};
+        std::int64_t const now_ms = parts_.ids.now_ms();
+        if (now_ms < late_replies_silent_until_ms_) {
+            ++late_replies_unsaid_;
+            return;
+        }
+        late_replies_silent_until_ms_ = now_ms + kPauseMs;
+        unsaid = std::exchange(late_replies_unsaid_, 0);
+    }
+    log::warn(event, {{"connector", late.connector}, {"stan", late.stan}, {"more_before", unsaid}});
+}
+
 asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
-    if (late.mti != "0110") {
+    if (operation_of(late.mti).empty()) {
         co_return;
     }
     auto const found = attempt_of(late);
     if (!found || !*found) {
-        log::warn("late_reply.unmatched", {{"connector", late.connector}, {"stan", late.stan}});
+        tell_late_reply_unused(late, "late_reply.unmatched");
         co_return;
     }
     auto const [owner, attempt_id] = **found;
-    auto const attempt = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
-    Reply reply = late.reply;
-    bool const is_odd = attempt && reply.approved &&
-                        (reply.approved->currency.alphabetic() != attempt->value.currency ||
-                         reply.approved->minor > attempt->value.amount);
-    if (is_odd) {
-        reply.outcome = Outcome::unknown;  // what it approves is not what was asked for
+    auto const loaded = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
+    if (!loaded) {
+        log::error(
+            "late_reply.refused", {{"attempt", attempt_id}, {"what", loaded.error().context}}
+        );
+        co_return;
     }
-    model::Evidence evidence = said(reply, 1);
+    Attempt const& attempt = loaded->value;
+    if (std::ranges::count(attempt.evidence, "late_reply", &model::Evidence::source) >=
+        kLateRepliesMost) {
+        tell_late_reply_unused(late, "late_reply.too_many");
+        co_return;
+    }
+    bool const is_authorisation = attempt.operation == "authorise";
+    Reply reply = late.reply;
+    bool const said_yes = reply.outcome == Outcome::approved;
+    connectors::hold_against(reply, amount_of(attempt), is_authorisation);
+    model::Evidence evidence = said(reply, std::max<std::int64_t>(attempt.sends, 1));
     evidence.source = "late_reply";
+    if (said_yes && reply.outcome != Outcome::approved) {
+        evidence.outcome = kApprovedOtherwise;
+    }
+    if (is_authorisation) {
+        evidence.reference = late_reference(reversals_begun(attempt));
+    }
     auto const next = co_await note(owner, attempt_id, evidence, reply, nullptr);
     if (!next) {
         log::error("late_reply.refused", {{"attempt", attempt_id}, {"what", next.error().context}});

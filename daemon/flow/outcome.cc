@@ -28,9 +28,12 @@ constexpr std::uint64_t kTryPauseMs = 5;
 void warn_of_contradiction(Attempt const& attempt, Reply const& reply) {
     bool const denies = attempt.state == "approved" && reply.outcome == Outcome::declined;
     bool const affirms = attempt.state == "declined" && reply.outcome == Outcome::approved;
-    if (is_decided_by_operators(attempt) && (denies || affirms)) {
+    // An authorisation's is given back (give_second_success_back).
+    bool const is_told = is_decided_by_operators(attempt) || attempt.operation == "refund";
+    if (is_told && (denies || affirms)) {
         log::error(
-            "attempt.contradicts_operators",
+            is_decided_by_operators(attempt) ? "attempt.contradicts_operators"
+                                             : "attempt.contradicts_itself",
             {{"attempt", attempt.id},
              {"decided", attempt.state},
              {"bank", connectors::outcome_name(reply.outcome)},
@@ -72,9 +75,14 @@ Result<Payments::OwnCase> Payments::load_case(
     if (!attempt.original.empty()) {
         FLORIN_TRY(payment.original, load_known<Attempt>(reader, owner, attempt.original));
     }
-    std::string const merchant = owner.substr(0, owner.find('/'));
-    FLORIN_TRY(payment.merchant, merchants_.terms(merchant, payment.mode));
+    FLORIN_TRY(payment.merchant, merchant_of(owner));
     return loaded;
+}
+
+Result<std::shared_ptr<model::Merchant const>> Payments::merchant_of(std::string const& owner
+) const {
+    model::Mode const mode = owner.ends_with("/live") ? model::Mode::live : model::Mode::test;
+    return merchants_.terms(owner.substr(0, owner.find('/')), mode);
 }
 
 u128 Payments::transfer_of(std::string const& text) {
@@ -119,8 +127,11 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         bool const is_undecided = reply.outcome == Outcome::unknown ||
                                   reply.outcome == Outcome::not_sent ||
                                   reply.outcome == Outcome::pending;
-        bool const is_repeatable = is_undecided && (evidence.source == "inquiry" ||
-                                                    (attempt.operation != "authorise" && is_reply));
+        // So that what is repeated for days does not grow the document.
+        bool const is_refused_repeat = reply.outcome == Outcome::declined && attempt.sends > 0;
+        bool const is_repeated = attempt.operation != "authorise" && is_reply;
+        bool const is_repeatable = is_undecided ? evidence.source == "inquiry" || is_repeated
+                                                : is_refused_repeat && is_repeated;
         if (is_repeatable) {
             refresh_evidence(attempt, evidence);
         } else if (!add_evidence(attempt, evidence) && waiter == nullptr) {

@@ -205,6 +205,7 @@ void Payments::outcome_of_refund(
         payment.intent.value.amount_refunding -= refund.amount;
         change.post(model::release(attempt.id, pending));
         close_attempt(payment.attempt, "declined", change);
+        remember_given_up(attempt, change);
         announce(payment, "refund.failed", change);
         return;
     }

@@ -342,6 +342,7 @@ private:
     Result<void> reverse_second_success(Case& payment, Change& change, Next& next);
     // What cannot be given back now is kept for a start that has the connector.
     Result<void> owe_back(Case const& payment, Change& change) const;
+    Result<std::shared_ptr<model::Merchant const>> merchant_of(std::string const& owner) const;
     static void tell_connector_missing(model::Attempt const& attempt);
     Result<bool> is_reversal_under_way(std::string const& owner, model::Attempt const& attempt)
         const;
@@ -394,10 +395,14 @@ private:
 
     // send.cc
     model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;
+    static Money amount_of(model::Attempt const& attempt);
     std::uint32_t stan_of(model::Attempt const& attempt) const;
     void remember_stan(std::string const& attempt_id, std::uint64_t stan) const;
     boost::asio::awaitable<Result<Pan>> card_number(Case const& payment);
     boost::asio::awaitable<connectors::Reply> send(
+        Case const& payment, CardSecrets secrets, bool repeat
+    );
+    boost::asio::awaitable<connectors::Reply> hand_over(
         Case const& payment, CardSecrets secrets, bool repeat
     );
     boost::asio::awaitable<connectors::Reply> inquire(Case const& payment);
@@ -438,6 +443,7 @@ private:
     boost::asio::awaitable<void> take_late_reply(connectors::LateReply reply);
     // So that what is still heard of it finds it.
     void remember_given_up(model::Attempt const& attempt, Change& change) const;
+    void tell_late_reply_unused(connectors::LateReply const& late, std::string_view event);
     Result<std::optional<model::GivenUp>> attempt_of(connectors::LateReply const& late) const;
     Result<std::optional<model::GivenUp>> attempt_of(
         connectors::LateReply const& late, std::uint32_t link
@@ -453,6 +459,9 @@ private:
     // STANs of attempts whose documents do not have them yet.
     mutable std::mutex stans_mutex_;
     mutable std::unordered_map<std::string, std::uint32_t> stans_;
+    std::mutex late_replies_mutex_;
+    std::int64_t late_replies_silent_until_ms_ = 0;
+    std::uint64_t late_replies_unsaid_ = 0;
     mutable std::mutex second_successes_mutex_;
     // By connector and by what gives them back.
     std::map<std::pair<std::string, std::string>, std::uint64_t> second_successes_;

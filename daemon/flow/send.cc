@@ -89,10 +89,16 @@ model::Evidence Payments::said(Reply const& reply, std::int64_t send_number) con
         .source = "reply",
         .outcome = std::string{connectors::outcome_name(reply.outcome)},
         .code = reply.response_code,
-        .amount = reply.approved ? reply.approved->minor : 0,
+        .amount = reply.approved ? reply.approved->minor : reply.said_minor.value_or(0),
         .time_ms = parts_.ids.now_ms(),
         .reference = std::to_string(send_number),
     };
+}
+
+Money Payments::amount_of(Attempt const& attempt) {
+    auto const currency = Currency::from_alphabetic(attempt.currency);
+    FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
+    return Money{attempt.amount, *currency};
 }
 
 std::uint32_t Payments::stan_of(Attempt const& attempt) const {
@@ -141,7 +147,15 @@ asio::awaitable<Result<Pan>> Payments::card_number(Case const& payment) {
     co_return co_await parts_.vault.get(payment.owner, std::move(token));
 }
 
+// An approval counts for what it approves, whatever the rail.
 asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, bool repeat) {
+    Attempt const& attempt = payment.attempt.value;
+    Reply reply = co_await hand_over(payment, std::move(secrets), repeat);
+    connectors::hold_against(reply, amount_of(attempt), attempt.operation == "authorise");
+    co_return reply;
+}
+
+asio::awaitable<Reply> Payments::hand_over(Case const& payment, CardSecrets secrets, bool repeat) {
     Attempt const& attempt = payment.attempt.value;
     auto* const connector = connector_named(attempt.connector);
     Reply failed{
@@ -163,9 +177,7 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
         failed.detail = "the card cannot be read from the vault";
         co_return failed;
     }
-    auto const currency = Currency::from_alphabetic(attempt.currency);
-    FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
-    Money const amount{attempt.amount, *currency};
+    Money const amount = amount_of(attempt);
     // As it was authorised: what became of the payment method since is not this payment's, and a
     // repeat is the same message.
     connectors::Card card{
@@ -235,17 +247,17 @@ asio::awaitable<Reply> Payments::send(Case const& payment, CardSecrets secrets, 
 asio::awaitable<Reply> Payments::inquire(Case const& payment) {
     Attempt const& attempt = payment.attempt.value;
     auto* const connector = connector_named(attempt.connector);
-    auto const currency = Currency::from_alphabetic(attempt.currency);
     FLORIN_CHECK(connector != nullptr, "who is driven has a connector");
-    FLORIN_CHECK(currency.has_value(), "a stored attempt's currency is known");
     connectors::InquireRequest request{
         .identity = identity_of(attempt),
         .operation = attempt.operation == "refund" ? connectors::InquiredOperation::refund
                                                    : connectors::InquiredOperation::authorise,
-        .amount = Money{attempt.amount, *currency},
+        .amount = amount_of(attempt),
         .terminal = terminal_of(*payment.merchant),
     };
-    co_return co_await connector->inquire(std::move(request));
+    Reply reply = co_await connector->inquire(std::move(request));
+    connectors::hold_against(reply, amount_of(attempt), attempt.operation == "authorise");
+    co_return reply;
 }
 
 }  // namespace florin::flow

@@ -193,12 +193,11 @@ TEST_CASE("a refund that is declined fails, and gives its amount free again") {
     ScriptedBank bank{"bank"};
     Rig rig{{&bank}};
     REQUIRE(rig.pay(5000)->body.ends_with(" succeeded"));
-    bank.script("refund", says(Outcome::unknown));
     bank.script("refund", says(Outcome::declined, "57"));
     auto const refunded = rig.wait(
         rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 5000}, rig.render_refund())
     );
-    CHECK(refunded->body.ends_with(" pending"));
+    CHECK(refunded->body.ends_with(" failed"));
     REQUIRE(eventually([&] { return rig.all_closed(); }));
     CHECK(rig.attempts("refund")[0].state == "declined");
     CHECK(rig.intent(rig.last_intent).amount_refunding == 0);
@@ -207,6 +206,72 @@ TEST_CASE("a refund that is declined fails, and gives its amount free again") {
         rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 5000}, rig.render_refund())
     );
     CHECK(again->body.ends_with(" succeeded"));
+}
+
+TEST_CASE("a refusal of a refund's repeat says nothing about what was sent before") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    REQUIRE(rig.pay(8000)->body.ends_with(" succeeded"));
+    bank.script("refund", says(Outcome::unknown));
+    for (char const* const code : {"96", "91", "12", "96"}) {
+        bank.script("refund", says(Outcome::declined, code));
+    }
+    auto const refund = [&] {
+        return rig.wait(rig.payments().refund(
+            rig.caller(), rig.last_intent, {.amount = 8000}, rig.render_refund()
+        ));
+    };
+    CHECK(refund()->body.ends_with(" pending"));
+    REQUIRE(eventually([&] { return bank.sent("refund").size() >= 4; }));
+    CHECK(rig.attempts("refund")[0].state == "unknown");
+    CHECK_FALSE(refund().has_value());  // nothing of it is free again
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(rig.attempts("refund").size() == 1);
+    CHECK(rig.attempts("refund")[0].state == "approved");
+    // The unknown one, and each code once.
+    CHECK(rig.attempts("refund")[0].evidence.size() == 5);
+    CHECK(rig.receivable("bank").credits_posted == 8000);
+}
+
+TEST_CASE("what a bank says late of a refund counts") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    REQUIRE(rig.pay(700)->body.ends_with(" succeeded"));
+    Reply in_time = says(Outcome::unknown);
+    Reply later = says(Outcome::approved, "00");
+    SUBCASE("approved") {}
+    SUBCASE("approved after it was declined: nothing changes, but it is there to be seen") {
+        in_time = says(Outcome::declined, "05");
+    }
+    SUBCASE("another amount approved: unknown still") {
+        later.approved = Money{100, *Currency::from_alphabetic("EUR")};
+    }
+    bool const is_declined = in_time.outcome == Outcome::declined;
+    bool const is_other = later.approved.has_value();
+    bank.script("refund", in_time);
+    bank.held = true;
+    auto refunding = rig.begin(
+        rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 700}, rig.render_refund())
+    );
+    REQUIRE(eventually([&] { return bank.sent("refund").size() == 1; }));
+    auto late = rig.late(bank.sent("refund")[0], later);
+    late.mti = "0210";
+    if (is_declined) {
+        bank.held = false;
+        CHECK(refunding.get()->body.ends_with(" failed"));
+    }
+    rig.payments().late_reply(late);
+    std::size_t const pieces = is_declined ? 2 : 1;
+    REQUIRE(eventually([&] { return rig.attempts("refund")[0].evidence.size() == pieces; }));
+    CHECK((rig.attempts("refund")[0].closed == 0) == is_other);
+    bank.held = false;
+    if (!is_declined) {
+        CHECK(refunding.get().has_value());
+    }
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(rig.attempts("refund")[0].state == (is_declined ? "declined" : "approved"));
+    CHECK(rig.receivable("bank").credits_posted == (is_declined ? 0 : 700));
+    CHECK(bank.sent("refund").size() == (is_other ? 2 : 1));
 }
 
 TEST_CASE("a soft decline goes to the next route, a hard one and an unknown one do not") {
