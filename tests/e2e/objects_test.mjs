@@ -272,6 +272,27 @@ test('objects', async (t) => {
         assert.equal((await stripe.paymentIntents.capture(open.id, { amount_to_capture: 300, final_capture: true })).amount_received, 300);
     });
 
+    await t.test('what goes to the bank with a payment is not changed after it', async () => {
+        const three_d_secure = { cryptogram: 'AAECAwQFBgcICQoLDA0ODxAREhM=', transaction_id: 't', version: '2.2.0' };
+        const of = (card) => ({ payment_method_options: { card } });
+        const changes = [{ setup_future_usage: 'off_session' }, { setup_future_usage: '' }, of({ request_three_d_secure: 'any' }), of({ setup_future_usage: 'none' }),
+            of({ moto: true }), of({ network_transaction_id: '123' }), of({ three_d_secure })];
+        for (const made of [await pay(stripe, 800), await pay(stripe, 800, { capture_method: 'manual' }), await stripe.paymentIntents.cancel((await stripe.paymentIntents.create({ amount: 800, currency: 'eur' })).id)]) {
+            const before = await stripe.paymentIntents.retrieve(made.id);
+            for (const change of changes) {
+                await assert.rejects(stripe.paymentIntents.update(made.id, change), (error) => {
+                    assert.deepEqual([error.statusCode, error.code], [400, 'payment_intent_unexpected_state'], JSON.stringify(change));
+                    assert.match(error.message, /setup_future_usage and payment_method_options/);
+                    return true;
+                });
+            }
+            assert.deepEqual(JSON.parse(JSON.stringify(await stripe.paymentIntents.retrieve(made.id))), JSON.parse(JSON.stringify(before)));
+            assert.equal((await stripe.paymentIntents.update(made.id, { description: 'later' })).description, 'later');
+        }
+        const open = await stripe.paymentIntents.create({ amount: 800, currency: 'eur' });
+        for (const change of changes) await stripe.paymentIntents.update(open.id, change);
+    });
+
     await t.test('a cancel says no reason that nobody gave', async () => {
         for (const amount of [700, 701]) {
             const intent = amount === 700 ? await pay(stripe, amount, { capture_method: 'manual' }) : await stripe.paymentIntents.create({ amount, currency: 'eur' });
