@@ -16,7 +16,8 @@ constexpr std::size_t kExpandLevelsMax = 4;
 // Expandable members, and what is behind them where this version has it.
 struct Expandable {
     std::string_view name;
-    std::optional<ObjectKind> kind;  // nullopt: always null here
+    std::optional<ObjectKind> kind;                    // nullopt: always null here, or a list
+    std::optional<ObjectKind> list_of = std::nullopt;  // shown, and nothing below it is expanded
 };
 std::vector<Expandable> const& expandable(ObjectKind kind) {
     static std::map<ObjectKind, std::vector<Expandable>> const table{
@@ -31,7 +32,7 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
          {{"balance_transaction", ObjectKind::balance_transaction},
           {"customer", ObjectKind::customer},
           {"payment_intent", ObjectKind::payment_intent},
-          {"refunds", std::nullopt},
+          {"refunds", std::nullopt, ObjectKind::refund},
           {"review", std::nullopt},
           {"transfer", std::nullopt},
           {"application_fee", std::nullopt},
@@ -84,8 +85,8 @@ std::optional<std::set<ObjectKind>> shown_by(ObjectKind kind, std::string_view p
         if (!deeper) {
             continue;
         }
-        if (each.kind) {
-            deeper->insert(*each.kind);
+        if (auto const there = each.kind ? each.kind : each.list_of) {
+            deeper->insert(*there);
         }
         shown = shown.value_or(std::set<ObjectKind>{});
         shown->merge(*deeper);
