@@ -96,7 +96,10 @@ std::optional<std::string> decode_path(std::string_view text) {
         if (!byte || byte->size() != 1 || (*byte)[0] == '\0') {
             return std::nullopt;
         }
-        path += *byte;
+        // An encoded slash is data and separates nothing (RFC 3986 section 2.2): decoded, the id
+        // "pi_1%2Fcancel" would cancel a payment. No name of ours holds a slash, so that it can
+        // stay encoded, as what it is, and matches nothing.
+        path += *byte == "/" ? "%2F" : *byte;
         i += 2;
     }
     return path;

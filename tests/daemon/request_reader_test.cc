@@ -112,6 +112,17 @@ TEST_CASE("requests follow each other, and none follows one that ends the connec
     }
 }
 
+TEST_CASE("an encoded slash is data, and separates nothing") {
+    CHECK(decode_path("/v1/a%2Fb") == "/v1/a%2Fb");
+    CHECK(decode_path("/v1/a%2fb") == "/v1/a%2Fb");
+    CHECK(decode_path("%2Fv1/a") == "%2Fv1/a");
+    CHECK(decode_path("/v1/a%252Fb") == "/v1/a%2Fb");
+    CHECK(decode_path("/%76%31/a%20b%2E") == "/v1/a b.");
+    CHECK_FALSE(decode_path("/v1/a%2").has_value());
+    CHECK_FALSE(decode_path("/v1/a%2G").has_value());
+    CHECK_FALSE(decode_path("/v1/%00").has_value());
+}
+
 TEST_CASE("who wants to be told to go on is told once") {
     RequestReader reader{kLimits};
     reader.add("POST /a HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n");

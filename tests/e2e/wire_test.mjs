@@ -428,6 +428,17 @@ test('the wire convention', async (t) => {
         isError(await request(daemon, 'DELETE', '/v1/payment_intents/pi_none'), 404);
     });
 
+    await t.test('a slash in an id separates nothing', async () => {
+        const held = await made(`${paid}&capture_method=manual`);
+        for (const action of ['cancel', 'capture', 'confirm']) {
+            await assert.rejects(stripe.paymentIntents.update(`${held.id}/${action}`, {}), { statusCode: 404 }, action);
+            for (const slash of ['%2F', '%2f', '%252F']) isError(await post(`/v1/payment_intents/${held.id}${slash}${action}`), 404);
+        }
+        isError(await post(`/v1%2Fpayment_intents/${held.id}/cancel`), 404);
+        isError(await get(`/v1/payment_intents%2F${held.id}`), 404);
+        assert.equal((await stripe.paymentIntents.retrieve(held.id)).status, 'requires_capture');
+    });
+
     await t.test('a wrong state shows the whole intent', async () => {
         const intent = await made(paid);
         for (const action of ['confirm', 'capture', 'cancel']) {
