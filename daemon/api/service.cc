@@ -128,6 +128,13 @@ ApiError unknown_url(http::Request const& request) {
     return error;
 }
 
+// The convention has /v1/:resource/search, which this version does not: as an id it would find
+// fault with `query` first, and look like an endpoint that is there. No id is called so.
+bool is_search(http::PathParameters const& parameters) {
+    auto const id = parameters.find("id");
+    return id != parameters.end() && id->second == "search";
+}
+
 // "application/x-www-form-urlencoded", in any case, with or without parameters.
 bool is_form_type(std::string_view type) {
     std::string lower;
@@ -348,7 +355,7 @@ asio::awaitable<ApiResult<Done>> Service::serve(
         co_return std::unexpected{in_flight.error()};
     }
     auto const match = routes_.find(request.method, request.path);
-    if (!match) {
+    if (!match || is_search(match->parameters)) {
         co_return std::unexpected{unknown_url(request)};
     }
     auto const version = request.header("Stripe-Version");

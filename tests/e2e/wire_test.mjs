@@ -426,6 +426,13 @@ test('the wire convention', async (t) => {
             isError(await get(route), 404);
         }
         isError(await request(daemon, 'DELETE', '/v1/payment_intents/pi_none'), 404);
+        for (const resource of ['payment_intents', 'charges', 'customers', 'refunds', 'payment_methods', 'balance_transactions', 'events', 'webhook_endpoints']) {
+            for (const query of ['', "?query=status:'x'&limit=3"]) {
+                const error = isError(await get(`/v1/${resource}/search${query}`), 404);
+                assert.deepEqual([error.code, error.message], [undefined, `Unrecognized request URL (GET: /v1/${resource}/search).`]);
+            }
+        }
+        isError(await post('/v1/customers/search', 'query=x'), 404);
     });
 
     await t.test('a slash in an id separates nothing', async () => {
