@@ -1,4 +1,5 @@
 // Which members can be expanded, and what is behind them.
+#include "daemon/api/redact.h"
 #include "daemon/api/render.h"
 #include "daemon/api/rights.h"
 
@@ -95,9 +96,7 @@ std::optional<std::set<ObjectKind>> shown_by(ObjectKind kind, std::string_view p
 }
 
 ApiError not_expandable(std::string const& path) {
-    return bad_parameter(
-        "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
-    );
+    return bad_parameter("", "expand", "This property cannot be expanded (" + shown(path) + ").");
 }
 
 ApiError lacks_right(std::string const& path, std::string_view resource) {
@@ -106,7 +105,7 @@ ApiError lacks_right(std::string const& path, std::string_view resource) {
     error.code = "account_invalid";
     error.param = "expand";
     error.message = "The provided key does not have the required permissions to expand '" +
-                    path.substr(0, 100) + "'. The right '" + std::string{resource} +
+                    shown(path) + "'. The right '" + std::string{resource} +
                     "=read' would allow this request.";
     return error;
 }

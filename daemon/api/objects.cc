@@ -1,5 +1,7 @@
 #include "daemon/api/objects.h"
 
+#include "daemon/api/redact.h"
+
 #include <algorithm>
 
 namespace florin::api {
@@ -99,7 +101,7 @@ void check_email(Parameters& parameters, char const* name, std::string const& em
         std::ranges::none_of(email, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
     if (!is_fine) {
         parameters.refuse(bad_parameter(
-            "email_invalid", parameters.name_of(name), "Invalid email address: " + email
+            "email_invalid", parameters.name_of(name), "Invalid email address: " + shown(email)
         ));
     }
 }

@@ -1,5 +1,7 @@
 #include "daemon/api/parameters.h"
 
+#include "daemon/api/redact.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -52,7 +54,8 @@ std::optional<ApiError> check_metadata_size(Metadata const& present, Metadata co
 Parameters::Parameters(Form const& form, std::string name) : form_{&form}, name_{std::move(name)} {}
 
 std::string Parameters::name_of(std::string_view key) const {
-    return name_.empty() ? std::string{key} : name_ + "[" + std::string{key} + "]";
+    std::string const own = shown(key);
+    return name_.empty() ? own : name_ + "[" + own + "]";
 }
 
 void Parameters::refuse(ApiError error) {
@@ -220,7 +223,7 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         return std::nullopt;
     }
     for (auto const& [key, item] : member->items) {
-        std::string const name = name_of("metadata") + "[" + key + "]";
+        std::string const name = name_of("metadata") + "[" + shown(key) + "]";
         char const* wrong = nullptr;
         if (item.kind != Form::Kind::scalar) {
             wrong = "metadata values must be strings.";

@@ -73,6 +73,7 @@ public:
     void refuse_missing(std::string_view key);
     // The first error of this and of every hash below it.
     std::optional<ApiError> finish();
+    // As it is shown: of a name that nobody here knows, no more than a hundred bytes.
     std::string name_of(std::string_view key) const;
 
 private:

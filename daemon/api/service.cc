@@ -82,15 +82,14 @@ std::optional<ApiError> why_not(
         return forbidden(
             "The provided key '" + masked(key) +
             "' does not have the required permissions for this endpoint. The right '" +
-            redacted(resource.substr(0, 40)) + "=" + std::string{access_name(wanted)} +
+            shown(resource, 40) + "=" + std::string{access_name(wanted)} +
             "' would allow this request."
         );
     }
     auto const account = request.header("Stripe-Account");
     if (account && *account != known.merchant) {
         return forbidden(
-            "The provided key does not have access to account '" +
-            std::string{account->substr(0, 100)} + "'."
+            "The provided key does not have access to account '" + shown(*account) + "'."
         );
     }
     return std::nullopt;
@@ -124,7 +123,7 @@ ApiError unknown_url(http::Request const& request) {
     ApiError error;
     error.http_status = 404;
     error.message =
-        "Unrecognized request URL (" + request.verb + ": " + request.path.substr(0, 200) + ").";
+        "Unrecognized request URL (" + request.verb + ": " + shown(request.path, 200) + ").";
     return error;
 }
 
@@ -173,8 +172,8 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
         if (holds_secret(key) || (is_value && holds_secret(item.value))) {
             return bad_parameter(
                 "",
-                redacted(own),
-                "The parameter " + redacted(own) +
+                shown(own),
+                "The parameter " + shown(own) +
                     " holds what looks like a card number or a secret key. Card numbers are "
                     "accepted as card[number] only, keys in the Authorization header only."
             );
@@ -201,7 +200,7 @@ std::optional<ApiError> refuse_place(http::Request const& request, Place place) 
     if (form->items.empty()) {
         return std::nullopt;
     }
-    std::string const& name = form->items.front().first;
+    std::string const name = shown(form->items.front().first);
     return bad_parameter(
         "parameter_unknown",
         name,
@@ -360,9 +359,9 @@ asio::awaitable<ApiResult<Done>> Service::serve(
     }
     auto const version = request.header("Stripe-Version");
     if (version && !is_api_version(*version)) {
-        co_return std::unexpected{bad_parameter(
-            "", "", "Invalid Stripe API version: " + std::string{version->substr(0, 40)}
-        )};
+        co_return std::unexpected{
+            bad_parameter("", "", "Invalid Stripe API version: " + shown(*version, 40))
+        };
     }
     Keys::Known const& known = *in_flight->key;
     flow::Caller caller{

@@ -1,6 +1,7 @@
 #include "daemon/http/form.h"
 
 #include "daemon/api/parameters.h"
+#include "daemon/http/shorten.h"
 
 #include <doctest/doctest.h>
 
@@ -73,6 +74,47 @@ TEST_CASE("an error never repeats a value") {
     others.take_enum("c", {"x"});
     others.take_string("d");
     CHECK(others.finish()->message.find("secret") == std::string::npos);
+}
+
+TEST_CASE("of a name that is too long, whole characters are shown") {
+    using http::shortened;
+    CHECK(shortened("abc", 3) == "abc");
+    CHECK(shortened("abcd", 3) == "abc…");
+    CHECK(shortened("aää", 4) == "aä…");
+    CHECK(shortened("aää", 3) == "aä…");
+    CHECK(shortened("aää", 5) == "aää");
+    CHECK(shortened("😀😀", 7) == "😀…");
+    CHECK(shortened("😀", 3) == "…");
+    CHECK(shortened("", 0).empty());
+    CHECK(shortened("x", 0) == "…");
+    std::string const no_text(8, '\x80');
+    CHECK(shortened(no_text, 5) == no_text.substr(0, 5) + "…");
+
+    std::string long_name;
+    for (int i = 0; i < 10'000; ++i) {
+        long_name += "%C3%A4";
+    }
+    std::string const fifty = [] {
+        std::string text;
+        for (int i = 0; i < 50; ++i) {
+            text += "ä";
+        }
+        return text + "…";
+    }();
+    auto const form = parse_form(long_name + "=x");
+    api::Parameters unknown{*form};
+    CHECK(unknown.finish()->param == fifty);
+    CHECK(unknown.finish()->message == "Received unknown parameter: " + fifty);
+    auto const hash = parse_form("hash[" + long_name + "]=x");
+    api::Parameters members{*hash};
+    members.take_hash("hash");
+    CHECK(members.finish()->param == "hash[" + fifty + "]");
+    auto const metadata = parse_form("metadata[" + long_name + "]=x");
+    api::Parameters refused{*metadata};
+    CHECK(!refused.take_metadata().has_value());
+    CHECK(refused.finish()->param == "metadata[" + fifty + "]");
+    auto const malformed = parse_form(long_name + "=%");
+    CHECK(malformed.error().context.starts_with(fifty + ": "));
 }
 
 TEST_CASE("metadata is merged, unset and cleared within fifty keys") {

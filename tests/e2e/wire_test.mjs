@@ -236,6 +236,26 @@ test('the wire convention', async (t) => {
         isError(await post('/v1/payment_methods', 'type=iban'), 400, { param: 'type' });
     });
 
+    await t.test('of what is refused no more is repeated than tells what it was', async () => {
+        const long = 'ä'.repeat(80_000);
+        const name = encodeURIComponent(long);
+        const id = (await made(good)).id;
+        const shown = `${'ä'.repeat(50)}…`;
+        for (const [body, param] of [[`${name}=x`, shown], [`metadata[${name}]=x`, `metadata[${shown}]`], [`shipping[${name}]=x`, `shipping[${shown}]`], [`${name}=4242424242424242`, shown]]) {
+            const refused = await post(`/v1/payment_intents/${id}`, body);
+            isError(refused, 400, { param });
+            assert.ok(refused.text.length < 1000);
+        }
+        const unread = 'ä'.repeat(2_000);
+        for (const [route, status] of [[`/v1/payment_intents/${id}?${name.slice(0, 12_000)}=x`, 400], [`/v1/${encodeURIComponent(unread)}`, 404],
+            [`/v1/customers/a${encodeURIComponent(unread)}`, 404], [`/v1/payment_intents/${id}?expand[]=a${encodeURIComponent(unread)}`, 400], [`/v1/payment_intents/${id}?a${encodeURIComponent(unread)}[=x`, 400]]) {
+            const refused = await get(route);
+            assert.ok(!isError(refused, status).message.includes('\ufffd'), route);
+            assert.ok(refused.text.length < 1000);
+        }
+        isError(await post('/v1/customers', `email=${name.slice(0, 3_000)}`), 400, { code: 'email_invalid' });
+    });
+
     await t.test('a parameter in the wrong place is refused, never passed over', async () => {
         const intent = await made(paid);
         isError(await post('/v1/refunds?amount=100', `payment_intent=${intent.id}`), 400, { code: 'parameter_unknown', param: 'amount' });
