@@ -21,6 +21,11 @@ std::size_t length_of(std::string_view text) {
     }));
 }
 
+// As a request writes that something is unset, whatever it is.
+bool is_empty(Form const& member) {
+    return member.kind == Form::Kind::scalar && member.value.empty();
+}
+
 }  // namespace
 
 Metadata MetadataChange::against(Metadata const& present) const {
@@ -70,6 +75,16 @@ void Parameters::refuse_missing(std::string_view key) {
     ));
 }
 
+void Parameters::refuse_empty(std::string_view key) {
+    refuse(bad_parameter(
+        "parameter_invalid_empty",
+        name_of(key),
+        "You passed an empty string for '" + name_of(key) +
+            "'. We assume empty values are an attempt to unset a parameter; however '" +
+            name_of(key) + "' cannot be unset."
+    ));
+}
+
 Form const* Parameters::scalar(std::string_view key) {
     asked_.emplace(key);
     Form const* const member = form_->find(key);
@@ -105,13 +120,7 @@ Settable<std::string> Parameters::take_settable(std::string_view key, std::size_
 std::optional<std::string> Parameters::take_string(std::string_view key, std::size_t length_max) {
     auto taken = take_settable(key, length_max);
     if (taken.is_given && !taken.value) {
-        refuse(bad_parameter(
-            "parameter_invalid_empty",
-            name_of(key),
-            "You passed an empty string for '" + name_of(key) +
-                "'. We assume empty values are an attempt to unset a parameter; however '" +
-                name_of(key) + "' cannot be unset."
-        ));
+        refuse_empty(key);
     }
     return std::move(taken.value);
 }
@@ -195,6 +204,10 @@ std::vector<std::string> Parameters::take_strings(std::string_view key) {
     if (member == nullptr) {
         return values;
     }
+    if (is_empty(*member)) {
+        refuse_empty(key);
+        return values;
+    }
     bool is_list = member->kind == Form::Kind::array;
     for (auto const& [index, item] : member->items) {
         is_list = is_list && item.kind == Form::Kind::scalar;
@@ -214,7 +227,7 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         return std::nullopt;
     }
     MetadataChange change;
-    if (member->kind == Form::Kind::scalar && member->value.empty()) {
+    if (is_empty(*member)) {
         change.clears = true;
         return change;
     }
@@ -247,18 +260,21 @@ std::optional<MetadataChange> Parameters::take_metadata() {
 
 bool Parameters::take_unset(std::string_view key) {
     Form const* const member = form_->find(key);
-    bool const is_empty =
-        member != nullptr && member->kind == Form::Kind::scalar && member->value.empty();
-    if (is_empty) {
+    bool const is_unset = member != nullptr && is_empty(*member);
+    if (is_unset) {
         asked_.emplace(key);
     }
-    return is_empty;
+    return is_unset;
 }
 
 Parameters* Parameters::take_hash(std::string_view key) {
     asked_.emplace(key);
     Form const* const member = form_->find(key);
     if (member == nullptr) {
+        return nullptr;
+    }
+    if (is_empty(*member)) {
+        refuse_empty(key);
         return nullptr;
     }
     if (member->kind != Form::Kind::hash) {

@@ -78,6 +78,8 @@ public:
 
 private:
     http::Form const* scalar(std::string_view key);
+    // An empty value of what cannot be unset.
+    void refuse_empty(std::string_view key);
     http::Form const* form_;
     std::string name_;
     std::set<std::string, std::less<>> asked_;

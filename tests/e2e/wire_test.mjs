@@ -192,6 +192,8 @@ test('the wire convention', async (t) => {
             [`${good}&shipping=here`, undefined, 'shipping'],
             [`${good}&shipping[address]=here`, undefined, 'shipping[address]'],
             [`${good}&payment_method_data=x`, undefined, 'payment_method_data'],
+            ...['automatic_payment_methods', 'payment_method_types', 'payment_method_data', 'expand', 'shipping[address]', 'payment_method_data[billing_details]', 'payment_method_options[card][three_d_secure]']
+                .map((name) => [`${good}&${name}=`, 'parameter_invalid_empty', name]),
             [`${good}&expand=latest_charge`, undefined, 'expand'],
             [`${good}&expand[][x]=latest_charge`, undefined, 'expand'],
             [`${good}&payment_method_types[]=carrier_pigeon`, undefined, 'payment_method_types'],
@@ -230,6 +232,14 @@ test('the wire convention', async (t) => {
             isError(await post(`/v1/payment_intents/${id}${action}`, 'colour=red'), 400, { code: 'parameter_unknown', param: 'colour' });
         }
         isError(await post('/v1/refunds', 'colour=red'), 400, { code: 'parameter_unknown' });
+        const customer = await stripe.customers.create();
+        const method = await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } });
+        const charge = (await made(paid)).latest_charge;
+        for (const [route, name] of [[`customers/${customer.id}`, 'invoice_settings'], ['customers', 'invoice_settings'], [`payment_methods/${method.id}`, 'billing_details'],
+            [`charges/${charge}`, 'fraud_details'], ['webhook_endpoints', 'enabled_events'], [`customers/${customer.id}`, 'expand']]) {
+            const body = route === 'webhook_endpoints' ? `url=https://example.com/hook&${name}=` : `${name}=`;
+            assert.match(isError(await post(`/v1/${route}`, body), 400, { code: 'parameter_invalid_empty', param: name }).message, /cannot be unset\.$/);
+        }
         isError(await post('/v1/refunds', ''), 400, { code: 'parameter_missing' });
         isError(await post('/v1/payment_methods', 'type=card'), 400, { code: 'parameter_missing', param: 'card' });
         isError(await post('/v1/payment_methods', 'card[number]=4242424242424242'), 400, { code: 'parameter_missing' });
