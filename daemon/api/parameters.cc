@@ -251,7 +251,11 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         }
         change.changes[key] = item.value;
     }
-    if (change.changes.size() > kMetadataKeysMax) {
+    // What removes a key takes no room; whether the rest has room is seen when it is merged. What
+    // one request may carry has its bound in the form.
+    auto const count =
+        std::ranges::count_if(change.changes, [](auto const& one) { return !one.second.empty(); });
+    if (static_cast<std::size_t>(count) > kMetadataKeysMax) {
         refuse(bad_parameter("", name_of("metadata"), "metadata may have at most 50 keys."));
         return std::nullopt;
     }

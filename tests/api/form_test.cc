@@ -64,6 +64,22 @@ TEST_CASE("lengths are counted in characters") {
     CHECK(refused.finish()->param == "metadata[k]");
 }
 
+TEST_CASE("metadata keys that are removed do not count") {
+    auto const take = [](int kept, int removed) {
+        std::string text;
+        for (int i = 0; i < kept + removed; ++i) {
+            text += "metadata[k" + std::to_string(i) + "]=" + (i < kept ? "v" : "") + "&";
+        }
+        auto const form = parse_form(text);
+        api::Parameters parameters{*form};
+        return parameters.take_metadata().has_value() && !parameters.finish().has_value();
+    };
+    CHECK(take(50, 0));
+    CHECK(take(50, 900));
+    CHECK_FALSE(take(51, 0));
+    CHECK_FALSE(take(51, 30));
+}
+
 TEST_CASE("an error never repeats a value") {
     auto const form = parse_form("a=secret&b=secret&c=secret&d[x]=secret");
     api::Parameters parameters{*form};

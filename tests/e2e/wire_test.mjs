@@ -327,6 +327,13 @@ test('the wire convention', async (t) => {
         assert.equal(Object.keys(merged.metadata).length, 49);
         isError(await post(`/v1/payment_intents/${intent.id}`, pairs(2, 100)), 400, { param: 'metadata' });
         assert.equal((await post(`/v1/payment_intents/${intent.id}`, pairs(1, 100))).status, 200);
+        // Keys that go make room for those that come with them.
+        const other = await made(`${good}&${pairs(30)}`);
+        const gone = (count) => pairs(count).replaceAll('=v', '=');
+        assert.deepEqual(Object.keys(JSON.parse((await post(`/v1/payment_intents/${other.id}`, `${gone(30)}&${pairs(30, 100)}`)).text).metadata), Object.keys((await made(`${good}&${pairs(30, 100)}`)).metadata));
+        assert.equal((await post(`/v1/payment_intents/${other.id}`, `${gone(100)}&${pairs(20, 200)}`)).status, 200);
+        isError(await post(`/v1/payment_intents/${other.id}`, `${gone(100)}&${pairs(1, 300)}`), 400, { param: 'metadata' });
+        isError(await post(`/v1/payment_intents/${other.id}`, pairs(51)), 400, { param: 'metadata' });
         assert.deepEqual(JSON.parse((await post(`/v1/payment_intents/${intent.id}`, 'metadata=')).text).metadata, {});
         const held = await stripe.paymentIntents.create({
             amount: 500, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, capture_method: 'manual', metadata: { a: '1', b: '2' },
