@@ -68,8 +68,12 @@ bool take_shipping(Parameters& parameters, bool& has_shipping, model::Shipping& 
     }
     has_shipping = true;
     shipping = {};
+    // It is replaced as a whole: a part of it would take away the rest unsaid.
     shipping.address = take_address(given->take_hash("address"));
-    take_text(*given, "name", shipping.name);
+    if (!given->has("address")) {
+        given->refuse_missing("address");
+    }
+    shipping.name = given->require_string("name");
     take_text(*given, "phone", shipping.phone);
     take_text(*given, "carrier", shipping.carrier);
     take_text(*given, "tracking_number", shipping.tracking_number);

@@ -96,7 +96,7 @@ void take_text(
     Parameters& parameters, char const* name, std::string& into, std::size_t length_max = 5'000
 );
 model::Address take_address(Parameters* parameters);
-// `shipping`, or nothing for an empty value; false: not given.
+// `shipping`, which has a name and an address, or nothing for an empty value; false: not given.
 bool take_shipping(Parameters& parameters, bool& has_shipping, model::Shipping& shipping);
 // Merges; an ApiError where there are too many keys then.
 std::optional<ApiError> change_metadata(

@@ -62,6 +62,19 @@ test('objects', async (t) => {
         await refused(stripe.customers.retrieve(made.id, { expand: ['name'] }), { statusCode: 400, param: 'expand' });
     });
 
+    await t.test('shipping is given whole, as it is replaced whole', async () => {
+        const shipping = { name: 'Ann', phone: '1', address: { line1: 'A', city: 'B' } };
+        const customer = await stripe.customers.create({ shipping });
+        const intent = await stripe.paymentIntents.create({ amount: 700, currency: 'eur', shipping });
+        for (const [part, param] of [[{ name: 'Bea' }, 'shipping[address]'], [{ address: { line1: 'C' } }, 'shipping[name]'], [{ phone: '2' }, 'shipping[address]']]) {
+            for (const asked of [() => stripe.customers.update(customer.id, { shipping: part }), () => stripe.customers.create({ shipping: part }), () => stripe.paymentIntents.update(intent.id, { shipping: part }),
+                () => stripe.paymentIntents.confirm(intent.id, { shipping: part, payment_method: 'pm_card_visa' })]) await refused(asked(), { statusCode: 400, code: 'parameter_missing', param });
+        }
+        assert.equal((await stripe.customers.retrieve(customer.id)).shipping.phone, '1');
+        const changed = await stripe.paymentIntents.update(intent.id, { shipping: { name: 'Bea', address: { line1: 'C' } } });
+        assert.deepEqual([changed.shipping.name, changed.shipping.phone, changed.shipping.address.line1, changed.shipping.address.city], ['Bea', null, 'C', null]);
+    });
+
     await t.test('a deleted customer is only that, and nobody can use what it had', async () => {
         const customer = await stripe.customers.create({ email: 'gone@example.com', name: 'Gone', payment_method: 'pm_card_visa' });
         const method = (await stripe.customers.listPaymentMethods(customer.id)).data[0];

@@ -190,6 +190,10 @@ test('the wire convention', async (t) => {
             ['amount[x]=1000&currency=eur', undefined, 'amount'],
             ['amount[]=1000&currency=eur', undefined, 'amount'],
             [`${good}&shipping=here`, undefined, 'shipping'],
+            [`${good}&shipping[phone]=1`, 'parameter_missing', 'shipping[address]'],
+            [`${good}&shipping[name]=A`, 'parameter_missing', 'shipping[address]'],
+            [`${good}&shipping[address][city]=B`, 'parameter_missing', 'shipping[name]'],
+            [`${good}&shipping[name]=&shipping[address][city]=B`, 'parameter_invalid_empty', 'shipping[name]'],
             [`${good}&shipping[address]=here`, undefined, 'shipping[address]'],
             [`${good}&payment_method_data=x`, undefined, 'payment_method_data'],
             ...['automatic_payment_methods', 'payment_method_types', 'payment_method_data', 'expand', 'shipping[address]', 'payment_method_data[billing_details]', 'payment_method_options[card][three_d_secure]']
@@ -290,7 +294,7 @@ test('the wire convention', async (t) => {
 
     await t.test('telephone numbers are none of cards, and booleans are as two SDKs write them', async () => {
         for (const phone of ['+4915107049996', '+34 6011 1111 111', '+378282246310005', '+49 (1510) 704-9996']) {
-            const customer = await stripe.customers.create({ phone, shipping: { name: 'A', phone, address: {} } });
+            const customer = await stripe.customers.create({ phone, shipping: { name: 'A', phone, address: { city: 'B' } } });
             assert.deepEqual([customer.phone, customer.shipping.phone], [phone, phone]);
         }
         assert.equal((await post('/v1/customers', 'phone=4915107049996')).status, 200);
