@@ -30,6 +30,9 @@ void note_update(
     std::string const& before,
     std::string const& after
 ) {
+    if (before == after) {
+        return;
+    }
     change.event(call.services.ids, std::move(type), after, previous_attributes(before, after));
 }
 

@@ -62,7 +62,8 @@ ApiResult<flow::Stored<model::Customer>> find_customer(
 // be expanded. `prefix`: "data." on lists.
 ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& prefix = {});
 
-// An event about an object that was changed, with what it was before. Both are rendered objects.
+// An event about an object that was changed, with what it was before; none where nothing of it is
+// different. Both are rendered objects.
 void note_update(
     Call& call,
     flow::Change& change,

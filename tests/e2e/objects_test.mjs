@@ -62,6 +62,25 @@ test('objects', async (t) => {
         await refused(stripe.customers.retrieve(made.id, { expand: ['name'] }), { statusCode: 400, param: 'expand' });
     });
 
+    await t.test('an update that changes nothing is no event', async () => {
+        const customer = await stripe.customers.create({ name: 'Ann', metadata: { a: '1' } });
+        const charge = (await pay(stripe, 900)).latest_charge;
+        const refund = await stripe.refunds.create({ charge, amount: 100, metadata: { a: '1' } });
+        const method = await stripe.paymentMethods.create(card());
+        await stripe.paymentMethods.attach(method.id, { customer: customer.id });
+        const told = async (id) => (await stripe.events.list({ types: ['customer.updated', 'charge.updated', 'refund.updated', 'payment_method.updated'], limit: 100 })).data
+            .filter((one) => one.data.object.id === id).length;
+        const all = [customer.id, charge, refund.id, method.id];
+        const before = await Promise.all(all.map(told));
+        for (const same of [{}, { name: 'Ann' }, { metadata: { a: '1', b: '' } }, { phone: '' }]) await stripe.customers.update(customer.id, same);
+        for (const same of [{}, { description: '' }, { metadata: { b: '' } }]) await stripe.charges.update(charge, same);
+        for (const same of [{}, { metadata: { a: '1' } }]) await stripe.refunds.update(refund.id, same);
+        for (const same of [{}, { card: { exp_month: 12 } }]) await stripe.paymentMethods.update(method.id, same);
+        assert.deepEqual(await Promise.all(all.map(told)), before);
+        assert.equal((await stripe.customers.update(customer.id, { name: 'Bea' })).name, 'Bea');
+        assert.equal(await told(customer.id), before[0] + 1);
+    });
+
     await t.test('shipping is given whole, as it is replaced whole', async () => {
         const shipping = { name: 'Ann', phone: '1', address: { line1: 'A', city: 'B' } };
         const customer = await stripe.customers.create({ shipping });
