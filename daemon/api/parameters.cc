@@ -14,13 +14,6 @@ constexpr std::size_t kMetadataKeysMax = 50;
 constexpr std::size_t kMetadataKeyLengthMax = 40;
 constexpr std::size_t kMetadataValueLengthMax = 500;
 
-// Characters, not bytes; the form is valid UTF-8.
-std::size_t length_of(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-    }));
-}
-
 // As a request writes that something is unset, whatever it is.
 bool is_empty(Form const& member) {
     return member.kind == Form::Kind::scalar && member.value.empty();
@@ -105,7 +98,7 @@ Settable<std::string> Parameters::take_settable(std::string_view key, std::size_
     if (member->value.empty()) {
         return {.is_given = true, .value = std::nullopt};
     }
-    if (length_of(member->value) > length_max) {
+    if (http::character_count(member->value) > length_max) {
         refuse(bad_parameter(
             "",
             name_of(key),
@@ -240,9 +233,9 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         char const* wrong = nullptr;
         if (item.kind != Form::Kind::scalar) {
             wrong = "metadata values must be strings.";
-        } else if (key.empty() || length_of(key) > kMetadataKeyLengthMax) {
+        } else if (key.empty() || http::character_count(key) > kMetadataKeyLengthMax) {
             wrong = "metadata keys must be 1 to 40 characters.";
-        } else if (length_of(item.value) > kMetadataValueLengthMax) {
+        } else if (http::character_count(item.value) > kMetadataValueLengthMax) {
             wrong = "metadata values must be at most 500 characters.";
         }
         if (wrong != nullptr) {

@@ -144,8 +144,39 @@ bool is_form_type(std::string_view type) {
 }
 
 bool is_idempotency_key(std::string_view key) {
-    return !key.empty() && key.size() <= kIdempotencyKeyMax && http::is_utf8(key) &&
+    return !key.empty() && http::is_utf8(key) && http::character_count(key) <= kIdempotencyKeyMax &&
            !holds_secret(key);
+}
+
+// Of two keys, either would protect only half of the repetitions.
+bool has_other_key(http::Request const& request, std::string_view key) {
+    constexpr std::string_view kName = "idempotency-key";
+    auto const lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return std::ranges::any_of(request.headers, [&](auto const& header) {
+        return std::ranges::equal(header.first, kName, {}, lower) && header.second != key;
+    });
+}
+
+// The key of a request that may have one. nullopt: it has none.
+ApiResult<std::optional<std::string>> idempotency_key_of(http::Request const& request) {
+    bool const is_post = request.method == http::Method::post;
+    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
+    if (!key) {
+        return std::nullopt;
+    }
+    if (has_other_key(request, *key)) {
+        return std::unexpected{bad_parameter(
+            "", "", "Idempotency-Key: the request has more than one, and they differ."
+        )};
+    }
+    if (!is_idempotency_key(*key)) {
+        return std::unexpected{bad_parameter(
+            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
+        )};
+    }
+    return std::string{*key};
 }
 
 // "+" and at most fifteen digits, as ITU-T E.164 has it, however they are grouped. Some of them
@@ -422,9 +453,8 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     response.headers.emplace_back(
         "Stripe-Version", is_known_version ? std::string{*version} : services_.default_api_version
     );
-    if (auto const key = request.header("Idempotency-Key");
-        key && request.method == http::Method::post && is_idempotency_key(*key)) {
-        response.headers.emplace_back("Idempotency-Key", std::string{*key});
+    if (auto const key = idempotency_key_of(request); key && *key) {
+        response.headers.emplace_back("Idempotency-Key", **key);
     }
     if (auto const account = request.header("Stripe-Account")) {
         response.headers.emplace_back("Stripe-Account", redacted(*account));
@@ -456,7 +486,6 @@ asio::awaitable<ApiResult<Done>> Service::run(
     bool& replayed,
     std::string& original_request
 ) {
-    bool const is_post = request.method == http::Method::post;
     auto const form = form_of(request);
     if (!form) {
         co_return std::unexpected{form.error()};
@@ -464,12 +493,11 @@ asio::awaitable<ApiResult<Done>> Service::run(
     if (auto error = misplaced_secret(*form, {})) {
         co_return std::unexpected{*error};
     }
-    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
-    if (key && !is_idempotency_key(*key)) {
-        co_return std::unexpected{bad_parameter(
-            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
-        )};
+    auto const sent = idempotency_key_of(request);
+    if (!sent) {
+        co_return std::unexpected{sent.error()};
     }
+    std::optional<std::string> const& key = *sent;
     if (key) {
         caller.idempotency_key = *key;
         // Keyed: the parameters may hold a card number, and a plain hash of those can be guessed.

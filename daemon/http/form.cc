@@ -221,6 +221,12 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::size_t character_count(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    }));
+}
+
 Form const* Form::find(std::string_view key) const {
     if (kind != Kind::hash) {
         return nullptr;

@@ -549,6 +549,21 @@ test('the wire convention', async (t) => {
         assert.equal((await create(good, key('idem-free'))).status, 200);
         isError(await create(good, key('k'.repeat(256))), 400);
         assert.equal((await create(good, key('k'.repeat(255)))).status, 200);
+        // Headers are bytes: those of UTF-8 make the characters. Node would encode them once more before a body that is a string.
+        const bytes = (text) => Buffer.from(text).toString('latin1');
+        const body = Buffer.from(good);
+        const wide = await create(body, key(bytes('ä'.repeat(255))));
+        assert.equal(wide.status, 200, wide.text);
+        assert.equal((await create(body, key(bytes('ä'.repeat(255))))).headers['idempotent-replayed'], 'true');
+        assert.equal((await create(body, key(bytes('😀'.repeat(255))))).status, 200);
+        isError(await create(body, key(bytes('ä'.repeat(256)))), 400);
+        // Of two keys neither is taken, and nothing is done.
+        const twice = await create(good, key(['idem-a', 'idem-b']));
+        assert.match(isError(twice, 400).message, /more than one/);
+        assert.equal(twice.headers['idempotency-key'], undefined);
+        const agreed = await create(good, key(['idem-same', 'idem-same']));
+        assert.deepEqual([agreed.status, agreed.headers['idempotency-key']], [200, 'idem-same']);
+        for (const free of ['idem-a', 'idem-b']) assert.equal((await create(good, key(free))).headers['idempotent-replayed'], undefined);
         // GET does not know keys.
         assert.equal((await get('/v1/balance', key('idem-create'))).status, 200);
         assert.equal((await get(`/v1/payment_intents/${intent.id}`, key('idem-create'))).headers['idempotent-replayed'], undefined);
