@@ -209,6 +209,8 @@ test('the wire convention', async (t) => {
             [`${good}&confirm=true`, 'parameter_missing', 'payment_method'],
             [`${good}&description=${'d'.repeat(5001)}`, undefined, 'description'],
             [`${good}&receipt_email=${'d'.repeat(5001)}`, undefined, 'receipt_email'],
+            [`${good}&receipt_email=nobody`, 'email_invalid', 'receipt_email'],
+            [`${good}&payment_method_data[type]=card&payment_method_data[card][token]=tok_visa&payment_method_data[billing_details][email]=a@`, 'email_invalid', 'payment_method_data[billing_details][email]'],
             ['amount=ten&currency=eur', 'parameter_invalid_integer', 'amount'],
             ['amount=10.0&currency=eur', 'parameter_invalid_integer', 'amount'],
             ['amount=1e3&currency=eur', 'parameter_invalid_integer', 'amount'],
@@ -239,6 +241,10 @@ test('the wire convention', async (t) => {
         const customer = await stripe.customers.create();
         const method = await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } });
         const charge = (await made(paid)).latest_charge;
+        for (const [route, body, param] of [[`charges/${charge}`, 'receipt_email=a%20b@example.com', 'receipt_email'], [`payment_intents/${id}`, 'receipt_email=@', 'receipt_email'],
+            [`payment_methods/${method.id}`, 'billing_details[email]=a@b@c', 'billing_details[email]'], ['payment_methods', 'type=card&card[token]=tok_visa&billing_details[email]=a', 'billing_details[email]']]) {
+            isError(await post(`/v1/${route}`, body), 400, { code: 'email_invalid', param });
+        }
         for (const [route, name] of [[`customers/${customer.id}`, 'invoice_settings'], ['customers', 'invoice_settings'], [`payment_methods/${method.id}`, 'billing_details'],
             [`charges/${charge}`, 'fraud_details'], ['webhook_endpoints', 'enabled_events'], [`customers/${customer.id}`, 'expand']]) {
             const body = route === 'webhook_endpoints' ? `url=https://example.com/hook&${name}=` : `${name}=`;
