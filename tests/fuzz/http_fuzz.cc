@@ -109,6 +109,9 @@ void check_written_again(Request const& request) {
                is_named(header.first, "transfer-encoding") || is_named(header.first, "trailer");
     });
     plain.emplace_back("Content-Length", std::to_string(request.body.size()));
+    if (!request.header("Host")) {
+        plain.emplace_back("Host", "x");  // HTTP/1.0 goes without
+    }
     for (auto const& [name, value] : plain) {
         text += name + ": " + value + "\r\n";
     }
