@@ -34,6 +34,7 @@ Wish take_wish(Parameters& parameters) {
     Wish wish;
     wish.description = parameters.take_settable("description");
     wish.receipt_email = parameters.take_settable("receipt_email");
+    check_email(parameters, "receipt_email", wish.receipt_email.value.value_or(""));
     wish.metadata = parameters.take_metadata();
     if (Parameters* const fraud = parameters.take_hash("fraud_details")) {
         if (fraud->take_unset("user_report")) {

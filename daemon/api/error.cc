@@ -69,7 +69,7 @@ ApiError missing_resource(std::string_view kind, std::string_view id, std::strin
     error.http_status = param.empty() ? 404 : 400;
     error.code = "resource_missing";
     error.param = param.empty() ? "id" : param;
-    error.message = "No such " + std::string{kind} + ": '" + std::string{id.substr(0, 100)} + "'";
+    error.message = "No such " + std::string{kind} + ": '" + shown(id) + "'";
     return error;
 }
 

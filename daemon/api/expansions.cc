@@ -1,4 +1,5 @@
 // Which members can be expanded, and what is behind them.
+#include "daemon/api/redact.h"
 #include "daemon/api/render.h"
 #include "daemon/api/rights.h"
 
@@ -16,7 +17,8 @@ constexpr std::size_t kExpandLevelsMax = 4;
 // Expandable members, and what is behind them where this version has it.
 struct Expandable {
     std::string_view name;
-    std::optional<ObjectKind> kind;  // nullopt: always null here
+    std::optional<ObjectKind> kind;                    // nullopt: always null here, or a list
+    std::optional<ObjectKind> list_of = std::nullopt;  // shown, and nothing below it is expanded
 };
 std::vector<Expandable> const& expandable(ObjectKind kind) {
     static std::map<ObjectKind, std::vector<Expandable>> const table{
@@ -31,7 +33,7 @@ std::vector<Expandable> const& expandable(ObjectKind kind) {
          {{"balance_transaction", ObjectKind::balance_transaction},
           {"customer", ObjectKind::customer},
           {"payment_intent", ObjectKind::payment_intent},
-          {"refunds", std::nullopt},
+          {"refunds", std::nullopt, ObjectKind::refund},
           {"review", std::nullopt},
           {"transfer", std::nullopt},
           {"application_fee", std::nullopt},
@@ -84,8 +86,8 @@ std::optional<std::set<ObjectKind>> shown_by(ObjectKind kind, std::string_view p
         if (!deeper) {
             continue;
         }
-        if (each.kind) {
-            deeper->insert(*each.kind);
+        if (auto const there = each.kind ? each.kind : each.list_of) {
+            deeper->insert(*there);
         }
         shown = shown.value_or(std::set<ObjectKind>{});
         shown->merge(*deeper);
@@ -94,9 +96,7 @@ std::optional<std::set<ObjectKind>> shown_by(ObjectKind kind, std::string_view p
 }
 
 ApiError not_expandable(std::string const& path) {
-    return bad_parameter(
-        "", "expand", "This property cannot be expanded (" + path.substr(0, 100) + ")."
-    );
+    return bad_parameter("", "expand", "This property cannot be expanded (" + shown(path) + ").");
 }
 
 ApiError lacks_right(std::string const& path, std::string_view resource) {
@@ -105,7 +105,7 @@ ApiError lacks_right(std::string const& path, std::string_view resource) {
     error.code = "account_invalid";
     error.param = "expand";
     error.message = "The provided key does not have the required permissions to expand '" +
-                    path.substr(0, 100) + "'. The right '" + std::string{resource} +
+                    shown(path) + "'. The right '" + std::string{resource} +
                     "=read' would allow this request.";
     return error;
 }

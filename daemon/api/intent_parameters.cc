@@ -277,7 +277,11 @@ void take_how_to_pay(Parameters& parameters, IntentWish& wish) {
     take_card_options(parameters, wish.card);
     wish.capture_method =
         parameters.take_enum("capture_method", {"automatic", "automatic_async", "manual"});
-    take_text_change(parameters, "receipt_email", &Intent::receipt_email, wish);
+    auto email = parameters.take_settable("receipt_email");
+    check_email(parameters, "receipt_email", email.value.value_or(""));
+    if (email.is_given) {
+        wish.texts.emplace_back(&Intent::receipt_email, email.value.value_or(""));
+    }
     take_future_usage(parameters, wish);
     wish.is_shipping_given = take_shipping(parameters, wish.has_shipping, wish.shipping);
 }

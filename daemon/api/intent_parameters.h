@@ -8,6 +8,7 @@
 #include "daemon/api/objects.h"
 #include "ledger/base/money.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,6 +26,12 @@ struct CardWish {
     std::optional<bool> moto;
     std::optional<model::ThreeDSecure> three_d_secure;
     connectors::Cryptogram cryptogram;  // comes with three_d_secure
+
+    bool says_something() const {
+        return clears || request_three_d_secure.is_given || capture_method.is_given ||
+               setup_future_usage.is_given || network_transaction_id.is_given || moto ||
+               three_d_secure;
+    }
 };
 
 struct IntentWish {
@@ -44,10 +51,15 @@ struct IntentWish {
     Parameters* payment_method_data = nullptr;
     std::optional<MetadataChange> method_metadata;
 
-    // Only before an authorisation.
+    // Only before an authorisation: later it would say something that no bank was told.
     bool changes_payment() const {
-        return wire_amount || currency || capture_method || card.capture_method.is_given ||
-               card.clears || customer.is_given || names_method();
+        return wire_amount || currency || capture_method || card.says_something() ||
+               customer.is_given || names_method() || changes_future_usage();
+    }
+    bool changes_future_usage() const {
+        return std::ranges::any_of(texts, [](auto const& text) {
+            return text.first == &model::PaymentIntent::setup_future_usage;
+        });
     }
     bool names_method() const { return !payment_method.empty() || payment_method_data != nullptr; }
 };

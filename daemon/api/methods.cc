@@ -127,6 +127,7 @@ model::BillingDetails take_billing_details(Parameters* parameters) {
         billing.address = take_address(parameters->take_hash("address"));
     }
     take_text(*parameters, "email", billing.email);
+    check_email(*parameters, "email", billing.email);
     take_text(*parameters, "name", billing.name);
     take_text(*parameters, "phone", billing.phone);
     take_text(*parameters, "tax_id", billing.tax_id);

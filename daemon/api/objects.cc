@@ -1,5 +1,7 @@
 #include "daemon/api/objects.h"
 
+#include "daemon/api/redact.h"
+
 #include <algorithm>
 
 namespace florin::api {
@@ -28,6 +30,9 @@ void note_update(
     std::string const& before,
     std::string const& after
 ) {
+    if (before == after) {
+        return;
+    }
     change.event(call.services.ids, std::move(type), after, previous_attributes(before, after));
 }
 
@@ -66,8 +71,12 @@ bool take_shipping(Parameters& parameters, bool& has_shipping, model::Shipping& 
     }
     has_shipping = true;
     shipping = {};
+    // It is replaced as a whole: a part of it would take away the rest unsaid.
     shipping.address = take_address(given->take_hash("address"));
-    take_text(*given, "name", shipping.name);
+    if (!given->has("address")) {
+        given->refuse_missing("address");
+    }
+    shipping.name = given->require_string("name");
     take_text(*given, "phone", shipping.phone);
     take_text(*given, "carrier", shipping.carrier);
     take_text(*given, "tracking_number", shipping.tracking_number);
@@ -99,7 +108,7 @@ void check_email(Parameters& parameters, char const* name, std::string const& em
         std::ranges::none_of(email, [](char c) { return static_cast<unsigned char>(c) <= ' '; });
     if (!is_fine) {
         parameters.refuse(bad_parameter(
-            "email_invalid", parameters.name_of(name), "Invalid email address: " + email
+            "email_invalid", parameters.name_of(name), "Invalid email address: " + shown(email)
         ));
     }
 }

@@ -62,7 +62,8 @@ ApiResult<flow::Stored<model::Customer>> find_customer(
 // be expanded. `prefix`: "data." on lists.
 ApiResult<Expansions> finish(Call& call, ObjectKind kind, std::string const& prefix = {});
 
-// An event about an object that was changed, with what it was before. Both are rendered objects.
+// An event about an object that was changed, with what it was before; none where nothing of it is
+// different. Both are rendered objects.
 void note_update(
     Call& call,
     flow::Change& change,
@@ -96,7 +97,7 @@ void take_text(
     Parameters& parameters, char const* name, std::string& into, std::size_t length_max = 5'000
 );
 model::Address take_address(Parameters* parameters);
-// `shipping`, or nothing for an empty value; false: not given.
+// `shipping`, which has a name and an address, or nothing for an empty value; false: not given.
 bool take_shipping(Parameters& parameters, bool& has_shipping, model::Shipping& shipping);
 // Merges; an ApiError where there are too many keys then.
 std::optional<ApiError> change_metadata(

@@ -1,5 +1,7 @@
 #include "daemon/api/parameters.h"
 
+#include "daemon/api/redact.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -12,11 +14,9 @@ constexpr std::size_t kMetadataKeysMax = 50;
 constexpr std::size_t kMetadataKeyLengthMax = 40;
 constexpr std::size_t kMetadataValueLengthMax = 500;
 
-// Characters, not bytes; the form is valid UTF-8.
-std::size_t length_of(std::string_view text) {
-    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-    }));
+// As a request writes that something is unset, whatever it is.
+bool is_empty(Form const& member) {
+    return member.kind == Form::Kind::scalar && member.value.empty();
 }
 
 }  // namespace
@@ -52,7 +52,8 @@ std::optional<ApiError> check_metadata_size(Metadata const& present, Metadata co
 Parameters::Parameters(Form const& form, std::string name) : form_{&form}, name_{std::move(name)} {}
 
 std::string Parameters::name_of(std::string_view key) const {
-    return name_.empty() ? std::string{key} : name_ + "[" + std::string{key} + "]";
+    std::string const own = shown(key);
+    return name_.empty() ? own : name_ + "[" + own + "]";
 }
 
 void Parameters::refuse(ApiError error) {
@@ -64,6 +65,16 @@ void Parameters::refuse(ApiError error) {
 void Parameters::refuse_missing(std::string_view key) {
     refuse(bad_parameter(
         "parameter_missing", name_of(key), "Missing required param: " + name_of(key) + "."
+    ));
+}
+
+void Parameters::refuse_empty(std::string_view key) {
+    refuse(bad_parameter(
+        "parameter_invalid_empty",
+        name_of(key),
+        "You passed an empty string for '" + name_of(key) +
+            "'. We assume empty values are an attempt to unset a parameter; however '" +
+            name_of(key) + "' cannot be unset."
     ));
 }
 
@@ -87,7 +98,7 @@ Settable<std::string> Parameters::take_settable(std::string_view key, std::size_
     if (member->value.empty()) {
         return {.is_given = true, .value = std::nullopt};
     }
-    if (length_of(member->value) > length_max) {
+    if (http::character_count(member->value) > length_max) {
         refuse(bad_parameter(
             "",
             name_of(key),
@@ -102,13 +113,7 @@ Settable<std::string> Parameters::take_settable(std::string_view key, std::size_
 std::optional<std::string> Parameters::take_string(std::string_view key, std::size_t length_max) {
     auto taken = take_settable(key, length_max);
     if (taken.is_given && !taken.value) {
-        refuse(bad_parameter(
-            "parameter_invalid_empty",
-            name_of(key),
-            "You passed an empty string for '" + name_of(key) +
-                "'. We assume empty values are an attempt to unset a parameter; however '" +
-                name_of(key) + "' cannot be unset."
-        ));
+        refuse_empty(key);
     }
     return std::move(taken.value);
 }
@@ -192,6 +197,10 @@ std::vector<std::string> Parameters::take_strings(std::string_view key) {
     if (member == nullptr) {
         return values;
     }
+    if (is_empty(*member)) {
+        refuse_empty(key);
+        return values;
+    }
     bool is_list = member->kind == Form::Kind::array;
     for (auto const& [index, item] : member->items) {
         is_list = is_list && item.kind == Form::Kind::scalar;
@@ -211,7 +220,7 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         return std::nullopt;
     }
     MetadataChange change;
-    if (member->kind == Form::Kind::scalar && member->value.empty()) {
+    if (is_empty(*member)) {
         change.clears = true;
         return change;
     }
@@ -220,13 +229,13 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         return std::nullopt;
     }
     for (auto const& [key, item] : member->items) {
-        std::string const name = name_of("metadata") + "[" + key + "]";
+        std::string const name = name_of("metadata") + "[" + shown(key) + "]";
         char const* wrong = nullptr;
         if (item.kind != Form::Kind::scalar) {
             wrong = "metadata values must be strings.";
-        } else if (key.empty() || length_of(key) > kMetadataKeyLengthMax) {
+        } else if (key.empty() || http::character_count(key) > kMetadataKeyLengthMax) {
             wrong = "metadata keys must be 1 to 40 characters.";
-        } else if (length_of(item.value) > kMetadataValueLengthMax) {
+        } else if (http::character_count(item.value) > kMetadataValueLengthMax) {
             wrong = "metadata values must be at most 500 characters.";
         }
         if (wrong != nullptr) {
@@ -235,7 +244,11 @@ std::optional<MetadataChange> Parameters::take_metadata() {
         }
         change.changes[key] = item.value;
     }
-    if (change.changes.size() > kMetadataKeysMax) {
+    // What removes a key takes no room; whether the rest has room is seen when it is merged. What
+    // one request may carry has its bound in the form.
+    auto const count =
+        std::ranges::count_if(change.changes, [](auto const& one) { return !one.second.empty(); });
+    if (static_cast<std::size_t>(count) > kMetadataKeysMax) {
         refuse(bad_parameter("", name_of("metadata"), "metadata may have at most 50 keys."));
         return std::nullopt;
     }
@@ -244,18 +257,21 @@ std::optional<MetadataChange> Parameters::take_metadata() {
 
 bool Parameters::take_unset(std::string_view key) {
     Form const* const member = form_->find(key);
-    bool const is_empty =
-        member != nullptr && member->kind == Form::Kind::scalar && member->value.empty();
-    if (is_empty) {
+    bool const is_unset = member != nullptr && is_empty(*member);
+    if (is_unset) {
         asked_.emplace(key);
     }
-    return is_empty;
+    return is_unset;
 }
 
 Parameters* Parameters::take_hash(std::string_view key) {
     asked_.emplace(key);
     Form const* const member = form_->find(key);
     if (member == nullptr) {
+        return nullptr;
+    }
+    if (is_empty(*member)) {
+        refuse_empty(key);
         return nullptr;
     }
     if (member->kind != Form::Kind::hash) {

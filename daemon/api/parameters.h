@@ -73,10 +73,13 @@ public:
     void refuse_missing(std::string_view key);
     // The first error of this and of every hash below it.
     std::optional<ApiError> finish();
+    // As it is shown: of a name that nobody here knows, no more than a hundred bytes.
     std::string name_of(std::string_view key) const;
 
 private:
     http::Form const* scalar(std::string_view key);
+    // An empty value of what cannot be unset.
+    void refuse_empty(std::string_view key);
     http::Form const* form_;
     std::string name_;
     std::set<std::string, std::less<>> asked_;

@@ -138,8 +138,9 @@ ApiResult<Done> change_intent(
         return std::unexpected{unexpected_state(
             call,
             value,
-            "This PaymentIntent's amount, currency, customer, payment method and capture method "
-            "could not be updated because it has a status of " +
+            "This PaymentIntent's amount, currency, customer, payment method, capture method, "
+            "setup_future_usage and payment_method_options could not be updated because it has a "
+            "status of " +
                 value.status + "."
         )};
     }

@@ -69,6 +69,7 @@ Wish take_wish(Parameters& parameters) {
     }
     if (Parameters* const billing = parameters.take_hash("billing_details")) {
         wish.email = billing->take_settable("email");
+        check_email(*billing, "email", wish.email.value.value_or(""));
         wish.name = billing->take_settable("name");
         wish.phone = billing->take_settable("phone");
         wish.tax_id = billing->take_settable("tax_id");

@@ -1,6 +1,7 @@
 #include "daemon/api/redact.h"
 
 #include "connectors/cards.h"
+#include "daemon/http/shorten.h"
 
 #include <algorithm>
 
@@ -88,6 +89,10 @@ std::string redacted(std::string_view text) {
         at += std::max<std::size_t>(length, 1);
     }
     return out;
+}
+
+std::string shown(std::string_view text, std::size_t bytes_max) {
+    return http::shortened(redacted(text), bytes_max);
 }
 
 bool holds_secret(std::string_view text) {

@@ -82,15 +82,14 @@ std::optional<ApiError> why_not(
         return forbidden(
             "The provided key '" + masked(key) +
             "' does not have the required permissions for this endpoint. The right '" +
-            redacted(resource.substr(0, 40)) + "=" + std::string{access_name(wanted)} +
+            shown(resource, 40) + "=" + std::string{access_name(wanted)} +
             "' would allow this request."
         );
     }
     auto const account = request.header("Stripe-Account");
     if (account && *account != known.merchant) {
         return forbidden(
-            "The provided key does not have access to account '" +
-            std::string{account->substr(0, 100)} + "'."
+            "The provided key does not have access to account '" + shown(*account) + "'."
         );
     }
     return std::nullopt;
@@ -124,8 +123,15 @@ ApiError unknown_url(http::Request const& request) {
     ApiError error;
     error.http_status = 404;
     error.message =
-        "Unrecognized request URL (" + request.verb + ": " + request.path.substr(0, 200) + ").";
+        "Unrecognized request URL (" + request.verb + ": " + shown(request.path, 200) + ").";
     return error;
+}
+
+// The convention has /v1/:resource/search, which this version does not: as an id it would find
+// fault with `query` first, and look like an endpoint that is there. No id is called so.
+bool is_search(http::PathParameters const& parameters) {
+    auto const id = parameters.find("id");
+    return id != parameters.end() && id->second == "search";
 }
 
 // "application/x-www-form-urlencoded", in any case, with or without parameters.
@@ -138,8 +144,39 @@ bool is_form_type(std::string_view type) {
 }
 
 bool is_idempotency_key(std::string_view key) {
-    return !key.empty() && key.size() <= kIdempotencyKeyMax && http::is_utf8(key) &&
+    return !key.empty() && http::is_utf8(key) && http::character_count(key) <= kIdempotencyKeyMax &&
            !holds_secret(key);
+}
+
+// Of two keys, either would protect only half of the repetitions.
+bool has_other_key(http::Request const& request, std::string_view key) {
+    constexpr std::string_view kName = "idempotency-key";
+    auto const lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return std::ranges::any_of(request.headers, [&](auto const& header) {
+        return std::ranges::equal(header.first, kName, {}, lower) && header.second != key;
+    });
+}
+
+// The key of a request that may have one. nullopt: it has none.
+ApiResult<std::optional<std::string>> idempotency_key_of(http::Request const& request) {
+    bool const is_post = request.method == http::Method::post;
+    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
+    if (!key) {
+        return std::nullopt;
+    }
+    if (has_other_key(request, *key)) {
+        return std::unexpected{bad_parameter(
+            "", "", "Idempotency-Key: the request has more than one, and they differ."
+        )};
+    }
+    if (!is_idempotency_key(*key)) {
+        return std::unexpected{bad_parameter(
+            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
+        )};
+    }
+    return std::string{*key};
 }
 
 // "+" and at most fifteen digits, as ITU-T E.164 has it, however they are grouped. Some of them
@@ -166,8 +203,8 @@ std::optional<ApiError> misplaced_secret(http::Form const& form, std::string con
         if (holds_secret(key) || (is_value && holds_secret(item.value))) {
             return bad_parameter(
                 "",
-                redacted(own),
-                "The parameter " + redacted(own) +
+                shown(own),
+                "The parameter " + shown(own) +
                     " holds what looks like a card number or a secret key. Card numbers are "
                     "accepted as card[number] only, keys in the Authorization header only."
             );
@@ -194,7 +231,7 @@ std::optional<ApiError> refuse_place(http::Request const& request, Place place) 
     if (form->items.empty()) {
         return std::nullopt;
     }
-    std::string const& name = form->items.front().first;
+    std::string const name = shown(form->items.front().first);
     return bad_parameter(
         "parameter_unknown",
         name,
@@ -348,14 +385,14 @@ asio::awaitable<ApiResult<Done>> Service::serve(
         co_return std::unexpected{in_flight.error()};
     }
     auto const match = routes_.find(request.method, request.path);
-    if (!match) {
+    if (!match || is_search(match->parameters)) {
         co_return std::unexpected{unknown_url(request)};
     }
     auto const version = request.header("Stripe-Version");
     if (version && !is_api_version(*version)) {
-        co_return std::unexpected{bad_parameter(
-            "", "", "Invalid Stripe API version: " + std::string{version->substr(0, 40)}
-        )};
+        co_return std::unexpected{
+            bad_parameter("", "", "Invalid Stripe API version: " + shown(*version, 40))
+        };
     }
     Keys::Known const& known = *in_flight->key;
     flow::Caller caller{
@@ -416,9 +453,8 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     response.headers.emplace_back(
         "Stripe-Version", is_known_version ? std::string{*version} : services_.default_api_version
     );
-    if (auto const key = request.header("Idempotency-Key");
-        key && request.method == http::Method::post && is_idempotency_key(*key)) {
-        response.headers.emplace_back("Idempotency-Key", std::string{*key});
+    if (auto const key = idempotency_key_of(request); key && *key) {
+        response.headers.emplace_back("Idempotency-Key", **key);
     }
     if (auto const account = request.header("Stripe-Account")) {
         response.headers.emplace_back("Stripe-Account", redacted(*account));
@@ -450,7 +486,6 @@ asio::awaitable<ApiResult<Done>> Service::run(
     bool& replayed,
     std::string& original_request
 ) {
-    bool const is_post = request.method == http::Method::post;
     auto const form = form_of(request);
     if (!form) {
         co_return std::unexpected{form.error()};
@@ -458,12 +493,11 @@ asio::awaitable<ApiResult<Done>> Service::run(
     if (auto error = misplaced_secret(*form, {})) {
         co_return std::unexpected{*error};
     }
-    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
-    if (key && !is_idempotency_key(*key)) {
-        co_return std::unexpected{bad_parameter(
-            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
-        )};
+    auto const sent = idempotency_key_of(request);
+    if (!sent) {
+        co_return std::unexpected{sent.error()};
     }
+    std::optional<std::string> const& key = *sent;
     if (key) {
         caller.idempotency_key = *key;
         // Keyed: the parameters may hold a card number, and a plain hash of those can be guessed.

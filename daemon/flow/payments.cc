@@ -1,6 +1,7 @@
 #include "daemon/flow/payments.h"
 
 #include "connectors/iso8583/response_codes.h"
+#include "daemon/api/redact.h"
 #include "daemon/flow/identity.h"
 #include "daemon/log/log.h"
 #include "daemon/model/reconciliation.h"
@@ -401,7 +402,7 @@ ApiResult<Payments::Routes> Payments::routes_for(
         return std::unexpected{api::bad_parameter(
             "resource_missing",
             "metadata[florin_route]",
-            "No such route: '" + named->second.substr(0, 100) + "'."
+            "No such route: '" + api::shown(named->second) + "'."
         )};
     }
     return Routes{*connector};

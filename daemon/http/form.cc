@@ -1,5 +1,6 @@
 #include "daemon/http/form.h"
 
+#include "daemon/http/shorten.h"
 #include "ledger/base/bytes.h"
 #include "ledger/base/uint128.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 std::unexpected<Error> malformed(std::string_view name, std::string_view what) {
     // Names come from outside: what is shown of them is bounded.
-    return fail(Errc::malformed, std::string{name.substr(0, 100)} + ": " + std::string{what});
+    return fail(Errc::malformed, shortened(name, 100) + ": " + std::string{what});
 }
 
 Result<std::string> decode(std::string_view text, std::string_view name) {
@@ -218,6 +219,12 @@ bool is_utf8(std::string_view text) {
         i += length;
     }
     return true;
+}
+
+std::size_t character_count(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+    }));
 }
 
 Form const* Form::find(std::string_view key) const {

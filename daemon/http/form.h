@@ -9,6 +9,7 @@
 
 #include "ledger/base/result.h"
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -49,5 +50,7 @@ Result<Form> parse_form(std::string_view text, FormLimits const& limits = {});
 std::string canonical_form(Form const& form);
 
 bool is_utf8(std::string_view text);
+// Characters, not bytes; the text is valid UTF-8.
+std::size_t character_count(std::string_view text);
 
 }  // namespace florin::http

@@ -64,19 +64,46 @@ std::string verb_of(bhttp::request<bhttp::string_body> const& message) {
     return std::string{is_word ? sent : method_name(Method::other)};
 }
 
-// All but the body. nullopt: the path cannot be read.
+// A target as clients write it to its server ("/v1/balance?x=y"), also where it came whole, as to a
+// proxy: whoever is meant by "https://host", it is who was asked (RFC 9112 section 3.2.2). nullopt:
+// neither form.
+std::optional<std::string> origin_form(std::string_view target) {
+    if (target.starts_with('/')) {
+        return std::string{target};
+    }
+    auto const mark = target.find("://");
+    std::string_view const scheme = target.substr(0, mark);
+    auto const is_scheme = [&](std::string_view name) {
+        return std::ranges::equal(scheme, name, [](char sent, char small) {
+            return sent == small || sent == small - 'a' + 'A';
+        });
+    };
+    if (mark == std::string_view::npos || (!is_scheme("https") && !is_scheme("http"))) {
+        return std::nullopt;
+    }
+    std::string_view rest = target.substr(mark + 3);
+    std::string_view const authority = rest.substr(0, rest.find_first_of("/?"));
+    // A name before the host makes it look like another one (RFC 9110 section 4.2.4).
+    if (authority.empty() || authority.contains('@')) {
+        return std::nullopt;
+    }
+    rest.remove_prefix(authority.size());
+    return (rest.starts_with('/') ? "" : "/") + std::string{rest};
+}
+
+// All but the body. nullopt: the target cannot be read.
 std::optional<Request> head_of(bhttp::request<bhttp::string_body> const& message) {
     Request request;
     request.method = method_of(message.method());
     request.verb = verb_of(message);
-    std::string_view const target{message.target().data(), message.target().size()};
-    auto const mark = target.find('?');
-    auto path = decode_path(target.substr(0, mark));
-    if (!path || !target.starts_with('/')) {
+    auto const target = origin_form({message.target().data(), message.target().size()});
+    auto const mark = target ? target->find('?') : 0;
+    auto path = target ? decode_path(target->substr(0, mark)) : std::nullopt;
+    if (!path) {
         return std::nullopt;
     }
     request.path = std::move(*path);
-    request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+    request.query = mark == std::string::npos ? "" : target->substr(mark + 1);
     for (auto const& field : message) {
         request.headers.emplace_back(field.name_string(), field.value());
     }
@@ -96,7 +123,10 @@ std::optional<std::string> decode_path(std::string_view text) {
         if (!byte || byte->size() != 1 || (*byte)[0] == '\0') {
             return std::nullopt;
         }
-        path += *byte;
+        // An encoded slash is data and separates nothing (RFC 3986 section 2.2): decoded, the id
+        // "pi_1%2Fcancel" would cancel a payment. No name of ours holds a slash, so that it can
+        // stay encoded, as what it is, and matches nothing.
+        path += *byte == "/" ? "%2F" : *byte;
         i += 2;
     }
     return path;
@@ -172,9 +202,16 @@ Reading RequestReader::head_is_whole() {
     if (is_smuggling) {
         return refuse(400, "Content-Length and Transfer-Encoding exclude each other.");
     }
+    // RFC 9112 section 3.2: a proxy could take another host for the one that is meant.
+    std::size_t const hosts = head.count(bhttp::field::host);
+    if (hosts > 1 || (hosts == 0 && head.version() == 11)) {
+        return refuse(400, "The request needs one Host header.");
+    }
     auto request = head_of(head);
     if (!request) {
-        return refuse(400, "The request's path has a bad percent-escape.");
+        return refuse(
+            400, "The request's target is neither a path nor a URL, or has a bad percent-escape."
+        );
     }
     request_ = std::move(*request);
     // A HEAD or CONNECT does something to the bytes after it, and neither is offered: the answer

@@ -67,7 +67,7 @@ private:
     Complaint complaint_;
 };
 
-// %-decodes a path. nullopt: a bad escape or a zero byte.
+// %-decodes a path, but for slashes, which stay "%2F". nullopt: a bad escape or a zero byte.
 std::optional<std::string> decode_path(std::string_view text);
 
 }  // namespace florin::http

@@ -48,6 +48,12 @@ TEST_CASE("what is expanded needs the right to read it") {
         {ObjectKind::charge, "balance_transaction", {{"charges", "read"}}, "balance_transactions"},
         {ObjectKind::charge, "payment_intent", {{"charges", "read"}}, "payment_intents"},
         {ObjectKind::refund, "charge", {{"refunds", "read"}}, "charges"},
+        // A list is shown too.
+        {ObjectKind::charge, "refunds", {{"charges", "read"}}, "refunds"},
+        {ObjectKind::charge, "refunds", {{"charges", "read"}, {"refunds", "read"}}, ""},
+        {ObjectKind::payment_intent, "latest_charge.refunds", {{"charges", "read"}}, "refunds"},
+        {ObjectKind::refund, "charge.refunds", {{"charges", "read"}}, "refunds"},
+        {ObjectKind::balance_transaction, "source.refunds", {{"charges", "read"}}, "refunds"},
         {ObjectKind::customer,
          "invoice_settings.default_payment_method",
          {{"customers", "read"}},
@@ -75,7 +81,13 @@ TEST_CASE("what is expanded needs the right to read it") {
 
 TEST_CASE("what is no property is 400, whatever the rights") {
     for (std::string const path :
-         {"", "amount", "customer.nothing", "latest_charge.", "data.customer"}) {
+         {"",
+          "amount",
+          "customer.nothing",
+          "latest_charge.",
+          "latest_charge.refunds.data",
+          "latest_charge.refunds.charge",
+          "data.customer"}) {
         CAPTURE(path);
         auto const made = Expansions::make(
             ObjectKind::payment_intent,

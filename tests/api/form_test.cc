@@ -1,6 +1,7 @@
 #include "daemon/http/form.h"
 
 #include "daemon/api/parameters.h"
+#include "daemon/http/shorten.h"
 
 #include <doctest/doctest.h>
 
@@ -63,6 +64,22 @@ TEST_CASE("lengths are counted in characters") {
     CHECK(refused.finish()->param == "metadata[k]");
 }
 
+TEST_CASE("metadata keys that are removed do not count") {
+    auto const take = [](int kept, int removed) {
+        std::string text;
+        for (int i = 0; i < kept + removed; ++i) {
+            text += "metadata[k" + std::to_string(i) + "]=" + (i < kept ? "v" : "") + "&";
+        }
+        auto const form = parse_form(text);
+        api::Parameters parameters{*form};
+        return parameters.take_metadata().has_value() && !parameters.finish().has_value();
+    };
+    CHECK(take(50, 0));
+    CHECK(take(50, 900));
+    CHECK_FALSE(take(51, 0));
+    CHECK_FALSE(take(51, 30));
+}
+
 TEST_CASE("an error never repeats a value") {
     auto const form = parse_form("a=secret&b=secret&c=secret&d[x]=secret");
     api::Parameters parameters{*form};
@@ -73,6 +90,47 @@ TEST_CASE("an error never repeats a value") {
     others.take_enum("c", {"x"});
     others.take_string("d");
     CHECK(others.finish()->message.find("secret") == std::string::npos);
+}
+
+TEST_CASE("of a name that is too long, whole characters are shown") {
+    using http::shortened;
+    CHECK(shortened("abc", 3) == "abc");
+    CHECK(shortened("abcd", 3) == "abc…");
+    CHECK(shortened("aää", 4) == "aä…");
+    CHECK(shortened("aää", 3) == "aä…");
+    CHECK(shortened("aää", 5) == "aää");
+    CHECK(shortened("😀😀", 7) == "😀…");
+    CHECK(shortened("😀", 3) == "…");
+    CHECK(shortened("", 0).empty());
+    CHECK(shortened("x", 0) == "…");
+    std::string const no_text(8, '\x80');
+    CHECK(shortened(no_text, 5) == no_text.substr(0, 5) + "…");
+
+    std::string long_name;
+    for (int i = 0; i < 10'000; ++i) {
+        long_name += "%C3%A4";
+    }
+    std::string const fifty = [] {
+        std::string text;
+        for (int i = 0; i < 50; ++i) {
+            text += "ä";
+        }
+        return text + "…";
+    }();
+    auto const form = parse_form(long_name + "=x");
+    api::Parameters unknown{*form};
+    CHECK(unknown.finish()->param == fifty);
+    CHECK(unknown.finish()->message == "Received unknown parameter: " + fifty);
+    auto const hash = parse_form("hash[" + long_name + "]=x");
+    api::Parameters members{*hash};
+    members.take_hash("hash");
+    CHECK(members.finish()->param == "hash[" + fifty + "]");
+    auto const metadata = parse_form("metadata[" + long_name + "]=x");
+    api::Parameters refused{*metadata};
+    CHECK(!refused.take_metadata().has_value());
+    CHECK(refused.finish()->param == "metadata[" + fifty + "]");
+    auto const malformed = parse_form(long_name + "=%");
+    CHECK(malformed.error().context.starts_with(fifty + ": "));
 }
 
 TEST_CASE("metadata is merged, unset and cleared within fifty keys") {

@@ -26,11 +26,12 @@ Reading feed(RequestReader& reader, std::string_view text, std::size_t piece) {
 }
 
 std::string line_of(std::size_t size) {
-    std::string const frame = "GET / HTTP/1.1\r\nX: \r\n\r\n";
-    return "GET / HTTP/1.1\r\nX: " + std::string(size - frame.size(), 'x') + "\r\n\r\n";
+    std::string const frame = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n";
+    return "GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(size - frame.size(), 'x') + "\r\n\r\n";
 }
 
-constexpr char const* kChunked = "POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+constexpr char const* kChunked =
+    "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 TEST_CASE("what is no request is refused with its status, however it was cut") {
     struct Row {
@@ -39,15 +40,25 @@ TEST_CASE("what is no request is refused with its status, however it was cut") {
     };
     Row const rows[] = {
         {line_of(129), 431},
-        {"POST / HTTP/1.1\r\nContent-Length: 17\r\n\r\n", 413},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 17\r\n\r\n", 413},
         {std::string{kChunked} + "11\r\nx", 413},
         {std::string{kChunked} + "9\r\nabcdefghi\r\n8\r\nx", 413},
-        {"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
-        {"GET /%zz HTTP/1.1\r\n\r\n", 400},
-        {"GET /%00 HTTP/1.1\r\n\r\n", 400},
-        {"GET x HTTP/1.1\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+         400},
+        {"GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET /%00 HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET ftp://h/x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET https:///x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET https://a@h/x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET https:/h/x HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nX: y\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", 400},
+        {"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", 400},
         {"GET / HTTP/2.0\r\n\r\n", 400},
-        {"GET / HTTP/1.1\r\nNo colon\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\nHost: h\r\nNo colon\r\n\r\n", 400},
         {std::string{kChunked} + "0\r\nNo colon\r\n\r\n", 400},
         {std::string{kChunked} + "0\r\nContent-Length: 1\r\n\r\n", 400},
         {std::string{kChunked} + "zz\r\n\r\n", 400},
@@ -79,7 +90,7 @@ TEST_CASE("a trailer is read and dropped, however it was cut") {
         REQUIRE(feed(reader, text, piece) == Reading::whole);
         Request const request = reader.take();
         CHECK(request.body == "abc");
-        CHECK(request.headers.size() == 1);
+        CHECK(request.headers.size() == 2);
         CHECK(reader.keeps_alive());
         CHECK(reader.is_idle());
     }
@@ -87,7 +98,9 @@ TEST_CASE("a trailer is read and dropped, however it was cut") {
 
 TEST_CASE("requests follow each other, and none follows one that ends the connection") {
     RequestReader reader{kLimits};
-    reader.add("POST /a%20b?c=%20 HTTP/1.1\r\nContent-Length: 2\r\n\r\nxyDELETE /d HTTP/1.1\r\n\r\n"
+    reader.add(
+        "POST /a%20b?c=%20 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxyDELETE /d "
+        "HTTP/1.1\r\nHost: h\r\n\r\n"
     );
     REQUIRE(reader.read() == Reading::whole);
     Request const first = reader.take();
@@ -102,9 +115,9 @@ TEST_CASE("requests follow each other, and none follows one that ends the connec
     CHECK(reader.is_idle());
     for (char const* const last :
          {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-          "HEAD / HTTP/1.1\r\n\r\n",
-          "CONNECT /x HTTP/1.1\r\n\r\n",
-          "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"}) {
+          "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+          "CONNECT /x HTTP/1.1\r\nHost: h\r\n\r\n",
+          "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"}) {
         reader.add(last);
         REQUIRE(reader.read() == Reading::whole);
         reader.take();
@@ -112,9 +125,48 @@ TEST_CASE("requests follow each other, and none follows one that ends the connec
     }
 }
 
+TEST_CASE("an encoded slash is data, and separates nothing") {
+    CHECK(decode_path("/v1/a%2Fb") == "/v1/a%2Fb");
+    CHECK(decode_path("/v1/a%2fb") == "/v1/a%2Fb");
+    CHECK(decode_path("%2Fv1/a") == "%2Fv1/a");
+    CHECK(decode_path("/v1/a%252Fb") == "/v1/a%2Fb");
+    CHECK(decode_path("/%76%31/a%20b%2E") == "/v1/a b.");
+    CHECK_FALSE(decode_path("/v1/a%2").has_value());
+    CHECK_FALSE(decode_path("/v1/a%2G").has_value());
+    CHECK_FALSE(decode_path("/v1/%00").has_value());
+}
+
+TEST_CASE("a target may come with scheme and host, which are not looked at") {
+    struct Row {
+        std::string target, path, query;
+    };
+    Row const rows[] = {
+        {"https://elsewhere/v1/a%20b?c=/d", "/v1/a b", "c=/d"},
+        {"HTTP://h:8080/x", "/x", ""},
+        {"https://h", "/", ""},
+        {"https://h?x=y", "/", "x=y"},
+        {"https://h//x", "//x", ""},
+        {"//h/x", "//h/x", ""},
+        {"/https://h/x", "/https://h/x", ""},
+    };
+    for (Row const& row : rows) {
+        CAPTURE(row.target);
+        RequestReader reader{kLimits};
+        reader.add("GET " + row.target + " HTTP/1.1\r\nHost: h\r\n\r\n");
+        REQUIRE(reader.read() == Reading::whole);
+        Request const request = reader.take();
+        CHECK(request.path == row.path);
+        CHECK(request.query == row.query);
+    }
+    // Before HTTP/1.1 there was no Host.
+    RequestReader reader{kLimits};
+    reader.add("GET / HTTP/1.0\r\n\r\n");
+    CHECK(reader.read() == Reading::whole);
+}
+
 TEST_CASE("who wants to be told to go on is told once") {
     RequestReader reader{kLimits};
-    reader.add("POST /a HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n");
+    reader.add("POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n");
     CHECK(reader.read() == Reading::wants_continue);
     CHECK(reader.read() == Reading::needs_bytes);
     reader.add("xy");

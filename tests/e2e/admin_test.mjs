@@ -295,8 +295,8 @@ test('operators', async (t) => {
         const held = await see('POST', '/payment_intents', 'amount=900&currency=eur&payment_method=pm_card_visa&confirm=true&capture_method=manual');
         await see('POST', `/payment_intents/${held.id}/capture`, 'amount_to_capture=800');
         // Also where most of a hash is not given.
-        const idle = await see('POST', '/payment_intents', 'amount=900&currency=eur&shipping[address][city]=Bonn');
-        await see('POST', `/payment_intents/${idle.id}`, 'description=changed&shipping[name]=A');
+        const idle = await see('POST', '/payment_intents', 'amount=900&currency=eur&shipping[name]=A&shipping[address][city]=Bonn');
+        await see('POST', `/payment_intents/${idle.id}`, 'description=changed&shipping[name]=A&shipping[address][line1]=B');
         await see('POST', `/payment_intents/${idle.id}/confirm`, 'payment_method=pm_card_visa');
         const given = await see('POST', '/payment_intents', 'amount=901&currency=eur');
         await see('POST', `/payment_intents/${given.id}/cancel`, '');
@@ -321,7 +321,7 @@ test('operators', async (t) => {
     });
 
     await t.test('and what customers and their cards answer', async () => {
-        const customer = await see('POST', '/customers', 'email=a@example.com&address[city]=Bonn&shipping[name]=A&metadata[a]=b');
+        const customer = await see('POST', '/customers', 'email=a@example.com&address[city]=Bonn&shipping[name]=A&shipping[address][city]=Bonn&metadata[a]=b');
         const at = `/customers/${customer.id}`;
         const method = await see('POST', '/payment_methods', 'type=card&card[token]=tok_visa&billing_details[name]=A');
         await see('GET', `/payment_methods/${method.id}`);

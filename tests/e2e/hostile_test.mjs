@@ -50,20 +50,25 @@ test('malformed HTTP is answered or cut, never obeyed', async (t) => {
     await t.test('garbage, bad request lines and bad headers are 400', async () => {
         const end = '\r\n\r\n';
         for (const bytes of ['garbage' + end, `GET${end}`, `GET /v1/balance${end}`, `GET /v1/balance HTTP/2.0${end}`, `GET /v1/balance HTTP/1.2${end}`, `GET /v1/balance HTTP/1.1x${end}`,
-            `GET  /v1/balance HTTP/1.1${end}`, `G\0T / HTTP/1.1${end}`, `GET /\0 HTTP/1.1${end}`, `GET / HTTP/1.1\r\nBad Header: x${end}`, `GET / HTTP/1.1\r\n: x${end}`,
-            `GET / HTTP/1.1\r\nX: a\0b${end}`, `GET / HTTP/1.1\r\nContent-Length: -1${end}`, `GET / HTTP/1.1\r\nContent-Length: 1x${end}`, `GET / HTTP/1.1\r\nContent-Length: 99999999999999999999999${end}`,
-            `GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2${end}`, `POST / HTTP/1.1\r\nTransfer-Encoding: chunked${end}zz\r\n`, `\x16\x03\x01\x02garbage${end}`,
+            `GET  /v1/balance HTTP/1.1${end}`, `G\0T / HTTP/1.1${end}`, `GET /\0 HTTP/1.1${end}`, `GET / HTTP/1.1\r\nHost: x\r\nBad Header: x${end}`, `GET / HTTP/1.1\r\nHost: x\r\n: x${end}`,
+            `GET / HTTP/1.1\r\nHost: x\r\nX: a\0b${end}`, `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1${end}`, `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1x${end}`, `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999${end}`,
+            `GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2${end}`, `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked${end}zz\r\n`, `\x16\x03\x01\x02garbage${end}`,
             Buffer.concat([randomBytes(64), Buffer.from(end)])]) {
             await refused(bytes, 400);
         }
         await refused(`GET v1/balance HTTP/1.1\r\n${key}\r\n`, 400);
-        await refused(`GET http://elsewhere/v1/balance HTTP/1.1\r\n${key}\r\n`, 400);
+        for (const target of ['ftp://elsewhere/v1/balance', 'https:///v1/balance', 'https://a@elsewhere/v1/balance', '*']) await refused(`GET ${target} HTTP/1.1\r\n${key}\r\n`, 400);
+        await refused(`GET /v1/balance HTTP/1.1\r\n${key.replace(/^Host: .*\r\n/, '')}\r\n`, 400);
+        await refused(`GET /v1/balance HTTP/1.1\r\nHost: another\r\n${key}\r\n`, 400);
+        for (const target of ['https://elsewhere/v1/balance', 'http://elsewhere:1/v1/balance?']) {
+            assert.equal(status(await exchange(daemon, `GET ${target} HTTP/1.1\r\nConnection: close\r\n${key}\r\n`)), 200, target);
+        }
         await refused(`GET /v1/%00 HTTP/1.1\r\n${key}\r\n`, 400);
         await refused(`GET /v1/%f HTTP/1.1\r\n${key}\r\n`, 400);
     });
 
     await t.test('too long is 431 or 413, whether announced or just sent', async () => {
-        await refused(`GET / HTTP/1.1\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`, 431);
+        await refused(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`, 431);
         await refused(`GET /${'x'.repeat(40_000)} HTTP/1.1\r\n\r\n`, 431);
         await refused(`GET / HTTP/1.1\r\n${Array.from({ length: 5000 }, (_, i) => `X-${i}: y\r\n`).join('')}\r\n`, 431);
         await refused(`POST /v1/payment_intents HTTP/1.1\r\n${key}Content-Length: 1048577\r\n\r\n`, 413);
@@ -221,9 +226,9 @@ test('the production form: a configuration, two listeners, limits and deadlines'
     });
 
     await t.test('the limits of the file hold', async () => {
-        assert.equal(status(await exchange(daemon, `GET / HTTP/1.1\r\nX: ${'x'.repeat(3000)}\r\n\r\n`)), 431);
+        assert.equal(status(await exchange(daemon, `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(3000)}\r\n\r\n`)), 431);
         assert.equal(status(await exchange(daemon, `POST / HTTP/1.1\r\nContent-Length: 4097\r\n\r\n`)), 413);
-        assert.equal(status(await exchange(daemon, `POST / HTTP/1.1\r\nContent-Length: 4096\r\nConnection: close\r\n\r\n${'x'.repeat(4096)}`)), 401);
+        assert.equal(status(await exchange(daemon, `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4096\r\nConnection: close\r\n\r\n${'x'.repeat(4096)}`)), 401);
     });
 
     await t.test('who is slow is cut: in the handshake, in a request, between requests', async () => {
@@ -247,13 +252,13 @@ test('the production form: a configuration, two listeners, limits and deadlines'
             await line.ended;
             clearInterval(timer);
         };
-        const headers = await timed(() => drip('GET / HTTP/1.1\r\n', 'X: y\r\n'));
+        const headers = await timed(() => drip('GET / HTTP/1.1\r\nHost: x\r\n', 'X: y\r\n'));
         assert.ok(headers > 500 && headers < 5000, `${headers}`);
-        const body = await timed(() => drip('POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\n', 'x'));
+        const body = await timed(() => drip('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\n', 'x'));
         assert.ok(body > 500 && body < 5000, `${body}`);
         const idle = await timed(async () => {
             const line = await dial(daemon).open;
-            line.socket.write('GET / HTTP/1.1\r\n\r\n');
+            line.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
             await line.ended;
             assert.equal(status(line.text), 401);
         });
@@ -276,7 +281,7 @@ test('the production form: a configuration, two listeners, limits and deadlines'
     await t.test('stopping does not wait for the idle and the slow', async () => {
         const lines = await Promise.all(Array.from({ length: 50 }, () => dial(daemon).open));
         const slow = await dial(daemon).open;
-        slow.socket.write('POST / HTTP/1.1\r\nContent-Length: 4000\r\n\r\nx');
+        slow.socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nx');
         const silent = net.connect(Number(new URL(daemon.ready.url).port), '127.0.0.1');
         silent.on('error', () => {});
         await pause(50);

@@ -131,6 +131,19 @@ test('keys of merchants', async (t) => {
         assert.equal(JSON.parse((await see(narrow, `/v1/payment_intents/${intent.id}`)).text).customer, customer.id);
         const wide = make('--right', 'payment_intents=read', '--right', 'customers=read').key;
         assert.equal(JSON.parse((await see(wide)).text).customer.email, 'a@example.com');
+        // So are the refunds of a charge, though they are a list.
+        const paid = await stripe.paymentIntents.create({ amount: 500, currency: 'eur', payment_method: 'pm_card_visa', confirm: true });
+        await stripe.refunds.create({ payment_intent: paid.id, amount: 100 });
+        const routes = [`/v1/charges/${paid.latest_charge}?expand[]=refunds`, `/v1/payment_intents/${paid.id}?expand[]=latest_charge.refunds`];
+        const blind = make('--right', 'payment_intents=read', '--right', 'charges=read').key;
+        const seeing = make('--right', 'payment_intents=read', '--right', 'charges=read', '--right', 'refunds=read').key;
+        for (const route of routes) {
+            const refused = await get(blind, route);
+            assert.match(isError(refused, 403, 'account_invalid').message, /'refunds=read'/);
+            assert.ok(!refused.text.includes('re_'));
+            const seen = JSON.parse((await get(seeing, route)).text);
+            assert.equal((seen.latest_charge ?? seen).refunds.data[0].amount, 100);
+        }
     });
 
     await t.test('after a roll both keys work, until the old one ends', async () => {

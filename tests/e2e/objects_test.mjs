@@ -62,6 +62,38 @@ test('objects', async (t) => {
         await refused(stripe.customers.retrieve(made.id, { expand: ['name'] }), { statusCode: 400, param: 'expand' });
     });
 
+    await t.test('an update that changes nothing is no event', async () => {
+        const customer = await stripe.customers.create({ name: 'Ann', metadata: { a: '1' } });
+        const charge = (await pay(stripe, 900)).latest_charge;
+        const refund = await stripe.refunds.create({ charge, amount: 100, metadata: { a: '1' } });
+        const method = await stripe.paymentMethods.create(card());
+        await stripe.paymentMethods.attach(method.id, { customer: customer.id });
+        const told = async (id) => (await stripe.events.list({ types: ['customer.updated', 'charge.updated', 'refund.updated', 'payment_method.updated'], limit: 100 })).data
+            .filter((one) => one.data.object.id === id).length;
+        const all = [customer.id, charge, refund.id, method.id];
+        const before = await Promise.all(all.map(told));
+        for (const same of [{}, { name: 'Ann' }, { metadata: { a: '1', b: '' } }, { phone: '' }]) await stripe.customers.update(customer.id, same);
+        for (const same of [{}, { description: '' }, { metadata: { b: '' } }]) await stripe.charges.update(charge, same);
+        for (const same of [{}, { metadata: { a: '1' } }]) await stripe.refunds.update(refund.id, same);
+        for (const same of [{}, { card: { exp_month: 12 } }]) await stripe.paymentMethods.update(method.id, same);
+        assert.deepEqual(await Promise.all(all.map(told)), before);
+        assert.equal((await stripe.customers.update(customer.id, { name: 'Bea' })).name, 'Bea');
+        assert.equal(await told(customer.id), before[0] + 1);
+    });
+
+    await t.test('shipping is given whole, as it is replaced whole', async () => {
+        const shipping = { name: 'Ann', phone: '1', address: { line1: 'A', city: 'B' } };
+        const customer = await stripe.customers.create({ shipping });
+        const intent = await stripe.paymentIntents.create({ amount: 700, currency: 'eur', shipping });
+        for (const [part, param] of [[{ name: 'Bea' }, 'shipping[address]'], [{ address: { line1: 'C' } }, 'shipping[name]'], [{ phone: '2' }, 'shipping[address]']]) {
+            for (const asked of [() => stripe.customers.update(customer.id, { shipping: part }), () => stripe.customers.create({ shipping: part }), () => stripe.paymentIntents.update(intent.id, { shipping: part }),
+                () => stripe.paymentIntents.confirm(intent.id, { shipping: part, payment_method: 'pm_card_visa' })]) await refused(asked(), { statusCode: 400, code: 'parameter_missing', param });
+        }
+        assert.equal((await stripe.customers.retrieve(customer.id)).shipping.phone, '1');
+        const changed = await stripe.paymentIntents.update(intent.id, { shipping: { name: 'Bea', address: { line1: 'C' } } });
+        assert.deepEqual([changed.shipping.name, changed.shipping.phone, changed.shipping.address.line1, changed.shipping.address.city], ['Bea', null, 'C', null]);
+    });
+
     await t.test('a deleted customer is only that, and nobody can use what it had', async () => {
         const customer = await stripe.customers.create({ email: 'gone@example.com', name: 'Gone', payment_method: 'pm_card_visa' });
         const method = (await stripe.customers.listPaymentMethods(customer.id)).data[0];
@@ -270,6 +302,27 @@ test('objects', async (t) => {
             }
         }
         assert.equal((await stripe.paymentIntents.capture(open.id, { amount_to_capture: 300, final_capture: true })).amount_received, 300);
+    });
+
+    await t.test('what goes to the bank with a payment is not changed after it', async () => {
+        const three_d_secure = { cryptogram: 'AAECAwQFBgcICQoLDA0ODxAREhM=', transaction_id: 't', version: '2.2.0' };
+        const of = (card) => ({ payment_method_options: { card } });
+        const changes = [{ setup_future_usage: 'off_session' }, { setup_future_usage: '' }, of({ request_three_d_secure: 'any' }), of({ setup_future_usage: 'none' }),
+            of({ moto: true }), of({ network_transaction_id: '123' }), of({ three_d_secure })];
+        for (const made of [await pay(stripe, 800), await pay(stripe, 800, { capture_method: 'manual' }), await stripe.paymentIntents.cancel((await stripe.paymentIntents.create({ amount: 800, currency: 'eur' })).id)]) {
+            const before = await stripe.paymentIntents.retrieve(made.id);
+            for (const change of changes) {
+                await assert.rejects(stripe.paymentIntents.update(made.id, change), (error) => {
+                    assert.deepEqual([error.statusCode, error.code], [400, 'payment_intent_unexpected_state'], JSON.stringify(change));
+                    assert.match(error.message, /setup_future_usage and payment_method_options/);
+                    return true;
+                });
+            }
+            assert.deepEqual(JSON.parse(JSON.stringify(await stripe.paymentIntents.retrieve(made.id))), JSON.parse(JSON.stringify(before)));
+            assert.equal((await stripe.paymentIntents.update(made.id, { description: 'later' })).description, 'later');
+        }
+        const open = await stripe.paymentIntents.create({ amount: 800, currency: 'eur' });
+        for (const change of changes) await stripe.paymentIntents.update(open.id, change);
     });
 
     await t.test('a cancel says no reason that nobody gave', async () => {

@@ -108,7 +108,7 @@ test('events and endpoints, with the SDK', async (t) => {
         await stripe.webhookEndpoints.del(wide.id);
         await refused(stripe.webhookEndpoints.create({ url, enabled_events, api_version: 'soon' }), undefined, 'api_version');
         await refused(stripe.webhookEndpoints.create({ url, enabled_events, colour: 'red' }), 'parameter_unknown', 'colour');
-        await refused(stripe.webhookEndpoints.update(endpoint.id, { enabled_events: '' }), undefined, 'enabled_events');
+        await refused(stripe.webhookEndpoints.update(endpoint.id, { enabled_events: '' }), 'parameter_invalid_empty', 'enabled_events');
         await assert.rejects(stripe.webhookEndpoints.retrieve('we_none'), { statusCode: 404, code: 'resource_missing' });
         await assert.rejects(stripe.webhookEndpoints.update('we_none', { disabled: true }), { statusCode: 404 });
         await assert.rejects(stripe.webhookEndpoints.del('we_none'), { statusCode: 404 });

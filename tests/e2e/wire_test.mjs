@@ -190,8 +190,14 @@ test('the wire convention', async (t) => {
             ['amount[x]=1000&currency=eur', undefined, 'amount'],
             ['amount[]=1000&currency=eur', undefined, 'amount'],
             [`${good}&shipping=here`, undefined, 'shipping'],
+            [`${good}&shipping[phone]=1`, 'parameter_missing', 'shipping[address]'],
+            [`${good}&shipping[name]=A`, 'parameter_missing', 'shipping[address]'],
+            [`${good}&shipping[address][city]=B`, 'parameter_missing', 'shipping[name]'],
+            [`${good}&shipping[name]=&shipping[address][city]=B`, 'parameter_invalid_empty', 'shipping[name]'],
             [`${good}&shipping[address]=here`, undefined, 'shipping[address]'],
             [`${good}&payment_method_data=x`, undefined, 'payment_method_data'],
+            ...['automatic_payment_methods', 'payment_method_types', 'payment_method_data', 'expand', 'shipping[address]', 'payment_method_data[billing_details]', 'payment_method_options[card][three_d_secure]']
+                .map((name) => [`${good}&${name}=`, 'parameter_invalid_empty', name]),
             [`${good}&expand=latest_charge`, undefined, 'expand'],
             [`${good}&expand[][x]=latest_charge`, undefined, 'expand'],
             [`${good}&payment_method_types[]=carrier_pigeon`, undefined, 'payment_method_types'],
@@ -203,6 +209,8 @@ test('the wire convention', async (t) => {
             [`${good}&confirm=true`, 'parameter_missing', 'payment_method'],
             [`${good}&description=${'d'.repeat(5001)}`, undefined, 'description'],
             [`${good}&receipt_email=${'d'.repeat(5001)}`, undefined, 'receipt_email'],
+            [`${good}&receipt_email=nobody`, 'email_invalid', 'receipt_email'],
+            [`${good}&payment_method_data[type]=card&payment_method_data[card][token]=tok_visa&payment_method_data[billing_details][email]=a@`, 'email_invalid', 'payment_method_data[billing_details][email]'],
             ['amount=ten&currency=eur', 'parameter_invalid_integer', 'amount'],
             ['amount=10.0&currency=eur', 'parameter_invalid_integer', 'amount'],
             ['amount=1e3&currency=eur', 'parameter_invalid_integer', 'amount'],
@@ -230,10 +238,42 @@ test('the wire convention', async (t) => {
             isError(await post(`/v1/payment_intents/${id}${action}`, 'colour=red'), 400, { code: 'parameter_unknown', param: 'colour' });
         }
         isError(await post('/v1/refunds', 'colour=red'), 400, { code: 'parameter_unknown' });
+        const customer = await stripe.customers.create();
+        const method = await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } });
+        const charge = (await made(paid)).latest_charge;
+        for (const [route, body, param] of [[`charges/${charge}`, 'receipt_email=a%20b@example.com', 'receipt_email'], [`payment_intents/${id}`, 'receipt_email=@', 'receipt_email'],
+            [`payment_methods/${method.id}`, 'billing_details[email]=a@b@c', 'billing_details[email]'], ['payment_methods', 'type=card&card[token]=tok_visa&billing_details[email]=a', 'billing_details[email]']]) {
+            isError(await post(`/v1/${route}`, body), 400, { code: 'email_invalid', param });
+        }
+        for (const [route, name] of [[`customers/${customer.id}`, 'invoice_settings'], ['customers', 'invoice_settings'], [`payment_methods/${method.id}`, 'billing_details'],
+            [`charges/${charge}`, 'fraud_details'], ['webhook_endpoints', 'enabled_events'], [`customers/${customer.id}`, 'expand']]) {
+            const body = route === 'webhook_endpoints' ? `url=https://example.com/hook&${name}=` : `${name}=`;
+            assert.match(isError(await post(`/v1/${route}`, body), 400, { code: 'parameter_invalid_empty', param: name }).message, /cannot be unset\.$/);
+        }
         isError(await post('/v1/refunds', ''), 400, { code: 'parameter_missing' });
         isError(await post('/v1/payment_methods', 'type=card'), 400, { code: 'parameter_missing', param: 'card' });
         isError(await post('/v1/payment_methods', 'card[number]=4242424242424242'), 400, { code: 'parameter_missing' });
         isError(await post('/v1/payment_methods', 'type=iban'), 400, { param: 'type' });
+    });
+
+    await t.test('of what is refused no more is repeated than tells what it was', async () => {
+        const long = 'ä'.repeat(80_000);
+        const name = encodeURIComponent(long);
+        const id = (await made(good)).id;
+        const shown = `${'ä'.repeat(50)}…`;
+        for (const [body, param] of [[`${name}=x`, shown], [`metadata[${name}]=x`, `metadata[${shown}]`], [`shipping[${name}]=x`, `shipping[${shown}]`], [`${name}=4242424242424242`, shown]]) {
+            const refused = await post(`/v1/payment_intents/${id}`, body);
+            isError(refused, 400, { param });
+            assert.ok(refused.text.length < 1000);
+        }
+        const unread = 'ä'.repeat(2_000);
+        for (const [route, status] of [[`/v1/payment_intents/${id}?${name.slice(0, 12_000)}=x`, 400], [`/v1/${encodeURIComponent(unread)}`, 404],
+            [`/v1/customers/a${encodeURIComponent(unread)}`, 404], [`/v1/payment_intents/${id}?expand[]=a${encodeURIComponent(unread)}`, 400], [`/v1/payment_intents/${id}?a${encodeURIComponent(unread)}[=x`, 400]]) {
+            const refused = await get(route);
+            assert.ok(!isError(refused, status).message.includes('\ufffd'), route);
+            assert.ok(refused.text.length < 1000);
+        }
+        isError(await post('/v1/customers', `email=${name.slice(0, 3_000)}`), 400, { code: 'email_invalid' });
     });
 
     await t.test('a parameter in the wrong place is refused, never passed over', async () => {
@@ -260,7 +300,7 @@ test('the wire convention', async (t) => {
 
     await t.test('telephone numbers are none of cards, and booleans are as two SDKs write them', async () => {
         for (const phone of ['+4915107049996', '+34 6011 1111 111', '+378282246310005', '+49 (1510) 704-9996']) {
-            const customer = await stripe.customers.create({ phone, shipping: { name: 'A', phone, address: {} } });
+            const customer = await stripe.customers.create({ phone, shipping: { name: 'A', phone, address: { city: 'B' } } });
             assert.deepEqual([customer.phone, customer.shipping.phone], [phone, phone]);
         }
         assert.equal((await post('/v1/customers', 'phone=4915107049996')).status, 200);
@@ -297,6 +337,13 @@ test('the wire convention', async (t) => {
         assert.equal(Object.keys(merged.metadata).length, 49);
         isError(await post(`/v1/payment_intents/${intent.id}`, pairs(2, 100)), 400, { param: 'metadata' });
         assert.equal((await post(`/v1/payment_intents/${intent.id}`, pairs(1, 100))).status, 200);
+        // Keys that go make room for those that come with them.
+        const other = await made(`${good}&${pairs(30)}`);
+        const gone = (count) => pairs(count).replaceAll('=v', '=');
+        assert.deepEqual(Object.keys(JSON.parse((await post(`/v1/payment_intents/${other.id}`, `${gone(30)}&${pairs(30, 100)}`)).text).metadata), Object.keys((await made(`${good}&${pairs(30, 100)}`)).metadata));
+        assert.equal((await post(`/v1/payment_intents/${other.id}`, `${gone(100)}&${pairs(20, 200)}`)).status, 200);
+        isError(await post(`/v1/payment_intents/${other.id}`, `${gone(100)}&${pairs(1, 300)}`), 400, { param: 'metadata' });
+        isError(await post(`/v1/payment_intents/${other.id}`, pairs(51)), 400, { param: 'metadata' });
         assert.deepEqual(JSON.parse((await post(`/v1/payment_intents/${intent.id}`, 'metadata=')).text).metadata, {});
         const held = await stripe.paymentIntents.create({
             amount: 500, currency: 'eur', payment_method: 'pm_card_visa', confirm: true, capture_method: 'manual', metadata: { a: '1', b: '2' },
@@ -426,6 +473,24 @@ test('the wire convention', async (t) => {
             isError(await get(route), 404);
         }
         isError(await request(daemon, 'DELETE', '/v1/payment_intents/pi_none'), 404);
+        for (const resource of ['payment_intents', 'charges', 'customers', 'refunds', 'payment_methods', 'balance_transactions', 'events', 'webhook_endpoints']) {
+            for (const query of ['', "?query=status:'x'&limit=3"]) {
+                const error = isError(await get(`/v1/${resource}/search${query}`), 404);
+                assert.deepEqual([error.code, error.message], [undefined, `Unrecognized request URL (GET: /v1/${resource}/search).`]);
+            }
+        }
+        isError(await post('/v1/customers/search', 'query=x'), 404);
+    });
+
+    await t.test('a slash in an id separates nothing', async () => {
+        const held = await made(`${paid}&capture_method=manual`);
+        for (const action of ['cancel', 'capture', 'confirm']) {
+            await assert.rejects(stripe.paymentIntents.update(`${held.id}/${action}`, {}), { statusCode: 404 }, action);
+            for (const slash of ['%2F', '%2f', '%252F']) isError(await post(`/v1/payment_intents/${held.id}${slash}${action}`), 404);
+        }
+        isError(await post(`/v1%2Fpayment_intents/${held.id}/cancel`), 404);
+        isError(await get(`/v1/payment_intents%2F${held.id}`), 404);
+        assert.equal((await stripe.paymentIntents.retrieve(held.id)).status, 'requires_capture');
     });
 
     await t.test('a wrong state shows the whole intent', async () => {
@@ -490,6 +555,21 @@ test('the wire convention', async (t) => {
         assert.equal((await create(good, key('idem-free'))).status, 200);
         isError(await create(good, key('k'.repeat(256))), 400);
         assert.equal((await create(good, key('k'.repeat(255)))).status, 200);
+        // Headers are bytes: those of UTF-8 make the characters. Node would encode them once more before a body that is a string.
+        const bytes = (text) => Buffer.from(text).toString('latin1');
+        const body = Buffer.from(good);
+        const wide = await create(body, key(bytes('ä'.repeat(255))));
+        assert.equal(wide.status, 200, wide.text);
+        assert.equal((await create(body, key(bytes('ä'.repeat(255))))).headers['idempotent-replayed'], 'true');
+        assert.equal((await create(body, key(bytes('😀'.repeat(255))))).status, 200);
+        isError(await create(body, key(bytes('ä'.repeat(256)))), 400);
+        // Of two keys neither is taken, and nothing is done.
+        const twice = await create(good, key(['idem-a', 'idem-b']));
+        assert.match(isError(twice, 400).message, /more than one/);
+        assert.equal(twice.headers['idempotency-key'], undefined);
+        const agreed = await create(good, key(['idem-same', 'idem-same']));
+        assert.deepEqual([agreed.status, agreed.headers['idempotency-key']], [200, 'idem-same']);
+        for (const free of ['idem-a', 'idem-b']) assert.equal((await create(good, key(free))).headers['idempotent-replayed'], undefined);
         // GET does not know keys.
         assert.equal((await get('/v1/balance', key('idem-create'))).status, 200);
         assert.equal((await get(`/v1/payment_intents/${intent.id}`, key('idem-create'))).headers['idempotent-replayed'], undefined);

@@ -97,10 +97,10 @@ void check_written_again(Request const& request) {
     std::string text = request.method == Method::get    ? "GET "
                        : request.method == Method::post ? "POST "
                                                         : "DELETE ";
+    // A slash that separates is written plain; one that does not is "%2F" in the path too.
     for (char const c : request.path) {
-        text += "%" + to_hex(std::string_view{&c, 1});
+        text += c == '/' ? "/" : "%" + to_hex(std::string_view{&c, 1});
     }
-    text.replace(text.find('%'), 3, "/");
     text += request.query.empty() ? "" : "?" + request.query;
     text += " HTTP/1.1\r\n";
     auto plain = request.headers;
@@ -109,6 +109,9 @@ void check_written_again(Request const& request) {
                is_named(header.first, "transfer-encoding") || is_named(header.first, "trailer");
     });
     plain.emplace_back("Content-Length", std::to_string(request.body.size()));
+    if (!request.header("Host")) {
+        plain.emplace_back("Host", "x");  // HTTP/1.0 goes without
+    }
     for (auto const& [name, value] : plain) {
         text += name + ": " + value + "\r\n";
     }
