@@ -165,6 +165,8 @@ TEST_CASE("an approval counts only for the kind of message that it belongs to") 
         {"1230", "901", Outcome::approved},
         {"1230", "000", Outcome::approved},
         {"1230", "900", Outcome::unknown},
+        {"1110", "901", Outcome::unknown},
+        {"1210", "901", Outcome::unknown},
         {"1430", "400", Outcome::approved},
         {"1430", "000", Outcome::unknown},
         {"1430", "901", Outcome::unknown},
@@ -193,6 +195,68 @@ TEST_CASE("a partial approval of 1993 is what field 4 says") {
     auto const reply = reply_of(answer, eur(4500), of_1993());
     CHECK(reply.outcome == Outcome::approved);
     CHECK(reply.approved == eur(3000));
+}
+
+TEST_CASE("only an authorisation is approved in part, and only a whole reversal is one") {
+    struct Row {
+        std::string_view mti, code;
+        std::int64_t amount;  // of field 4; 0: without
+        Outcome outcome;
+    };
+    constexpr Row kRows[] = {
+        {"0110", "10", 3000, Outcome::approved},
+        {"0110", "10", 0, Outcome::unknown},
+        {"0110", "10", 4501, Outcome::unknown},
+        {"0210", "10", 3000, Outcome::unknown},
+        {"0230", "10", 3000, Outcome::unknown},
+        {"0230", "10", 4500, Outcome::unknown},
+        {"0230", "00", 0, Outcome::approved},
+        {"0430", "00", 0, Outcome::approved},
+        {"0430", "00", 4500, Outcome::approved},
+        {"0430", "00", 100, Outcome::unknown},
+        {"0430", "10", 100, Outcome::unknown},
+        {"0430", "08", 0, Outcome::unknown},
+        {"0430", "11", 0, Outcome::unknown},
+        {"0430", "16", 0, Outcome::unknown},
+        {"0430", "05", 0, Outcome::declined},
+    };
+    for (auto const& row : kRows) {
+        CAPTURE(row.mti);
+        CAPTURE(row.code);
+        CAPTURE(row.amount);
+        Message answer{std::string{row.mti}};
+        answer.set(39, row.code);
+        if (row.amount != 0) {
+            REQUIRE(answer.set_amount(eur(row.amount)).has_value());
+        }
+        CHECK(reply_of(answer, eur(4500), default_packaging()).outcome == row.outcome);
+    }
+}
+
+TEST_CASE("what comes late is held against what was asked for when that is known") {
+    Message answer{"0110"};
+    answer.set(39, "10");
+    auto without = reply_of(answer, std::nullopt, default_packaging());
+    CHECK(without.outcome == Outcome::approved);
+    hold_against(without, eur(4500), true);
+    CHECK(without.outcome == Outcome::unknown);  // a part, and not how large
+    answer.set(4, "000000003000");
+    auto part = reply_of(answer, std::nullopt, default_packaging());
+    hold_against(part, eur(4500), true);
+    CHECK(part.outcome == Outcome::approved);
+    CHECK(part.approved == eur(3000));
+    hold_against(part, eur(4500), true);  // and once more
+    CHECK(part.approved == eur(3000));
+    answer.set(39, "00");
+    auto other = reply_of(answer, std::nullopt, default_packaging());
+    hold_against(other, eur(4500), true);
+    CHECK(other.outcome == Outcome::unknown);
+    CHECK_FALSE(other.approved);
+    answer.set(4, "000000004500");
+    answer.set(49, "840");
+    auto foreign = reply_of(answer, std::nullopt, default_packaging());
+    hold_against(foreign, eur(4500), true);
+    CHECK(foreign.outcome == Outcome::unknown);
 }
 
 TEST_CASE("the year of a time without one is the nearest") {

@@ -301,3 +301,49 @@ test('a key has its time', async (t) => {
     assert.equal((await kill(daemon, 'SIGTERM')).code, 0);
     assert.equal(florin('ledger', 'verify', '--data-dir', data).code, 0);
 });
+
+test('the same request at the same instant, for everything that is over with one commit', async (t) => {
+    const daemon = await startDaemon(t, temporary(t));
+    const post = async (route, body, key) => request(daemon, 'POST', route, { body, headers: keyed(key) });
+    const made = async (route, body) => JSON.parse((await post(route, body, `made-${route}-${body}`)).text);
+    const customer = await made('/v1/customers', 'name=A');
+    const intent = await made('/v1/payment_intents', 'amount=500&currency=eur');
+    const method = await made('/v1/payment_methods', 'type=card&card[token]=tok_visa');
+    const payment = await made('/v1/payment_intents', `amount=900&${paid}`);
+    const hook = await made('/v1/webhook_endpoints', 'url=https%3A%2F%2F127.0.0.1%3A9%2Fhook&enabled_events[]=*');
+    const requests = [
+        ['/v1/customers', 'name=B'],
+        [`/v1/customers/${customer.id}`, 'metadata[a]=1'],
+        ['/v1/payment_methods', 'type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=2040'],
+        [`/v1/payment_methods/${method.id}`, 'metadata[a]=1'],
+        [`/v1/payment_methods/${method.id}/attach`, `customer=${customer.id}`],
+        ['/v1/payment_intents', 'amount=600&currency=eur'],
+        [`/v1/payment_intents/${intent.id}`, 'description=x'],
+        [`/v1/payment_intents/${intent.id}/cancel`, ''],
+        [`/v1/charges/${payment.latest_charge}`, 'description=x'],
+        ['/v1/webhook_endpoints', 'url=https%3A%2F%2F127.0.0.1%3A9%2Fother&enabled_events[]=*'],
+        [`/v1/webhook_endpoints/${hook.id}`, 'description=x'],
+        [`/v1/webhook_endpoints/${hook.id}/roll_secret`, 'expires_in=3600'],
+    ];
+    for (const [route, body] of requests) {
+        for (let round = 0; round < 3; ++round) {
+            const key = `at-once-${route}-${round}`;
+            // Updates change something each time.
+            const text = body.replace('=x', `=x${round}`).replace('=1', `=${round + 1}`);
+            const answers = await Promise.all(Array.from({ length: 8 }, () => post(route, text, key)));
+            const statuses = new Set(answers.map((one) => one.status));
+            assert.equal(statuses.size, 1, `${route}: ${answers.map((one) => one.text).join()}`);
+            assert.equal(new Set(answers.map((one) => one.text)).size, 1, route);
+            if (statuses.has(200)) {
+                assert.equal(answers.filter((one) => !one.headers['idempotent-replayed']).length, 1, route);
+                const other = await post(route, `${text}${text === '' ? '' : '&'}expand[]=none`, key);
+                assert.match(other.text, /idempotency_error/, route);
+            }
+        }
+    }
+    const events = JSON.parse((await request(daemon, 'GET', '/v1/events?limit=100', { headers: alone })).text).data;
+    const counted = (type) => events.filter((one) => one.type === type).length;
+    assert.equal(counted('customer.created'), 4);
+    assert.equal(counted('customer.updated'), 3);
+    assert.ok(events.every((one) => one.request !== null && one.request.idempotency_key !== null), 'each says whose request it was');
+});
