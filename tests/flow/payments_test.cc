@@ -1,3 +1,4 @@
+#include "daemon/flow/resolution.h"
 #include "tests/flow/flow_rig.h"
 
 #include <doctest/doctest.h>
@@ -422,6 +423,45 @@ TEST_CASE("without a link nothing is sent and nothing written, and it goes on wh
     CHECK(bank.sent("capture").size() == 1);
     bank.ready = true;
     REQUIRE(eventually([&] { return status_of(rig) == "succeeded"; }));
+}
+
+TEST_CASE("what a crash left as an intent is unknown, and can be decided, though the bank is away"
+) {
+    ScriptedBank bank{"bank"};
+    ScriptedBank other{"other"};
+    Rig rig{{&bank}, {}, false};
+    std::string operation = "capture";
+    std::vector<connectors::Connector*> banks{&bank};
+    SUBCASE("a capture, and the link is down") {}
+    SUBCASE("a capture, and the bank is not configured any more") {
+        banks = {&other};
+    }
+    SUBCASE("an authorisation, and the bank is not configured any more") {
+        banks = {&other};
+        operation = "authorise";
+    }
+    // Nothing is reversed as long as the answer is "not yet".
+    bank.script(operation, says(operation == "capture" ? Outcome::unknown : Outcome::pending));
+    REQUIRE(rig.pay(900).has_value());
+    auto left =
+        *load_known<model::Attempt>(rig.documents(), Rig::kOwner, rig.attempts(operation)[0].id);
+    left.value.state = "intent";
+    left.value.sends = 0;
+    left.value.evidence.clear();
+    ledger::Command crash;
+    crash.puts.push_back(
+        {.key = model::key_of(model::Kind::attempt, Rig::kOwner, left.value.id),
+         .expected_version = left.version,
+         .body = model::to_text(left.value)}
+    );
+    REQUIRE(rig.apply(crash) == ledger::CommandStatus::committed);
+    bank.ready = false;
+    rig.restart(banks);
+    CHECK(rig.recovered);
+    auto const attempt = rig.attempts(operation)[0];
+    CHECK(attempt.state == "unknown");
+    CHECK(attempt.closed == 0);
+    CHECK(possible_outcomes(attempt).size() == 2);
 }
 
 TEST_CASE("evidence of repeats does not grow the document") {
