@@ -57,6 +57,7 @@ struct Session::Connection {
           wake{home},
           idle{home},
           ended{home},
+          stalled{home},
           frames{packaging} {}
 
     // Ends connecting, at whichever step it is.
@@ -85,6 +86,7 @@ struct Session::Connection {
     asio::steady_timer wake;      // cancelled when there is something to write
     asio::steady_timer idle;      // cancelled when the connection closes
     asio::steady_timer ended;     // cancelled when a loop ends
+    asio::steady_timer stalled;   // cancelled when what is being written was taken
     FrameReader frames;
     steady_clock::time_point heard = steady_clock::now();
     bool is_given_up = false;
@@ -428,7 +430,9 @@ asio::awaitable<void> Session::write_loop(
         FLORIN_FAILPOINT_AFTER(
             pending->answer_mti(), "half_written", connection->write_half(bytes)
         );
+        watch_write(self, connection);
         auto [error, taken] = co_await asio::async_write(connection->socket, buffer, kAwait);
+        connection->stalled.cancel();
         FLORIN_FAILPOINT(pending->answer_mti(), "written");
         pending->wire = Wire{};
         pending->stage = Pending::Stage::written;
@@ -446,6 +450,23 @@ asio::awaitable<void> Session::write_loop(
         }
     }
     connection->end_loop();
+}
+
+// Who takes nothing for as long as a silent host is waited for is as good as silent, whatever it
+// says itself: what is written then would wait until it is given up.
+void Session::watch_write(
+    std::shared_ptr<Session> const& self, std::shared_ptr<Connection> const& connection
+) {
+    auto const& options = self->core_->options;
+    connection->stalled.expires_after(
+        milliseconds{options.idle_echo_ms} + milliseconds{options.network_timeout_ms}
+    );
+    auto give_up = [self, connection](boost::system::error_code error) {
+        if (!error) {
+            self->close(*connection, "the host reads nothing");
+        }
+    };
+    connection->stalled.async_wait(std::move(give_up));
 }
 
 asio::awaitable<void> Session::read_loop(

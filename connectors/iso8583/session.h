@@ -104,6 +104,9 @@ private:
     static boost::asio::awaitable<void> write_loop(
         std::shared_ptr<Session> self, std::shared_ptr<Connection> connection
     );
+    static void watch_write(
+        std::shared_ptr<Session> const& self, std::shared_ptr<Connection> const& connection
+    );
     static boost::asio::awaitable<void> read_loop(
         std::shared_ptr<Session> self, std::shared_ptr<Connection> connection
     );
