@@ -274,7 +274,7 @@ Iso8583Connector::Iso8583Connector(
                             packaging = options_.link.packaging,
                             acquirer = options_.acquirer_id](Message const& answer) {
         // With 37 and 41 what tells one acquirer's messages from another's.
-        if (answer.has(32) && answer.trimmed(32) != acquirer) {
+        if (!acquirer.empty() && answer.has(32) && answer.trimmed(32) != acquirer) {
             return;
         }
         std::uint32_t stan = 0;
@@ -410,11 +410,14 @@ boost::asio::awaitable<Reply> Iso8583Connector::capture(CaptureRequest request) 
 }
 
 boost::asio::awaitable<Reply> Iso8583Connector::reverse(ReverseRequest request) {
+    auto message = reverse_message(request, options_, now_s());
+    // Of a part, field 4 is not what the request is about in every version.
+    auto const asked = message ? message->amount() : Result<Money>{request.amount};
     return ask(
         request.identity.link,
-        reverse_message(request, options_, now_s()),
+        std::move(message),
         options_.reverse_timeout_ms,
-        request.amount
+        asked ? std::optional{*asked} : std::nullopt
     );
 }
 
