@@ -56,8 +56,12 @@ bool is_not_found(Attempt const& attempt) {
 // answer is said of the repeat alone: a refusal of that proves nothing about the first one.
 bool is_answered(Attempt const& attempt, std::string_view outcome) {
     bool const is_about_one_send = attempt.operation == "refund" && outcome == "declined";
+    // While the answer itself is waited for, or on its way through this process, a refusal beside
+    // it does not get ahead of it.
+    bool const may_be_late = outcome != "declined" || has_source(attempt, "reply");
     return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
-        bool const is_message = each.source == "reply" || each.source == "late_reply";
+        bool const is_message =
+            each.source == "reply" || (each.source == "late_reply" && may_be_late);
         bool const counts = each.source == "inquiry" ||
                             (is_message && (!is_about_one_send || each.reference == kFirstSend));
         return counts && each.outcome == outcome;
@@ -116,8 +120,7 @@ Verdict verdict_of(Attempt const& attempt) {
     if (is_answered(attempt, "declined")) {
         return Verdict::declined;
     }
-    if (has(attempt, "reply", "unknown") || has(attempt, "reply", "declined") ||
-        has(attempt, "late_reply", "declined")) {
+    if (has(attempt, "reply", "unknown") || has(attempt, "reply", "declined")) {
         return Verdict::unknown;
     }
     if (has(attempt, "reply", "pending")) {

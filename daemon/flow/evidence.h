@@ -10,7 +10,8 @@
 //   4. once a reversal's intent is durable: unknown, until 1 to 3 (a late approval revives nothing)
 //   5. the reply, a late reply, or the answer to an inquiry: approved before declined. A refund is
 //      declined only by the answer to its first send: a refusal of a repeat proves nothing about
-//      what was sent before and not answered
+//      what was sent before and not answered. A late refusal counts beside a reply, of whatever
+//      kind, and not instead of one
 //   6. unknown, where something was sent and nothing certain came back; not sent, where there is
 //      proof of that; open otherwise
 // Thread rule: pure functions.

@@ -275,6 +275,38 @@ TEST_CASE("what a bank says late of a refund counts") {
     CHECK(bank.sent("refund").size() == (is_other ? 2 : 1));
 }
 
+TEST_CASE("a refusal that overtakes the approval it came behind does not count instead of it") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    std::string operation = "authorise", mti = "0110";
+    SUBCASE("of an authorisation") {}
+    SUBCASE("of a refund") {
+        operation = "refund";
+        mti = "0210";
+    }
+    bool const is_refund = operation == "refund";
+    if (is_refund) {
+        REQUIRE(rig.pay(800)->body.ends_with(" succeeded"));
+    }
+    bank.held = true;
+    auto asking = is_refund
+                      ? rig.begin(rig.payments().refund(
+                            rig.caller(), rig.last_intent, {.amount = 800}, rig.render_refund()
+                        ))
+                      : rig.begin(rig.paying(800, "automatic", "", ""));
+    REQUIRE(eventually([&] { return bank.sent(operation).size() == 1; }));
+    auto late = rig.late(bank.sent(operation)[0], says(Outcome::declined, "05"));
+    late.mti = mti;
+    rig.payments().late_reply(late);
+    REQUIRE(eventually([&] { return rig.attempts(operation)[0].evidence.size() == 1; }));
+    CHECK(rig.attempts(operation)[0].closed == 0);
+    bank.held = false;
+    CHECK(asking.get()->body.ends_with(" succeeded"));
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(rig.attempts(operation)[0].state == "approved");
+    CHECK(bank.sent("reverse").empty());
+}
+
 TEST_CASE("a soft decline goes to the next route, a hard one and an unknown one do not") {
     ScriptedBank first{"first"};
     ScriptedBank second{"second"};
