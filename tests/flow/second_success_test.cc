@@ -185,7 +185,7 @@ TEST_CASE("every approval that comes after a reversal found nothing gets one of 
     // The last one was found and reversed: that is the end.
     world.hear_late(says(Outcome::approved, "00"));
     REQUIRE(eventually([&] {
-        auto const& evidence = world.rig.attempts("authorise")[0].evidence;
+        auto const evidence = world.rig.attempts("authorise")[0].evidence;
         return std::ranges::count(evidence, "late_reply", &model::Evidence::source) == 3;
     }));
     CHECK(world.rig.attempts("void").size() == 3);
