@@ -252,7 +252,7 @@ private:
     };
     using Routes = std::vector<connectors::Connector*>;
 
-    // payments.cc
+    // idempotency.cc
     // An idempotency key is claimed by what is answered later, with the attempt that it is
     // answered after, or given its answer at once, by a request that is over with one commit. Both
     // are for a key that nobody has used: commit() answers idempotency_key_in_use otherwise.
@@ -266,6 +266,8 @@ private:
         Caller const& caller, Done const& done, std::string const& attempt_id
     ) const;
     void keep_answer(Change& change, Caller const& caller) const;
+
+    // payments.cc
     model::Attempt new_attempt(
         std::string operation,
         connectors::Connector const& connector,
