@@ -42,9 +42,10 @@ struct GuardOptions {
     std::size_t in_flight_max = 1'000;
     std::size_t waiting_max = 4'000;
     std::uint64_t deadline_ms = 16'000;  // longer than the connector's own time-outs
-    // Field 39 of ISO 8583:1987: 68 answer received too late, 90 cut-off in process, 91 issuer or
-    // switch inoperative, 96 system malfunction. 92 (no route) speaks about one card's issuer.
-    std::vector<std::string> failure_codes = {"68", "90", "91", "96"};
+    // Field 39 of ISO 8583:1987: 68 answer received too late, 90 cut-off in process, 96 system
+    // malfunction; of 1993 the same: 911, 906, 909. Not 91 and 907 (issuer inoperative) nor 92 and
+    // 908 (no route): they speak about one card's issuer, and the bank that says so is well.
+    std::vector<std::string> failure_codes = {"68", "90", "96", "906", "909", "911"};
 };
 
 struct BreakerChange {

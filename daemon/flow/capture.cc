@@ -62,9 +62,7 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
         }
         auto* const connector = connector_named(original->value.connector);
         if (connector == nullptr) {
-            co_return std::unexpected{
-                api::internal_error("connector " + original->value.connector + " is not configured")
-            };
+            co_return std::unexpected{bank_missing(original->value)};
         }
         Change change{caller.owner, caller.cause()};
         claim(change, caller);
@@ -152,7 +150,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
         }
         OwnCase const payment = std::move(*loaded);
         if (connector_named(payment->attempt.value.connector) == nullptr) {
-            co_return std::unexpected{api::internal_error("a connector is not configured")};
+            co_return std::unexpected{bank_missing(payment->attempt.value)};
         }
         payment->intent = intent;
         Next next;
@@ -226,7 +224,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         }
         auto* const connector = connector_named(original->value.connector);
         if (connector == nullptr) {
-            co_return std::unexpected{api::internal_error("a connector is not configured")};
+            co_return std::unexpected{bank_missing(original->value)};
         }
         model::Attempt attempt = new_attempt("refund", *connector, intent.value, wanted);
         attempt.original = original->value.id;

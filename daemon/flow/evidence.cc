@@ -215,6 +215,15 @@ bool has_stray_capture(Attempt const& attempt) {
            !is_being_refunded(attempt);
 }
 
+bool has_stray_refund(Attempt const& attempt) {
+    bool const is_made =
+        has(attempt, "reply", "approved") || has(attempt, "late_reply", "approved") ||
+        has(attempt, "inquiry", "approved") || has(attempt, "report_line", "approved") ||
+        has(attempt, "statement_line", "approved");
+    return attempt.operation == "refund" && is_given_up(attempt) && is_made &&
+           !has_source(attempt, "suspense_entry");
+}
+
 bool is_being_refunded(Attempt const& attempt) {
     return has_source(attempt, "refund_intent");
 }

@@ -64,7 +64,11 @@ bool needs_another_reversal(model::Attempt const& attempt);
 // What was given up is booked at the bank, as its report or statement shows, or, of a capture, as
 // it says itself; and nobody has begun to give that back.
 bool has_stray_capture(model::Attempt const& attempt);
-// It was begun: no reversal is needed any more where the bank says no to it.
+// A refund that was over as failed was made after all, as the bank says itself or its report or
+// statement shows; and the books do not have that yet.
+bool has_stray_refund(model::Attempt const& attempt);
+// What a stray capture took is being given back: no reversal is needed any more where the bank says
+// no to it.
 bool is_being_refunded(model::Attempt const& attempt);
 
 // How an acknowledgement names the send that it answers.

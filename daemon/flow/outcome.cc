@@ -29,7 +29,9 @@ void warn_of_contradiction(Attempt const& attempt, Reply const& reply) {
     bool const denies = attempt.state == "approved" && reply.outcome == Outcome::declined;
     bool const affirms = attempt.state == "declined" && reply.outcome == Outcome::approved;
     // An authorisation's is given back (give_second_success_back).
-    bool const is_told = is_decided_by_operators(attempt) || attempt.operation == "refund";
+    // And a refund's is booked (book_stray_refund).
+    bool const is_told =
+        is_decided_by_operators(attempt) || (attempt.operation == "refund" && denies);
     if (is_told && (denies || affirms)) {
         log::error(
             is_decided_by_operators(attempt) ? "attempt.contradicts_operators"
@@ -309,6 +311,18 @@ void Payments::tell_connector_missing(Attempt const& attempt) {
     );
 }
 
+api::ApiError Payments::bank_missing(Attempt const& attempt) {
+    tell_connector_missing(attempt);
+    api::ApiError error;
+    error.http_status = 503;
+    error.type = api::ErrorType::api_error;
+    error.message = "The bank of this payment, " + attempt.connector +
+                    ", is not configured now, and only it can do this. Nothing was changed; try "
+                    "again when it is configured again.";
+    error.should_retry = false;  // it takes a person
+    return error;
+}
+
 // Nobody can be told now: it stays among the open attempts, where a start with its connector takes
 // it up (recover_attempt).
 Result<void> Payments::owe_back(Case const& payment, Change& change) const {
@@ -341,6 +355,9 @@ Result<void> Payments::give_second_success_back(Case& payment, Change& change, N
     Attempt const& attempt = payment.attempt.value;
     if (!is_given_up(attempt)) {
         return {};
+    }
+    if (has_stray_refund(attempt)) {
+        return book_stray_refund(payment, change);
     }
     if (has_stray_capture(attempt)) {
         if (connector_named(attempt.connector) == nullptr) {
@@ -395,8 +412,7 @@ void Payments::close_attempt(Stored<Attempt>& attempt, std::string state, Change
     value.state = std::move(state);
     value.closed = parts_.ids.now_s();
     change.remove(Kind::open_attempt, value.id, 1);
-    auto const* const connector = connector_named(value.connector);
-    if (value.state != "approved" && connector != nullptr && is_reported(value, *connector)) {
+    if (value.state != "approved" && value.stan != 0 && is_reported(value)) {
         change.remove_for(
             model::connector_owner(value.connector, model::mode_of(change.owner())),
             Kind::expected_line,

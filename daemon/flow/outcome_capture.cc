@@ -3,8 +3,11 @@
 #include "daemon/flow/identity.h"
 #include "daemon/flow/payments.h"
 #include "daemon/log/log.h"
+#include "daemon/model/reconciliation.h"
 #include "daemon/model/settlement.h"
 #include "ledger/base/check.h"
+
+#include <algorithm>
 
 namespace florin::flow {
 namespace {
@@ -157,10 +160,59 @@ void Payments::outcome_of_stray_refund(Case& payment, Verdict verdict, Change& c
         );
         change.post(model::release(attempt.id, pending));
         close_attempt(payment.attempt, "declined", change);
+        remember_given_up(attempt, change);
     } else {
         attempt.state = "unknown";
         set_retry(attempt, change);
     }
+}
+
+// The bank made it when it was over as failed. The merchant was told so, may have refunded again or
+// in another way, and is not charged behind its back: the books say what the bank did, and persons
+// what becomes of it.
+Result<void> Payments::book_stray_refund(Case& payment, Change& change) const {
+    Attempt& attempt = payment.attempt.value;
+    model::Book const book = payment.book();
+    auto const accounts = model::suspense_accounts(book, attempt.connector);
+    change.command.ensure_accounts.insert(
+        change.command.ensure_accounts.end(), accounts.begin(), accounts.end()
+    );
+    ledger::Transfer const entry =
+        model::stray_refund(book, attempt.id, attempt.connector, attempt.amount);
+    change.post({entry});
+    // The line of this very change is booked by who brings it.
+    bool const has_line =
+        std::ranges::count(attempt.evidence, "report_line", &model::Evidence::source) > 0;
+    add_evidence(
+        attempt,
+        {.source = "suspense_entry",
+         .outcome = "",
+         .code = "",
+         .amount = attempt.amount,
+         .time_ms = parts_.ids.now_ms(),
+         .reference = to_string(entry.id)}
+    );
+    FLORIN_TRY(
+        auto const expected,
+        load<model::ExpectedLine>(
+            parts_.ledger.documents(),
+            model::connector_owner(attempt.connector, model::mode_of(payment.owner)),
+            attempt.id
+        )
+    );
+    if (attempt.stan != 0 && !has_line && !expected) {
+        expect_line(change, attempt);
+    }
+    log::error(
+        "attempt.refunded_after_refusal",
+        {{"attempt", attempt.id},
+         {"refund", attempt.refund},
+         {"payment", attempt.payment_intent},
+         {"connector", attempt.connector},
+         {"currency", attempt.currency},
+         {"amount_minor", attempt.amount}}
+    );
+    return {};
 }
 
 void Payments::outcome_of_refund(

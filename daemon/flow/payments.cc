@@ -148,10 +148,26 @@ model::Attempt Payments::new_attempt(
     return attempt;
 }
 
-// Where the counterpart is a bank, what moves money comes back in its reports.
-bool Payments::is_reported(model::Attempt const& attempt, connectors::Connector const& connector) {
-    return connector.needs_link_identity() &&
-           (attempt.operation == "capture" || attempt.operation == "refund");
+// Where the counterpart is a bank, which knows it by a STAN, what moves money comes back in its
+// reports.
+bool Payments::is_reported(model::Attempt const& attempt) {
+    return attempt.operation == "capture" || attempt.operation == "refund";
+}
+
+void Payments::expect_line(Change& change, model::Attempt const& attempt) {
+    change.put_for(
+        model::connector_owner(attempt.connector, model::mode_of(change.owner())),
+        attempt.id,
+        model::ExpectedLine{
+            .owner = change.owner(),
+            .attempt = attempt.id,
+            .operation = attempt.operation,
+            .currency = attempt.currency,
+            .amount = attempt.amount,
+            .created = attempt.created,
+        },
+        0
+    );
 }
 
 // The intent: the attempt, its place among the open ones, and the number it is known by at the
@@ -161,20 +177,8 @@ void Payments::open_attempt(
 ) const {
     change.put(attempt.id, attempt, 0);
     change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
-    if (is_reported(attempt, connector)) {
-        change.put_for(
-            model::connector_owner(attempt.connector, model::mode_of(change.owner())),
-            attempt.id,
-            model::ExpectedLine{
-                .owner = change.owner(),
-                .attempt = attempt.id,
-                .operation = attempt.operation,
-                .currency = attempt.currency,
-                .amount = attempt.amount,
-                .created = attempt.created,
-            },
-            0
-        );
+    if (connector.needs_link_identity() && is_reported(attempt)) {
+        expect_line(change, attempt);
     }
     if (connector.needs_link_identity()) {
         change.command.take_counters.push_back(

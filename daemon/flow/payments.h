@@ -277,7 +277,9 @@ private:
     void open_attempt(
         Change& change, model::Attempt const& attempt, connectors::Connector const& connector
     ) const;
-    static bool is_reported(model::Attempt const& attempt, connectors::Connector const& connector);
+    static bool is_reported(model::Attempt const& attempt);
+    // The acquirer's report has to have a line about it.
+    static void expect_line(Change& change, model::Attempt const& attempt);
     void ensure_accounts(
         Change& change,
         model::Book const& book,
@@ -346,6 +348,8 @@ private:
     Result<void> owe_back(Case const& payment, Change& change) const;
     Result<std::shared_ptr<model::Merchant const>> merchant_of(std::string const& owner) const;
     static void tell_connector_missing(model::Attempt const& attempt);
+    // The answer where only that bank could do what is asked for, and nothing was changed.
+    static api::ApiError bank_missing(model::Attempt const& attempt);
     Result<bool> is_reversal_under_way(std::string const& owner, model::Attempt const& attempt)
         const;
     void tell_second_success(Case const& payment, Next const& next);
@@ -394,6 +398,7 @@ private:
     );
     void start_stray_refund(Case& payment, Change& change, Next& next);
     void outcome_of_stray_refund(Case& payment, Verdict verdict, Change& change);
+    Result<void> book_stray_refund(Case& payment, Change& change) const;
 
     // send.cc
     model::Evidence said(connectors::Reply const& reply, std::int64_t send_number) const;

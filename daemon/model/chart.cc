@@ -212,6 +212,19 @@ std::vector<ledger::Transfer> stray_capture(
     return {booked, refund};
 }
 
+ledger::Transfer stray_refund(
+    Book const& book, std::string_view attempt, std::string_view connector, std::int64_t amount
+) {
+    return transfer(
+        book,
+        transfer_id(attempt, "stray_refund"),
+        account_id(Role::suspense, {}, book),
+        account_id(Role::receivable, connector, book),
+        amount,
+        Posting::suspense
+    );
+}
+
 std::vector<ledger::Account> suspense_accounts(Book const& book, std::string_view connector) {
     return {account(Role::receivable, connector, book), account(Role::suspense, {}, book)};
 }

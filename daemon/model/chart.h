@@ -109,6 +109,11 @@ std::vector<ledger::Transfer> refund_confirmed(std::string_view attempt, u128 pe
 std::vector<ledger::Transfer> stray_capture(
     Book const& book, std::string_view attempt, std::string_view connector, std::int64_t amount
 );
+// A bank made a refund that it had refused, when the refund was over: Dr suspense, Cr receivable.
+// `attempt`: the refund's.
+ledger::Transfer stray_refund(
+    Book const& book, std::string_view attempt, std::string_view connector, std::int64_t amount
+);
 std::vector<ledger::Account> suspense_accounts(Book const& book, std::string_view connector);
 
 // The accounts these postings touch, for Command::ensure_accounts.

@@ -249,8 +249,9 @@ struct Refund {
 
 // What somebody said about an attempt. States follow from the set of these (flow/evidence.h).
 struct Evidence {
-    std::string source;  // reply, late_reply, reversal_ack, inquiry, report_line, statement_line,
-                         // operator; reversal_intent, refund_intent: what was done because of these
+    std::string source;   // reply, late_reply, reversal_ack, inquiry, report_line, statement_line,
+                          // operator; reversal_intent, refund_intent, suspense_entry: what was done
+                          // because of these
     std::string outcome;  // approved, declined, pending, unknown, not_sent, reversed, not_found; of
                           // a reversal_intent: late_approval, or nothing
     std::string code;     // field 39 where there is one

@@ -249,7 +249,7 @@ Result<std::optional<Reconciliation::Booking>> Reconciliation::given_up_attempt(
     auto const& value = line.value();
     std::uint64_t stan = 0;
     std::from_chars(value.stan.data(), value.stan.data() + value.stan.size(), stan);
-    if (value.type != "capture" || stan == 0 || value.transmission_time.empty()) {
+    if (!is_payment(value) || stan == 0 || value.transmission_time.empty()) {
         return std::nullopt;
     }
     auto const& reader = parts_.ledger.documents();
@@ -270,7 +270,10 @@ Result<std::optional<Reconciliation::Booking>> Reconciliation::given_up_attempt(
             flow::load_known<model::Attempt>(reader, known->value.owner, known->value.attempt)
         );
         attempt.value.stan = stan;
+        // A capture may be of an authorisation that took nothing.
+        bool const is_refund = attempt.value.operation == "refund";
         bool const is_it = attempt.value.state != "approved" &&
+                           is_refund == (value.type == "refund") &&
                            flow::retrieval_reference(attempt.value) == value.rrn &&
                            attempt.value.currency == value.currency &&
                            attempt.value.amount == size_of(value.amount);

@@ -81,10 +81,13 @@ TEST_CASE(
              Row{Outcome::declined, "92", false},
              Row{Outcome::approved, "00", false},
              Row{Outcome::pending, "", false},
-             Row{Outcome::unknown, "25", false},  // an answer: no such original
-             Row{Outcome::not_sent, "", false},   // the connector is ready: it was the message
-             Row{Outcome::declined, "91", true},
+             Row{Outcome::unknown, "25", false},   // an answer: no such original
+             Row{Outcome::not_sent, "", false},    // the connector is ready: it was the message
+             Row{Outcome::declined, "91", false},  // one card's issuer
+             Row{Outcome::declined, "907", false},
              Row{Outcome::declined, "96", true},
+             Row{Outcome::declined, "909", true},
+             Row{Outcome::unknown, "911", true},
              Row{Outcome::unknown, "68", true},
              Row{Outcome::unknown, "90", true},
              Row{Outcome::unknown, "", true},

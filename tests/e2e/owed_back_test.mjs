@@ -45,6 +45,8 @@ test('what is owed back to a bank that is not configured', async (t) => {
 
     await control(bank, { late_ms: 5_000, match: { mti: '0100', amount_minor: amount }, times: 1 });
     await control(bank, { lose: true, match: { mti: '042', amount_minor: amount } });
+    const held = await pay(sdk(daemon), 870, { capture_method: 'manual' });
+    assert.equal(held.status, 'requires_capture');
     const intent = await pay(sdk(daemon), amount);
     assert.equal(intent.status, 'processing');
     const [reversal] = await eventually('the reversal is unknown', () => {
@@ -58,6 +60,8 @@ test('what is owed back to a bank that is not configured', async (t) => {
     assert.deepEqual(owedBack(), []);
 
     await restart([]);
+    await assert.rejects(sdk(daemon).paymentIntents.capture(held.id), (error) =>
+        error.statusCode === 503 && error.message.startsWith('The bank of this payment, bank, is not configured now'));
     const resolve = (person) => asked(person, 'resolve', reversal.attempt, '--outcome', 'reversed', '--reason', 'said on the telephone');
     assert.equal(JSON.parse(resolve(persons[0]).out).state, 'proposed');
     const decided = resolve(persons[1]);
@@ -76,6 +80,7 @@ test('what is owed back to a bank that is not configured', async (t) => {
     await eventually('the reversal is through', () =>
         all().filter((one) => one.operation === 'void' && one.state === 'approved').length === 2);
     assert.deepEqual(owedBack(), []);
+    assert.equal((await sdk(daemon).paymentIntents.capture(held.id)).status, 'succeeded');
     assert.equal(asked(persons[0], 'list', '--unknown').code, 0);
     assert.equal((await sdk(daemon).paymentIntents.retrieve(intent.id)).status, 'requires_payment_method');
 

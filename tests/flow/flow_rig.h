@@ -3,6 +3,7 @@
 
 #include "crypto/aead.h"
 #include "daemon/flow/payments.h"
+#include "daemon/model/reconciliation.h"
 #include "ledger/ledger.h"
 #include "tests/support/temp_dir.h"
 
@@ -333,6 +334,11 @@ public:
             documents().each(static_cast<std::uint16_t>(model::Kind::open_attempt), see)
         );
         return !any;
+    }
+    // The bank's report has to have a line about it.
+    bool is_expected(model::Attempt const& attempt) const {
+        auto const owner = model::connector_owner(attempt.connector, model::Mode::test);
+        return load<model::ExpectedLine>(documents(), owner, attempt.id)->has_value();
     }
     // Posted and pending debits and credits of the receivable of a bank.
     ledger::Account receivable(std::string const& bank) {

@@ -26,7 +26,8 @@
 //   - two persons who say that a capture was not booked, and a bank that says so only to a repeat
 //   that
 //     is not sent after that;
-//   - a bank that says no and yes about one refund: the first ends it, and the other makes a break.
+//   - a bank that says no and yes about one refund: the first ends it; a yes after that is booked
+//   in suspense, and a no is only told.
 // With persons and a late approval together the reversals are not compared: what persons decide
 // ends a reversal that nothing was said to, and an approval then has one of its own; in another
 // order the first one goes on. What counts is that the bank keeps nothing, and that is checked in
@@ -142,6 +143,10 @@ public:
                     give(piece);
                 }
             }
+        }
+        // A repeat that was out when the refund was decided is not one more piece of evidence.
+        if (operation_ == "refund" && first("refund").closed != 0 && bank_.waiting("refund") > 0) {
+            bank_.answer("refund", says(Outcome::unknown));
         }
         bank_.say_yes(true);
         bool const is_over =

@@ -203,10 +203,12 @@ TEST_CASE("a refund that is declined fails, and gives its amount free again") {
     CHECK(rig.attempts("refund")[0].state == "declined");
     CHECK(rig.intent(rig.last_intent).amount_refunding == 0);
     CHECK(rig.receivable("bank").credits_pending == 0);
+    CHECK_FALSE(rig.is_expected(rig.attempts("refund")[0]));
     auto const again = rig.wait(
         rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 5000}, rig.render_refund())
     );
     CHECK(again->body.ends_with(" succeeded"));
+    CHECK(rig.is_expected(rig.attempts("refund")[1]));
 }
 
 TEST_CASE("a refusal of a refund's repeat says nothing about what was sent before") {
@@ -241,7 +243,7 @@ TEST_CASE("what a bank says late of a refund counts") {
     Reply in_time = says(Outcome::unknown);
     Reply later = says(Outcome::approved, "00");
     SUBCASE("approved") {}
-    SUBCASE("approved after it was declined: nothing changes, but it is there to be seen") {
+    SUBCASE("approved after it was declined: the merchant's is as it was, the books have it") {
         in_time = says(Outcome::declined, "05");
     }
     SUBCASE("another amount approved: unknown still") {
@@ -262,7 +264,8 @@ TEST_CASE("what a bank says late of a refund counts") {
         CHECK(refunding.get()->body.ends_with(" failed"));
     }
     rig.payments().late_reply(late);
-    std::size_t const pieces = is_declined ? 2 : 1;
+    // Of the refused one that it was approved, and that it was booked.
+    std::size_t const pieces = is_declined ? 3 : 1;
     REQUIRE(eventually([&] { return rig.attempts("refund")[0].evidence.size() == pieces; }));
     CHECK((rig.attempts("refund")[0].closed == 0) == is_other);
     bank.held = false;
@@ -271,8 +274,26 @@ TEST_CASE("what a bank says late of a refund counts") {
     }
     REQUIRE(eventually([&] { return rig.all_closed(); }));
     CHECK(rig.attempts("refund")[0].state == (is_declined ? "declined" : "approved"));
-    CHECK(rig.receivable("bank").credits_posted == (is_declined ? 0 : 700));
+    CHECK(rig.receivable("bank").credits_posted == 700);
+    CHECK(rig.receivable("bank").credits_pending == 0);
+    CHECK(rig.account(model::Role::suspense, "").debits_posted == (is_declined ? 700 : 0));
+    CHECK(rig.intent(rig.last_intent).amount_refunding == (is_declined ? 0 : 700));
     CHECK(bank.sent("refund").size() == (is_other ? 2 : 1));
+    CHECK(rig.is_expected(rig.attempts("refund")[0]));
+    if (is_declined) {
+        // Once, whoever else says it.
+        model::Evidence evidence{
+            .source = "report_line",
+            .outcome = "approved",
+            .code = {},
+            .amount = 700,
+            .time_ms = 1,
+            .reference = "2026-11-24/1",
+        };
+        std::string const attempt = rig.attempts("refund")[0].id;
+        CHECK(rig.wait(rig.payments().take_evidence(Rig::kOwner, attempt, evidence)).has_value());
+        CHECK(rig.receivable("bank").credits_posted == 700);
+    }
 }
 
 TEST_CASE("a refusal that overtakes the approval it came behind does not count instead of it") {
@@ -494,6 +515,52 @@ TEST_CASE("what a crash left as an intent is unknown, and can be decided, though
     CHECK(attempt.state == "unknown");
     CHECK(attempt.closed == 0);
     CHECK(possible_outcomes(attempt).size() == 2);
+}
+
+TEST_CASE("what only a bank can do that is not configured any more is refused, and says why") {
+    ScriptedBank bank{"bank"};
+    ScriptedBank other{"other"};
+    Rig rig{{&bank}};
+    bool const is_refund = [] {
+        bool refund = false;
+        SUBCASE("capture and cancel") {}
+        SUBCASE("a refund") {
+            refund = true;
+        }
+        return refund;
+    }();
+    REQUIRE(rig.pay(900, is_refund ? "automatic" : "manual").has_value());
+    auto const before = rig.intent(rig.last_intent);
+    rig.restart({&other});
+    std::vector<api::ApiResult<Done>> answers;
+    auto const ask = [&] {
+        if (is_refund) {
+            answers.push_back(rig.wait(rig.payments().refund(
+                rig.caller(), rig.last_intent, {.amount = 900}, rig.render_refund()
+            )));
+        } else {
+            answers.push_back(
+                rig.wait(rig.payments().cancel(rig.caller(), rig.last_intent, "", rig.render()))
+            );
+            answers.push_back(
+                rig.wait(rig.payments().capture(rig.caller(), rig.last_intent, {}, rig.render()))
+            );
+        }
+    };
+    ask();
+    for (auto const& answer : answers) {
+        REQUIRE_FALSE(answer.has_value());
+        CHECK(answer.error().http_status == 503);
+        CHECK(answer.error().should_retry == false);
+        CHECK(answer.error().message.starts_with("The bank of this payment, bank, is not conf"));
+    }
+    CHECK(rig.intent(rig.last_intent).status == before.status);
+    CHECK(rig.intent(rig.last_intent).amount_refunding == 0);
+    CHECK(rig.all_closed());
+    rig.restart({&bank});
+    answers.clear();
+    ask();
+    CHECK(answers.at(0)->body.ends_with(is_refund ? " succeeded" : " canceled"));
 }
 
 TEST_CASE("evidence of repeats does not grow the document") {

@@ -257,6 +257,24 @@ TEST_CASE("two persons decide about a refund, one way or the other") {
     CHECK(office.rig.all_closed());
 }
 
+TEST_CASE("a refund that two persons call off is not expected in a report, whoever is configured") {
+    Office office;
+    ScriptedBank other{"other"};
+    office.leave_unknown("refund");
+    CHECK(office.rig.is_expected(office.the("refund")));
+    office.rig.restart({&other});
+    Resolutions resolutions{office.rig.client(), office.rig.payments(), office.rig.ids()};
+    for (Person const& person : {kAnna, kBen}) {
+        REQUIRE(office.rig
+                    .wait(resolutions.propose(
+                        Rig::kOwner, office.attempt, "declined", "their letter", person
+                    ))
+                    .has_value());
+    }
+    CHECK(office.the("refund").state == "declined");
+    CHECK_FALSE(office.rig.is_expected(office.the("refund")));
+}
+
 TEST_CASE("two persons decide about an authorisation, and its reversal is taken no further") {
     Office office;
     office.leave_unknown("authorise");

@@ -385,6 +385,30 @@ TEST_CASE("a line about what was given up is booked, and told to the flow, which
     }
 }
 
+TEST_CASE("a line about a refund that was over as failed is booked, and told to the flow") {
+    Rig rig;
+    rig.decided = "declined";  // it stays given up
+    auto const given_up = rig.given_up("refund", 300);
+    auto line = rig.report(given_up);
+    line.transmission_time = given_up.transmission_time;
+    SUBCASE("it is the same") {
+        rig.import("acquirer", {line});
+        CHECK(rig.run().acquirer.matched == 1);
+        CHECK(rig.evidence() == Types{given_up.id + " report_line approved"});
+        CHECK(rig.breaks().empty());
+        CHECK(rig.clearing() == -300);
+        CHECK(rig.receivable() == 300);  // until the flow's posting is there
+    }
+    SUBCASE("a capture of that number is not it") {
+        line.type = "capture";
+        line.amount = 300;
+        rig.import("acquirer", {line});
+        CHECK(rig.run().acquirer.matched == 0);
+        CHECK(rig.evidence().empty());
+        CHECK(rig.breaks() == Types{"line_without_attempt"});
+    }
+}
+
 TEST_CASE("what only one side has is a break, and closes when the other catches up") {
     Rig rig;
     auto const known = rig.attempt("capture", 1'000);
