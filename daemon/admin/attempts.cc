@@ -175,7 +175,8 @@ Result<bool> is_wanted(
     if (state != "owed_back") {
         return state.empty() || (is_open && (state != "unknown" || attempt.state == "unknown"));
     }
-    if (is_open) {
+    // That of a request which is still to be answered is not about money.
+    if (is_open || !attempt.idempotency_key.empty()) {
         return false;
     }
     FLORIN_TRY(

@@ -162,41 +162,50 @@ asio::awaitable<Result<Payments::Next>> Payments::ask(OwnCase payment) {
     co_return co_await note(payment->owner, attempt.id, evidence, answer, nullptr);
 }
 
-// A crash between intent and outcome: nobody knows what was sent. The key that the request left
-// open is answered with what is true now, then the attempt goes its way.
+// The key that a request left open, at a crash, is answered with what is true now.
+Result<void> Payments::answer_left_key(Case& payment, Change& change) const {
+    Attempt& attempt = payment.attempt.value;
+    if (attempt.idempotency_key.empty()) {
+        return {};
+    }
+    Objects const objects = payment.objects();
+    Done const done{
+        200, payment.refund ? parts_.renderer.refund(objects) : parts_.renderer.intent(objects)
+    };
+    FLORIN_TRY(
+        auto const key,
+        load<model::IdempotencyKey>(
+            parts_.ledger.documents(), payment.owner, attempt.idempotency_key
+        )
+    );
+    Caller const caller{
+        .owner = payment.owner,
+        .merchant = payment.merchant->id,
+        .mode = payment.mode,
+        .request_id = key ? key->value.request_id : "",
+        .idempotency_key = attempt.idempotency_key,
+        .fingerprint = key ? key->value.fingerprint : "",
+    };
+    if (key && !key->value.done) {
+        complete(change, caller, done, attempt.id);
+    }
+    attempt.idempotency_key.clear();
+    return {};
+}
+
+// A crash between intent and outcome: nobody knows what was sent.
 asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::string attempt_id) {
     FLORIN_CO_TRY(OwnCase loaded, load_case(owner, attempt_id));
     Case& payment = *loaded;
     Attempt& attempt = payment.attempt.value;
     if (attempt.closed != 0) {
-        co_return co_await recover_second_success(std::move(loaded));
+        co_return co_await recover_closed(std::move(loaded));
     }
     if (attempt.operation == "authorise" && is_being_reversed(attempt)) {
         co_return Result<void>{};  // its reversal is an open attempt of its own
     }
     Change change{owner};
-    if (!attempt.idempotency_key.empty()) {
-        Objects const objects = payment.objects();
-        Done const done{
-            200, payment.refund ? parts_.renderer.refund(objects) : parts_.renderer.intent(objects)
-        };
-        FLORIN_CO_TRY(
-            auto const key,
-            load<model::IdempotencyKey>(parts_.ledger.documents(), owner, attempt.idempotency_key)
-        );
-        Caller const caller{
-            .owner = owner,
-            .merchant = payment.merchant->id,
-            .mode = payment.mode,
-            .request_id = key ? key->value.request_id : "",
-            .idempotency_key = attempt.idempotency_key,
-            .fingerprint = key ? key->value.fingerprint : "",
-        };
-        if (key && !key->value.done) {
-            complete(change, caller, done, attempt.id);
-        }
-        attempt.idempotency_key.clear();
-    }
+    FLORIN_CO_TRY_VOID(answer_left_key(payment, change));
     Next next;
     attempt.stan = stan_of(attempt);
     bool const is_configured = connector_named(attempt.connector) != nullptr;
@@ -225,18 +234,21 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
     co_return Result<void>{};
 }
 
-// What had to be given back while its connector was not configured (owe_back).
-asio::awaitable<Result<void>> Payments::recover_second_success(OwnCase known) {
+// What had to be given back while its connector was not configured, and what ended before the
+// request that waited for it was answered.
+asio::awaitable<Result<void>> Payments::recover_closed(OwnCase known) {
     Case& payment = *known;
     Attempt const& attempt = payment.attempt.value;
-    if (connector_named(attempt.connector) == nullptr) {
-        tell_connector_missing(attempt);
-        co_return Result<void>{};
-    }
     Next next;
     Change change{payment.owner};
+    bool const has_key = !attempt.idempotency_key.empty();
+    FLORIN_CO_TRY_VOID(answer_left_key(payment, change));
     change.remove(model::Kind::open_attempt, attempt.id, 1);
     FLORIN_CO_TRY_VOID(give_second_success_back(payment, change, next));
+    bool const is_owed_still = change.command.removes.empty();
+    if (is_owed_still && !has_key) {
+        co_return Result<void>{};
+    }
     change.put(attempt.id, payment.attempt);
     if (payment.changes_original) {
         change.put(payment.original->value.id, *payment.original);

@@ -186,7 +186,9 @@ bool is_approved_since(Attempt const& attempt, std::ptrdiff_t reversals) {
     });
 }
 
-bool needs_another_reversal(Attempt const& attempt) {
+namespace {
+
+bool is_approved_unreversed(Attempt const& attempt) {
     // A refusal and an approval, or "not sent" and an approval: whichever came first, it is
     // approved there. What was approved before its reversal needs no other one.
     bool const is_contradicted = attempt.state != "reversed" && has(attempt, "reply", "approved");
@@ -199,9 +201,18 @@ bool needs_another_reversal(Attempt const& attempt) {
     bool const is_new = has(attempt, "reversal_intent", "late_approval")
                             ? is_approved_since(attempt, reversals)
                             : reversals < 2;
-    return is_approved && is_new && reversals < kReversalsMost &&
-           !has(attempt, "reversal_ack", "reversed") && !is_being_refunded(attempt) &&
-           !has_stray_capture(attempt);
+    return is_approved && is_new && !has(attempt, "reversal_ack", "reversed") &&
+           !is_being_refunded(attempt) && !has_stray_capture(attempt);
+}
+
+}  // namespace
+
+bool needs_another_reversal(Attempt const& attempt) {
+    return reversals_begun(attempt) < kReversalsMost && is_approved_unreversed(attempt);
+}
+
+bool is_reversed_in_vain(Attempt const& attempt) {
+    return reversals_begun(attempt) >= kReversalsMost && is_approved_unreversed(attempt);
 }
 
 bool has_stray_capture(Attempt const& attempt) {

@@ -60,6 +60,8 @@ std::string late_reference(std::ptrdiff_t reversals);
 // acknowledged as found and reversed nor was one made for this approval: the bank may hold the
 // payer's money. For an attempt none of whose reversals is under way.
 bool needs_another_reversal(model::Attempt const& attempt);
+// It would, but ten found nothing: somebody has to ask the bank.
+bool is_reversed_in_vain(model::Attempt const& attempt);
 
 // What was given up is booked at the bank, as its report or statement shows, or, of a capture, as
 // it says itself; and nobody has begun to give that back.

@@ -164,6 +164,8 @@ asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
         co_return;
     }
     auto const [owner, attempt_id] = **found;
+    // Looked at first: a send counts among `sends` before it is not under way any more.
+    bool const is_sent_now = is_driven(owner + "/" + attempt_id);
     auto const loaded = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
     if (!loaded) {
         log::error(
@@ -181,7 +183,10 @@ asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
     Reply reply = late.reply;
     bool const said_yes = reply.outcome == Outcome::approved;
     connectors::hold_against(reply, amount_of(attempt), is_authorisation);
-    model::Evidence evidence = said(reply, std::max<std::int64_t>(attempt.sends, 1));
+    // An answer does not say whether it is to the first message or to its repeat: where a repeat is
+    // under way it may be to that.
+    std::int64_t const sends = attempt.sends + (is_sent_now ? 1 : 0);
+    model::Evidence evidence = said(reply, std::max<std::int64_t>(sends, 1));
     evidence.source = "late_reply";
     if (said_yes && reply.outcome != Outcome::approved) {
         evidence.outcome = kApprovedOtherwise;

@@ -25,7 +25,24 @@ constexpr int kTriesMax = 10'000;
 constexpr std::uint64_t kTryPauseMs = 5;
 
 // Operators decided one thing and the bank says another: somebody has to look at it.
-void warn_of_contradiction(Attempt const& attempt, Reply const& reply) {
+void warn_of_contradiction(
+    Attempt const& attempt, Reply const& reply, model::Evidence const& evidence
+) {
+    // How much the bank has booked nobody can say. An authorisation's is given back.
+    bool const is_other = evidence.outcome == kApprovedOtherwise &&
+                          attempt.operation != "authorise" && is_given_up(attempt);
+    if (is_other) {
+        log::error(
+            "attempt.approved_otherwise",
+            {{"attempt", attempt.id},
+             {"operation", attempt.operation},
+             {"connector", attempt.connector},
+             {"decided", attempt.state},
+             {"code", evidence.code},
+             {"amount_minor", attempt.amount},
+             {"said_minor", evidence.amount}}
+        );
+    }
     bool const denies = attempt.state == "approved" && reply.outcome == Outcome::declined;
     bool const affirms = attempt.state == "declined" && reply.outcome == Outcome::approved;
     // An authorisation's is given back (give_second_success_back).
@@ -122,6 +139,12 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
         if (also != nullptr) {
             FLORIN_CO_TRY_VOID((*also)(attempt, change));
         }
+        // Who waits has the key: what others say meanwhile takes it nowhere else.
+        bool const was_closed = attempt.closed != 0;
+        std::string const key = attempt.idempotency_key;
+        if (waiter == nullptr) {
+            attempt.idempotency_key.clear();
+        }
         bool const is_reply = evidence.source == "reply";
         if (is_reply) {
             FLORIN_FAILPOINT(attempt.operation, "answered");
@@ -163,12 +186,18 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
                 FLORIN_CO_TRY_VOID(outcome_of_void(payment, verdict, reply, change, next));
             }
         } else {
-            warn_of_contradiction(attempt, reply);
+            warn_of_contradiction(attempt, reply, evidence);
         }
-        FLORIN_CO_TRY_VOID(give_second_success_back(payment, change, next));
         // The waiting request gets the first outcome; what follows at once has its own.
         bool const is_followed = !next.capture_attempt.empty() || !next.authorise_attempt.empty();
         bool const answers = waiter != nullptr && !is_followed;
+        if (waiter == nullptr) {
+            attempt.idempotency_key = key;
+        }
+        if (!key.empty()) {
+            FLORIN_CO_TRY_VOID(mind_left_key(payment, waiter != nullptr, was_closed, change));
+        }
+        FLORIN_CO_TRY_VOID(give_second_success_back(payment, change, next));
         std::optional<Done> done;
         if (answers && payment.intent.value.status == "processing") {
             announce(payment, "payment_intent.processing", change);
@@ -181,7 +210,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
             done = waiter->render(objects);
             complete(change, waiter->caller, *done, attempt.id);
         }
-        if (answers || is_followed) {
+        if (waiter != nullptr) {
             attempt.idempotency_key.clear();
         }
         change.put(attempt.id, payment.attempt);
@@ -323,29 +352,52 @@ api::ApiError Payments::bank_missing(Attempt const& attempt) {
     return error;
 }
 
-// Nobody can be told now: it stays among the open attempts, where a start with its connector takes
-// it up (recover_attempt).
-Result<void> Payments::owe_back(Case const& payment, Change& change) const {
+// It stays among the open attempts, where a start takes it up (recover_closed).
+Result<void> Payments::keep_open(Case const& payment, Change& change) const {
     Attempt const& attempt = payment.attempt.value;
-    tell_connector_missing(attempt);
     auto const key = model::key_of(Kind::open_attempt, payment.owner, attempt.id);
     auto const is_its_own = [&](ledger::DocumentRemove const& each) { return each.key == key; };
     if (std::erase_if(change.command.removes, is_its_own) != 0) {
         return {};  // closed by this very change
     }
+    FLORIN_TRY(bool const is_open, is_among_open(payment));
+    if (!is_open) {
+        change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+    }
+    return {};
+}
+
+Result<bool> Payments::is_among_open(Case const& payment) const {
     FLORIN_TRY(
         auto const open,
-        load<model::OpenAttempt>(parts_.ledger.documents(), payment.owner, attempt.id)
+        load<model::OpenAttempt>(parts_.ledger.documents(), payment.owner, payment.attempt.value.id)
     );
-    if (!open) {
-        change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+    return open.has_value();
+}
+
+// An attempt may end before the request that waits for it has its answer, by what came in another
+// way. A crash in between must not leave the request's key without an answer.
+Result<void> Payments::mind_left_key(
+    Case const& payment, bool is_heard, bool was_closed, Change& change
+) const {
+    Attempt const& attempt = payment.attempt.value;
+    if (attempt.closed == 0) {
+        return {};
+    }
+    if (!is_heard) {
+        return was_closed ? Result<void>{} : keep_open(payment, change);
+    }
+    FLORIN_TRY(bool const is_open, is_among_open(payment));
+    if (was_closed && is_open) {
+        change.remove(Kind::open_attempt, attempt.id, 1);
     }
     return {};
 }
 
 Result<void> Payments::reverse_second_success(Case& payment, Change& change, Next& next) {
     if (connector_named(payment.attempt.value.connector) == nullptr) {
-        return owe_back(payment, change);
+        tell_connector_missing(payment.attempt.value);
+        return keep_open(payment, change);
     }
     start_reversal(payment, "late_approval", change, next);
     return {};
@@ -361,13 +413,23 @@ Result<void> Payments::give_second_success_back(Case& payment, Change& change, N
     }
     if (has_stray_capture(attempt)) {
         if (connector_named(attempt.connector) == nullptr) {
-            return owe_back(payment, change);
+            tell_connector_missing(attempt);
+            return keep_open(payment, change);
         }
         start_stray_refund(payment, change, next);
         next.gives_back = "refund";
         return {};
     }
-    if (attempt.operation != "authorise" || !needs_another_reversal(attempt)) {
+    if (attempt.operation != "authorise") {
+        return {};
+    }
+    if (is_reversed_in_vain(attempt)) {
+        log::error(
+            "attempt.reversals_exhausted",
+            {{"attempt", attempt.id}, {"connector", attempt.connector}}
+        );
+    }
+    if (!needs_another_reversal(attempt)) {
         return {};
     }
     // One at a time: what is under way may find it yet, and looks here when it ends.

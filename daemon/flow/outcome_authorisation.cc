@@ -371,9 +371,8 @@ void Payments::start_reversal(Case& payment, std::string reason, Change& change,
         payment.intent.value.live_attempt = reversal.id;
     }
     open_attempt(change, reversal, *connector);
-    if (reason == "no_answer") {
-        remember_given_up(original, change);
-    }
+    // Also what was approved before: where this one finds nothing, the bank may approve it yet.
+    remember_given_up(original, change);
     next.drive_attempt = reversal.id;
     next.gives_back = reason == "late_approval" ? "reversal" : "";
 }

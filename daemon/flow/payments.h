@@ -344,8 +344,12 @@ private:
     // follows from the evidence.
     Result<void> give_second_success_back(Case& payment, Change& change, Next& next);
     Result<void> reverse_second_success(Case& payment, Change& change, Next& next);
-    // What cannot be given back now is kept for a start that has the connector.
-    Result<void> owe_back(Case const& payment, Change& change) const;
+    // It is over, and a start has to look at it: it cannot be given back now, or a request's key
+    // has no answer yet.
+    Result<void> keep_open(Case const& payment, Change& change) const;
+    Result<bool> is_among_open(Case const& payment) const;
+    Result<void> mind_left_key(Case const& payment, bool is_heard, bool was_closed, Change& change)
+        const;
     Result<std::shared_ptr<model::Merchant const>> merchant_of(std::string const& owner) const;
     static void tell_connector_missing(model::Attempt const& attempt);
     // The answer where only that bank could do what is asked for, and nothing was changed.
@@ -437,7 +441,8 @@ private:
     boost::asio::awaitable<Result<Next>> drive_once(std::string owner, std::string attempt_id);
     boost::asio::awaitable<Result<Next>> ask(OwnCase payment);
     boost::asio::awaitable<Result<void>> recover_attempt(std::string owner, std::string attempt_id);
-    boost::asio::awaitable<Result<void>> recover_second_success(OwnCase known);
+    boost::asio::awaitable<Result<void>> recover_closed(OwnCase known);
+    Result<void> answer_left_key(Case& payment, Change& change) const;
     boost::asio::awaitable<Result<void>> commit_recovery(std::string attempt_id, Change change);
     struct Recovery;
     boost::asio::awaitable<void> recover_some(std::shared_ptr<Recovery> recovery);

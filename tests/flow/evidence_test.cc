@@ -186,6 +186,21 @@ TEST_CASE("an approval of what was refused or not sent calls for one reversal") 
     }
 }
 
+TEST_CASE("after ten reversals that found nothing somebody has to ask the bank") {
+    Attempt attempt;
+    attempt.operation = "authorise";
+    attempt.state = "reversed";
+    for (int i = 0; i < 10; ++i) {
+        CHECK_FALSE(is_reversed_in_vain(attempt));
+        add_evidence(
+            attempt, said("reversal_intent", "late_approval", ("at_" + std::to_string(i)).c_str())
+        );
+        add_evidence(attempt, said("late_reply", "approved", std::to_string(i + 2).c_str()));
+        CHECK(needs_another_reversal(attempt) == (i < 9));
+    }
+    CHECK(is_reversed_in_vain(attempt));
+}
+
 TEST_CASE("what is booked at the bank though it was given up is refunded, once") {
     Attempt attempt;
     attempt.operation = "authorise";

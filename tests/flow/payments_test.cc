@@ -104,6 +104,87 @@ TEST_CASE("an approval that is late, but came before the payment was given up, i
     CHECK(rig.receivable("bank").debits_posted == 600);
 }
 
+TEST_CASE("what ends before its request is answered has its key answered, after a crash too") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    std::string const key = "key";
+    bank.held = true;
+    auto paying = rig.begin(rig.paying(600, "manual", key, ""));
+    REQUIRE(eventually([&] { return bank.sent("authorise").size() == 1; }));
+    rig.payments().late_reply(rig.late(bank.sent("authorise")[0], says(Outcome::approved, "00")));
+    REQUIRE(eventually([&] { return status_of(rig) == "requires_capture"; }));
+    // What the journal holds now is what a crash here leaves.
+    auto const stored = [&] {
+        return *load_known<model::IdempotencyKey>(rig.documents(), Rig::kOwner, key);
+    };
+    auto const before = stored();
+    auto const left =
+        *load_known<model::Attempt>(rig.documents(), Rig::kOwner, rig.attempts("authorise")[0].id);
+    CHECK(left.value.closed != 0);
+    CHECK(left.value.idempotency_key == key);
+    CHECK_FALSE(before.value.done);
+    CHECK_FALSE(rig.all_closed());
+    bank.held = false;
+    CHECK(paying.get()->body.ends_with(" requires_capture"));
+    CHECK(stored().value.done);
+    CHECK(rig.all_closed());
+    CHECK(rig.attempts("authorise")[0].idempotency_key.empty());
+
+    ledger::Command crash;
+    auto const now =
+        *load_known<model::Attempt>(rig.documents(), Rig::kOwner, rig.attempts("authorise")[0].id);
+    crash.puts.push_back(
+        {.key = model::key_of(model::Kind::attempt, Rig::kOwner, left.value.id),
+         .expected_version = now.version,
+         .body = model::to_text(left.value)}
+    );
+    crash.puts.push_back(
+        {.key = model::key_of(model::Kind::idempotency_key, Rig::kOwner, key),
+         .expected_version = stored().version,
+         .body = model::to_text(before.value)}
+    );
+    crash.puts.push_back(
+        {.key = model::key_of(model::Kind::open_attempt, Rig::kOwner, left.value.id),
+         .expected_version = 0,
+         .body = model::to_text(model::OpenAttempt{left.value.id})}
+    );
+    REQUIRE(rig.apply(crash) == ledger::CommandStatus::committed);
+    rig.restart();
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(stored().value.done);
+    CHECK(stored().value.body.ends_with(" requires_capture"));
+    CHECK(rig.attempts("authorise")[0].idempotency_key.empty());
+    CHECK(bank.sent("authorise").size() == 1);
+    CHECK(bank.sent("reverse").empty());
+}
+
+TEST_CASE("an approval after a cancel that found nothing is reversed") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    REQUIRE(rig.pay(600, "manual").has_value());
+    bank.script("reverse", says(Outcome::unknown, kNotFound));
+    bank.script("reverse", says(Outcome::unknown, kNotFound));
+    REQUIRE(rig.wait(rig.payments().cancel(rig.caller(), rig.last_intent, "", rig.render())));
+    bool const is_during = [] {
+        bool during = false;
+        SUBCASE("afterwards") {}
+        SUBCASE("while its reversal is under way") {
+            during = true;
+        }
+        return during;
+    }();
+    if (!is_during) {
+        REQUIRE(eventually([&] { return rig.all_closed(); }));
+        CHECK(status_of(rig) == "canceled");
+    }
+    rig.payments().late_reply(rig.late(bank.sent("authorise")[0], says(Outcome::approved, "00")));
+    REQUIRE(eventually([&] { return rig.attempts("void").size() == 2 && rig.all_closed(); }));
+    CHECK(rig.attempts("void")[1].reason == "late_approval");
+    CHECK(bank.sent("reverse").size() == 3);
+    CHECK(status_of(rig) == "canceled");
+    CHECK(rig.receivable("bank").debits_pending == 0);
+}
+
 TEST_CASE("a late approval of another amount than was asked for is not believed") {
     ScriptedBank bank{"bank"};
     Rig rig{{&bank}};
@@ -234,6 +315,29 @@ TEST_CASE("a refusal of a refund's repeat says nothing about what was sent befor
     // The unknown one, and each code once.
     CHECK(rig.attempts("refund")[0].evidence.size() == 5);
     CHECK(rig.receivable("bank").credits_posted == 8000);
+}
+
+TEST_CASE("a late refusal while a refund's repeat is under way may be of the repeat") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    REQUIRE(rig.pay(800)->body.ends_with(" succeeded"));
+    bank.script("refund", says(Outcome::unknown));
+    auto const refunded = rig.wait(
+        rig.payments().refund(rig.caller(), rig.last_intent, {.amount = 800}, rig.render_refund())
+    );
+    CHECK(refunded->body.ends_with(" pending"));
+    bank.held = true;
+    REQUIRE(eventually([&] { return bank.sent("refund").size() == 2; }));
+    auto late = rig.late(bank.sent("refund")[0], says(Outcome::declined, "05"));
+    late.mti = "0210";
+    rig.payments().late_reply(late);
+    REQUIRE(eventually([&] { return rig.attempts("refund")[0].evidence.size() == 2; }));
+    CHECK(rig.attempts("refund")[0].evidence[1].reference == "2");
+    CHECK(rig.attempts("refund")[0].closed == 0);
+    bank.held = false;
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(rig.attempts("refund")[0].state == "approved");
+    CHECK(rig.receivable("bank").credits_posted == 800);
 }
 
 TEST_CASE("what a bank says late of a refund counts") {

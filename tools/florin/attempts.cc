@@ -93,7 +93,9 @@ int attempts_list(std::filesystem::path const& data_dir, WhichAttempts which, Fo
     auto const add = [&](ledger::Document const& document) -> Result<bool> {
         FLORIN_TRY(json const attempt, parse(document));
         bool const is_waiting = waiting.contains({document.key.owner, document.key.id});
-        bool const is_owed_back = is_waiting && !is_open(attempt);
+        // With a key a request is still to be answered, and nothing is owed.
+        bool const is_owed_back =
+            is_waiting && !is_open(attempt) && attempt.value("idempotency_key", "").empty();
         if (which == WhichAttempts::all ||
             (which == WhichAttempts::not_final ? is_open(attempt) : is_owed_back)) {
             add_attempt(table, kStoredAttempt, attempt);
