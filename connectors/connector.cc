@@ -35,6 +35,7 @@ void hold_against(Reply& reply, Money asked, bool may_be_partial) {
     }
     if (wrong != nullptr) {
         reply.outcome = Outcome::unknown;
+        reply.approves_otherwise = true;
         reply.approved.reset();
         reply.detail += (reply.detail.empty() ? "" : ": ") + std::string{wrong};
         return;

@@ -184,6 +184,8 @@ struct Reply {
     std::optional<std::int64_t> said_minor{};
     std::optional<Currency> said_currency{};
     bool is_partial = false;  // it said that it approves a part
+    // It was an approval of something else: hold_against() made it unknown.
+    bool approves_otherwise = false;
 };
 
 // Holds an approval against what was asked for. It stays one, and `approved` is set, if it is of

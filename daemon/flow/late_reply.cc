@@ -12,7 +12,6 @@
 namespace florin::flow {
 
 namespace asio = boost::asio;
-using connectors::Outcome;
 using connectors::Reply;
 using model::Attempt;
 
@@ -181,14 +180,13 @@ asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
     }
     bool const is_authorisation = attempt.operation == "authorise";
     Reply reply = late.reply;
-    bool const said_yes = reply.outcome == Outcome::approved;
     connectors::hold_against(reply, amount_of(attempt), is_authorisation);
     // An answer does not say whether it is to the first message or to its repeat: where a repeat is
     // under way it may be to that.
     std::int64_t const sends = attempt.sends + (is_sent_now ? 1 : 0);
     model::Evidence evidence = said(reply, std::max<std::int64_t>(sends, 1));
     evidence.source = "late_reply";
-    if (said_yes && reply.outcome != Outcome::approved) {
+    if (reply.approves_otherwise) {
         evidence.outcome = kApprovedOtherwise;
     }
     if (is_authorisation) {

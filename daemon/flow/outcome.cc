@@ -29,8 +29,8 @@ void warn_of_contradiction(
     Attempt const& attempt, Reply const& reply, model::Evidence const& evidence
 ) {
     // How much the bank has booked nobody can say. An authorisation's is given back.
-    bool const is_other = evidence.outcome == kApprovedOtherwise &&
-                          attempt.operation != "authorise" && is_given_up(attempt);
+    bool const is_other =
+        reply.approves_otherwise && attempt.operation != "authorise" && is_given_up(attempt);
     if (is_other) {
         log::error(
             "attempt.approved_otherwise",

@@ -251,6 +251,8 @@ TEST_CASE("what comes late is held against what was asked for when that is known
     auto other = reply_of(answer, std::nullopt, default_packaging());
     hold_against(other, eur(4500), true);
     CHECK(other.outcome == Outcome::unknown);
+    CHECK(other.approves_otherwise);
+    CHECK_FALSE(part.approves_otherwise);
     CHECK_FALSE(other.approved);
     answer.set(4, "000000004500");
     answer.set(49, "840");
