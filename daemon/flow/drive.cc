@@ -211,8 +211,8 @@ asio::awaitable<Result<void>> Payments::recover_attempt(std::string owner, std::
     bool const is_configured = connector_named(attempt.connector) != nullptr;
     bool const is_intent = attempt.state == "intent";
     if (attempt.operation != "authorise") {
-        // It may have gone out: from here on it is a repeat.
-        attempt.sends = std::max<std::int64_t>(attempt.sends, 1);
+        // It may have gone out, once more: an answer may be to that, and what follows is a repeat.
+        ++attempt.sends;
         attempt.state = is_intent ? "unknown" : attempt.state;
         next.drive_attempt = attempt.id;
     } else if (is_configured) {
@@ -328,6 +328,7 @@ asio::awaitable<Result<void>> Payments::recover() {
     if (recovery->fatal) {
         co_return std::unexpected{*recovery->fatal};
     }
+    is_recovered_ = true;
     if (!recovery->open.empty()) {
         log::info(
             "attempts.recovered",

@@ -58,7 +58,10 @@ bool is_answered(Attempt const& attempt, std::string_view outcome) {
     bool const is_about_one_send = attempt.operation == "refund" && outcome == "declined";
     // While the answer itself is waited for, or on its way through this process, a refusal beside
     // it does not get ahead of it.
-    bool const may_be_late = outcome != "declined" || has_source(attempt, "reply");
+    bool const has_ended = std::ranges::any_of(attempt.evidence, [](Evidence const& each) {
+        return each.source == "reply" && each.outcome != "not_sent";
+    });
+    bool const may_be_late = outcome != "declined" || has_ended;
     return std::ranges::any_of(attempt.evidence, [&](Evidence const& each) {
         bool const is_message =
             each.source == "reply" || (each.source == "late_reply" && may_be_late);

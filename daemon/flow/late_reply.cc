@@ -163,8 +163,9 @@ asio::awaitable<void> Payments::take_late_reply(connectors::LateReply late) {
         co_return;
     }
     auto const [owner, attempt_id] = **found;
-    // Looked at first: a send counts among `sends` before it is not under way any more.
-    bool const is_sent_now = is_driven(owner + "/" + attempt_id);
+    // Looked at first: a send counts among `sends` before it is not under way any more. One that
+    // was under way at a crash is counted when the attempt is recovered.
+    bool const is_sent_now = !is_recovered_ || is_driven(owner + "/" + attempt_id);
     auto const loaded = load_known<Attempt>(parts_.ledger.documents(), owner, attempt_id);
     if (!loaded) {
         log::error(

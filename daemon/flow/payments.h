@@ -466,6 +466,7 @@ private:
     mutable Merchants merchants_;
     mutable std::mutex routes_mutex_;  // guards parts_.routes
     std::atomic<bool> stopping_ = false;
+    std::atomic<bool> is_recovered_ = false;  // recover() is through
     mutable std::mutex driving_mutex_;
     std::set<std::string> driving_;
     // STANs of attempts whose documents do not have them yet.

@@ -186,6 +186,21 @@ TEST_CASE("an approval of what was refused or not sent calls for one reversal") 
     }
 }
 
+TEST_CASE("a refusal beside the answer that is waited for does not get ahead of it") {
+    for (char const* const before : {"", "not_sent"}) {
+        CAPTURE(before);
+        Attempt attempt;
+        attempt.operation = "authorise";
+        if (*before != '\0') {
+            add_evidence(attempt, said("reply", before));
+        }
+        add_evidence(attempt, said("late_reply", "declined"));
+        CHECK(verdict_of(attempt) != Verdict::declined);
+        add_evidence(attempt, said("reply", "unknown"));
+        CHECK(verdict_of(attempt) == Verdict::declined);
+    }
+}
+
 TEST_CASE("after ten reversals that found nothing somebody has to ask the bank") {
     Attempt attempt;
     attempt.operation = "authorise";

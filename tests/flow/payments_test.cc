@@ -340,6 +340,32 @@ TEST_CASE("a late refusal while a refund's repeat is under way may be of the rep
     CHECK(rig.receivable("bank").credits_posted == 800);
 }
 
+TEST_CASE("after a crash a late refusal of a refund may be of the repeat that was out") {
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}, {}, false};
+    REQUIRE(rig.pay(800)->body.ends_with(" succeeded"));
+    bank.script("refund", says(Outcome::unknown));
+    auto const refund = [&] {
+        return rig.wait(rig.payments().refund(
+            rig.caller(), rig.last_intent, {.amount = 800}, rig.render_refund()
+        ));
+    };
+    CHECK(refund()->body.ends_with(" pending"));
+    CHECK(rig.attempts("refund")[0].sends == 1);
+    bank.ready = false;  // nothing of this life goes out
+    rig.restart();
+    auto late = rig.late(bank.sent("refund")[0], says(Outcome::declined, "05"));
+    late.mti = "0210";
+    rig.payments().late_reply(late);
+    REQUIRE(eventually([&] { return rig.attempts("refund")[0].evidence.size() == 2; }));
+    CHECK(rig.attempts("refund")[0].closed == 0);
+    CHECK(rig.attempts("refund")[0].sends == 2);
+    CHECK_FALSE(refund().has_value());  // nothing of it is free again
+    bank.ready = true;
+    REQUIRE(eventually([&] { return rig.all_closed(); }));
+    CHECK(rig.receivable("bank").credits_posted == 800);
+}
+
 TEST_CASE("what a bank says late of a refund counts") {
     ScriptedBank bank{"bank"};
     Rig rig{{&bank}};
