@@ -387,8 +387,11 @@ Result<void> Payments::mind_left_key(
     if (!is_heard) {
         return was_closed ? Result<void>{} : keep_open(payment, change);
     }
+    if (!was_closed) {
+        return {};  // closing it took it from there
+    }
     FLORIN_TRY(bool const is_open, is_among_open(payment));
-    if (was_closed && is_open) {
+    if (is_open) {
         change.remove(Kind::open_attempt, attempt.id, 1);
     }
     return {};
