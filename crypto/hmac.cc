@@ -8,6 +8,9 @@
 #include <openssl/hmac.h>
 #include <openssl/params.h>
 
+#include <mutex>
+#include <vector>
+
 namespace florin::crypto {
 
 Digest hmac_sha256(KeyBytes const& key, ByteView message) {
@@ -33,11 +36,34 @@ struct FreeMac {
     void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
     void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
 };
+using Context = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
 
 }  // namespace
 
+// Contexts that are keyed and have nothing added: one to copy, and those that nobody uses now.
+// Copying one takes longer than a short message, beginning anew with the same key does not.
 struct HmacSha256::Prepared {
-    std::unique_ptr<EVP_MAC_CTX, FreeMac> context;  // keyed, nothing added; only ever copied
+    Context context;
+    std::mutex mutex;
+    std::vector<Context> unused;
+
+    Context take() {
+        {
+            std::lock_guard const lock{mutex};
+            if (!unused.empty()) {
+                Context taken = std::move(unused.back());
+                unused.pop_back();
+                return taken;
+            }
+        }
+        return Context{EVP_MAC_CTX_dup(context.get())};
+    }
+    void give_back(Context used) {
+        if (EVP_MAC_init(used.get(), nullptr, 0, nullptr) == 1) {
+            std::lock_guard const lock{mutex};
+            unused.push_back(std::move(used));
+        }
+    }
 };
 
 HmacSha256::HmacSha256(KeyBytes const& key) : prepared_{std::make_unique<Prepared>()} {
@@ -65,7 +91,7 @@ HmacSha256& HmacSha256::operator=(HmacSha256&& other) noexcept = default;
 HmacSha256::~HmacSha256() = default;
 
 Digest HmacSha256::of(ByteView message) const {
-    std::unique_ptr<EVP_MAC_CTX, FreeMac> const copy{EVP_MAC_CTX_dup(prepared_->context.get())};
+    Context copy = prepared_->take();
     FLORIN_CHECK(copy != nullptr, "OpenSSL has memory");
     Digest digest{};
     std::size_t length = 0;
@@ -75,6 +101,7 @@ Digest HmacSha256::of(ByteView message) const {
         ) == 1 &&
         EVP_MAC_final(copy.get(), digest.data(), &length, digest.size()) == 1;
     FLORIN_CHECK(done && length == digest.size(), "HMAC-SHA256 works");
+    prepared_->give_back(std::move(copy));
     return digest;
 }
 
