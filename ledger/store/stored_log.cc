@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
 #include <memory>
 
 namespace florin::ledger {
@@ -26,8 +27,9 @@ constexpr std::size_t kTransfersMax = kRecordBytesMax / sizeof(Transfer);
 static_assert(kTransfersMax / kTransfersPerChunk < UINT16_MAX, "a chunk's number fits");
 
 enum Family : std::size_t { records_family = 0, payload_family = 1, meta_family = 2 };
-constexpr char kDropped = 0;
-constexpr char kKept = 1;
+constexpr std::uint32_t kDropped = 0xffffffff;  // in place of a length
+// An entry costs more than the bytes of a body; whoever wants one body reads the others of its row.
+constexpr std::size_t kRowBytes = 8192;
 
 std::string chunk_key(Sequence sequence, std::size_t chunk) {
     std::string key;
@@ -47,6 +49,15 @@ ChunkKey packed_chunk_key(Sequence sequence, std::size_t chunk) {
     key[8] = static_cast<char>(static_cast<unsigned char>((chunk >> 8U) & 0xff));
     key[9] = static_cast<char>(static_cast<unsigned char>(chunk & 0xff));
     return key;
+}
+
+void append_body(std::string& row, std::optional<ByteView> const& body) {
+    ByteWriter out{row};
+    if (body) {
+        out.sized(*body);
+    } else {
+        out.little(kDropped);
+    }
 }
 
 std::string payload_key(Sequence sequence, std::uint32_t index) {
@@ -259,20 +270,17 @@ Result<void> StoredLog::collect_payloads(rocksdb::Iterator& bodies, Assembled& r
         if (key && key->first > record.sequence) {
             break;
         }
-        ByteView const value = bodies.value().ToStringView();
-        if (!key || key->first != record.sequence || key->second != record.payloads.size() ||
-            value.empty()) {
+        if (!key || key->first != record.sequence || key->second != record.payloads.size()) {
             return fail(
                 Errc::corrupt,
                 name(record.sequence) + ": payload " + std::to_string(record.payloads.size()) +
                     " is missing"
             );
         }
-        if (value[0] == kDropped) {
-            record.payloads.emplace_back(std::nullopt);
-        } else {
-            record.payloads.emplace_back(std::string{value.substr(1)});
-        }
+        FLORIN_TRY(
+            auto const row, split_row(record.sequence, key->second, bodies.value().ToStringView())
+        );
+        record.payloads.insert(record.payloads.end(), row.begin(), row.end());
     }
     if (!bodies.status().ok()) {
         return std::unexpected{rocks_error(bodies.status(), name(record.sequence) + ": payloads")};
@@ -304,46 +312,99 @@ Result<Transfer> StoredLog::transfer(Sequence sequence, std::uint32_t index) con
     return transfer_at(value.ToStringView(), at);
 }
 
-Result<std::optional<Payload>> StoredLog::payload(Sequence sequence, std::uint32_t index) const {
-    rocksdb::PinnableSlice value;
-    auto const status = handle_->database->Get(
-        rocksdb::ReadOptions{},
-        handle_->families[payload_family],
-        payload_key(sequence, index),
-        &value
-    );
-    if (status.IsNotFound()) {
-        return std::nullopt;
-    }
-    if (!status.ok()) {
-        return std::unexpected{rocks_error(status, name(sequence) + ": payload")};
-    }
-    if (value.empty()) {
+Result<StoredLog::Bodies> StoredLog::split_row(
+    Sequence sequence, std::uint32_t first, ByteView value
+) const {
+    auto const damaged = [&] {
         return fail(
-            Errc::corrupt, name(sequence) + ": payload " + std::to_string(index) + " is damaged"
+            Errc::corrupt, name(sequence) + ": payload " + std::to_string(first) + " is damaged"
         );
+    };
+    Bodies bodies;
+    ByteReader in{value, "payloads"};
+    while (!in.at_end()) {
+        auto const length = in.little<std::uint32_t>();
+        if (length && *length == kDropped) {
+            bodies.emplace_back(std::nullopt);
+            continue;
+        }
+        auto const body = length ? in.take(*length) : Result<ByteView>{fail(Errc::corrupt, "")};
+        if (!body) {
+            return damaged();
+        }
+        bodies.emplace_back(*body);
     }
-    if (value[0] == kDropped) {
+    if (bodies.empty()) {
+        return damaged();
+    }
+    return bodies;
+}
+
+Result<std::optional<StoredLog::Row>> StoredLog::payload_row(Sequence sequence, std::uint32_t index)
+    const {
+    std::string const lower_key = payload_key(sequence, 0);
+    rocksdb::Slice const lower = lower_key;
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &lower;
+    std::unique_ptr<rocksdb::Iterator> const rows{
+        handle_->database->NewIterator(options, handle_->families[payload_family])
+    };
+    rows->SeekForPrev(payload_key(sequence, index));
+    if (!rows->status().ok()) {
+        return std::unexpected{rocks_error(rows->status(), name(sequence) + ": payload")};
+    }
+    auto const key = rows->Valid() ? split_key<std::uint32_t>(rows->key()) : std::nullopt;
+    if (!key || key->first != sequence) {
         return std::nullopt;
     }
-    return std::string{value.ToStringView().substr(1)};
+    return Row{.first = key->second, .value = rows->value().ToString()};
+}
+
+Result<std::optional<Payload>> StoredLog::payload(Sequence sequence, std::uint32_t index) const {
+    FLORIN_TRY(auto const row, payload_row(sequence, index));
+    if (!row) {
+        return std::nullopt;
+    }
+    FLORIN_TRY(auto const bodies, split_row(sequence, row->first, row->value));
+    std::size_t const at = index - row->first;
+    if (at >= bodies.size() || !bodies[at]) {
+        return std::nullopt;
+    }
+    return std::string{*bodies[at]};
 }
 
 Result<void> StoredLog::drop_payloads(std::vector<PayloadPlace> const& places) {
-    rocksdb::WriteBatch batch;
+    // As they will be, by their first payload.
+    std::map<std::pair<Sequence, std::uint32_t>, std::string> rows;
     for (PayloadPlace const& place : places) {
-        FLORIN_TRY(auto const kept, payload(place.sequence, place.index));
-        if (!kept) {
+        FLORIN_TRY(auto found, payload_row(place.sequence, place.index));
+        if (!found) {
             continue;
         }
-        // A mark, so that a dropped payload is never mistaken for a lost one.
+        std::pair const first{place.sequence, found->first};
+        if (auto const known = rows.find(first); known != rows.end()) {
+            found->value = known->second;
+        }
+        FLORIN_TRY(auto bodies, split_row(place.sequence, found->first, found->value));
+        std::size_t const at = place.index - found->first;
+        if (at >= bodies.size() || !bodies[at]) {
+            continue;
+        }
+        // A mark stays, so that a dropped payload is never mistaken for a lost one.
+        bodies[at] = std::nullopt;
+        std::string value;
+        for (auto const& body : bodies) {
+            append_body(value, body);
+        }
+        rows.insert_or_assign(first, std::move(value));
+    }
+    rocksdb::WriteBatch batch;
+    for (auto const& [first, value] : rows) {
         auto const status = batch.Put(
-            handle_->families[payload_family],
-            payload_key(place.sequence, place.index),
-            rocksdb::Slice{&kDropped, 1}
+            handle_->families[payload_family], payload_key(first.first, first.second), value
         );
         if (!status.ok()) {
-            return std::unexpected{rocks_error(status, name(place.sequence) + ": payload")};
+            return std::unexpected{rocks_error(status, name(first.first) + ": payload")};
         }
     }
     if (batch.Count() == 0) {
@@ -362,6 +423,7 @@ Result<void> StoredLog::write(Group const& group, bool sync) {
     std::size_t const bytes = group_bytes(group);
     rocksdb::WriteBatch batch{bytes + bytes / 64 + 4096};
     rocksdb::Status status;
+    std::string row;
     auto const put =
         [&](rocksdb::ColumnFamilyHandle* family, ByteView key, ByteView first, ByteView second) {
             if (status.ok()) {
@@ -380,8 +442,15 @@ Result<void> StoredLog::write(Group const& group, bool sync) {
             ChunkKey const key = packed_chunk_key(sequence, chunk);
             put(records, {key.data(), key.size()}, transfers.substr(at, kChunkBytes), {});
         }
+        std::uint32_t first = 0;
+        row.clear();
         for (std::uint32_t index = 0; index < record->payloads.size(); ++index) {
-            put(bodies, payload_key(sequence, index), {&kKept, 1}, record->payloads[index]);
+            append_body(row, record->payloads[index]);
+            if (row.size() >= kRowBytes || index + 1 == record->payloads.size()) {
+                put(bodies, payload_key(sequence, first), row, {});
+                first = index + 1;
+                row.clear();
+            }
         }
     }
     if (status.ok()) {

@@ -3,7 +3,8 @@
 //   default family   sequence u64, chunk u16, big-endian
 //                    chunk 0: header (128 bytes) and effects; chunk n: transfers 32(n-1) to 32n-1
 //   family payload   sequence u64, index u32, big-endian
-//                    1 and the body, or 0 alone where it was dropped
+//                    the bodies from that index on, each as u32 length and bytes, where the length
+//                    0xffffffff alone stands for one that was dropped
 //   family meta      "ledger_id": 16 bytes, written when the journal is created
 //
 // What this does not do: decide whether a record may be written, or keep the chain (LocalJournal).
@@ -80,6 +81,15 @@ private:
     };
     Result<void> assemble(rocksdb::Iterator& chunks, Assembled& record) const;
     Result<void> collect_payloads(rocksdb::Iterator& bodies, Assembled& record) const;
+    using Bodies = std::vector<std::optional<ByteView>>;
+    // Those of a row; they are in `value`.
+    Result<Bodies> split_row(Sequence sequence, std::uint32_t first, ByteView value) const;
+    struct Row {
+        std::uint32_t first = 0;  // index of its first body
+        std::string value;
+    };
+    // The row that would have this payload; nullopt: there is none of this record.
+    Result<std::optional<Row>> payload_row(Sequence sequence, std::uint32_t index) const;
 
     std::filesystem::path directory_;
     std::unique_ptr<RocksHandle> handle_;

@@ -255,6 +255,32 @@ TEST_CASE_TEMPLATE("the same group again is committed and stands there once", J,
     CHECK(must(check_chain(journal)) == 4);
 }
 
+TEST_CASE_TEMPLATE("each of many payloads is found and dropped by itself", J, InMemory, OnDisk) {
+    constexpr std::uint32_t kMany = 2'000;  // more than stand together
+    J holder;
+    Journal& journal = holder.get();
+    Lease const lease = must(journal.acquire(0));
+    extend(journal, lease, 2, {.payloads = kMany});
+    std::vector<PayloadPlace> odd;
+    for (std::uint32_t index = 1; index < kMany; index += 2) {
+        odd.push_back({1, index});
+    }
+    must(journal.drop_payloads(odd));
+    for (std::uint32_t index = 0; index < kMany; ++index) {
+        CAPTURE(index);
+        CHECK(must(journal.payload(1, index)).has_value() == (index % 2 == 0));
+        CHECK(must(journal.payload(2, index)) == "payload " + std::to_string(index) + " of 2");
+    }
+    CHECK_FALSE(must(journal.payload(1, kMany)));
+    auto const records = read_from(journal, 1, Journal::Payloads::with);
+    REQUIRE(records.size() == 2);
+    REQUIRE(records[0].payloads.size() == kMany);
+    REQUIRE(records[1].payloads.size() == kMany);
+    CHECK(records[0].payloads[kMany - 2] == "payload 1998 of 1");
+    CHECK_FALSE(records[0].payloads[kMany - 1]);
+    CHECK(records[1].payloads[kMany - 1] == "payload 1999 of 2");
+}
+
 TEST_CASE_TEMPLATE(
     "a dropped payload is forgotten and the chain stays whole", J, InMemory, OnDisk
 ) {
