@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 
 namespace florin::model {
 namespace {
@@ -89,10 +90,21 @@ std::string_view role_name(Role role) {
 }
 
 u128 account_id(Role role, std::string_view owner, Book const& book) {
-    return id_from(
-        "account|" + std::string{role_name(role)} + "|" + std::string{owner} + "|" +
-        std::string{book.currency.alphabetic()} + "|" + std::string{mode_name(book.mode)}
-    );
+    // Each payment asks for the same ones several times, and a hash takes longer than a look.
+    constexpr std::size_t kKnownMax = 1'024;
+    thread_local std::unordered_map<std::string, u128> known;
+    std::string name{"account|"};
+    name.append(role_name(role)).append("|").append(owner).append("|");
+    name.append(book.currency.alphabetic()).append("|").append(mode_name(book.mode));
+    if (auto const found = known.find(name); found != known.end()) {
+        return found->second;
+    }
+    if (known.size() >= kKnownMax) {
+        known.clear();
+    }
+    u128 const id = id_from(name);
+    known.emplace(std::move(name), id);
+    return id;
 }
 
 ledger::Account account(Role role, std::string_view owner, Book const& book) {
