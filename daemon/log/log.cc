@@ -1,6 +1,7 @@
 #include "daemon/log/log.h"
 
-#include <nlohmann/json.hpp>
+#include "daemon/model/json_text.h"
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -45,14 +46,19 @@ void write(Level level, std::string_view event, Fields fields) {
     if (!logger->should_log(spdlog_level(level))) {
         return;
     }
-    nlohmann::ordered_json object;
-    object["event"] = event;
+    constexpr std::size_t kUsual = 256;
+    std::string text;
+    text.reserve(kUsual);
+    text += R"({"event":)";
+    model::append_json(text, event);
     for (Field const& field : fields) {
-        auto const set = [&](auto const& value) { object[std::string{field.name}] = value; };
-        std::visit(set, field.value);
+        text += ',';
+        model::append_json(text, field.name);
+        text += ':';
+        auto const append = [&](auto const& value) { model::append_json(text, value); };
+        std::visit(append, field.value);
     }
-    std::string const text =
-        object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    text += '}';
     {
         std::lock_guard const lock{sink_mutex};
         if (test_sink) {

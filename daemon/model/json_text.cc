@@ -7,9 +7,14 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-bool is_plain(unsigned char c) {
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+// Characters that stand in JSON as they are: a look for each is what text costs.
+constexpr auto kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (std::size_t c = 0x20; c < 0x80; ++c) {
+        plain[c] = c != '"' && c != '\\';
+    }
+    return plain;
+}();
 
 void append_control(std::string& out, unsigned char c) {
     constexpr std::string_view kHex = "0123456789abcdef";
@@ -57,7 +62,7 @@ void append_json(std::string& out, std::string_view text) {
     out += '"';
     while (!text.empty()) {
         std::size_t plain = 0;
-        while (plain < text.size() && is_plain(static_cast<unsigned char>(text[plain]))) {
+        while (plain < text.size() && kPlain[static_cast<unsigned char>(text[plain])]) {
             ++plain;
         }
         out.append(text.substr(0, plain));
