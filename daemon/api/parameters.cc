@@ -78,9 +78,16 @@ void Parameters::refuse_empty(std::string_view key) {
     ));
 }
 
-Form const* Parameters::scalar(std::string_view key) {
-    asked_.emplace(key);
+Form const* Parameters::ask(std::string_view key) {
     Form const* const member = form_->find(key);
+    if (member != nullptr) {
+        asked_.push_back(member);
+    }
+    return member;
+}
+
+Form const* Parameters::scalar(std::string_view key) {
+    Form const* const member = ask(key);
     if (member != nullptr && member->kind != Form::Kind::scalar) {
         refuse(bad_parameter(
             "", name_of(key), "Invalid string: " + name_of(key) + " must be a single value."
@@ -191,8 +198,7 @@ std::optional<std::string> Parameters::take_enum(
 }
 
 std::vector<std::string> Parameters::take_strings(std::string_view key) {
-    asked_.emplace(key);
-    Form const* const member = form_->find(key);
+    Form const* const member = ask(key);
     std::vector<std::string> values;
     if (member == nullptr) {
         return values;
@@ -214,8 +220,7 @@ std::vector<std::string> Parameters::take_strings(std::string_view key) {
 }
 
 std::optional<MetadataChange> Parameters::take_metadata() {
-    asked_.emplace("metadata");
-    Form const* const member = form_->find("metadata");
+    Form const* const member = ask("metadata");
     if (member == nullptr) {
         return std::nullopt;
     }
@@ -259,14 +264,13 @@ bool Parameters::take_unset(std::string_view key) {
     Form const* const member = form_->find(key);
     bool const is_unset = member != nullptr && is_empty(*member);
     if (is_unset) {
-        asked_.emplace(key);
+        ask(key);
     }
     return is_unset;
 }
 
 Parameters* Parameters::take_hash(std::string_view key) {
-    asked_.emplace(key);
-    Form const* const member = form_->find(key);
+    Form const* const member = ask(key);
     if (member == nullptr) {
         return nullptr;
     }
@@ -287,7 +291,7 @@ Parameters* Parameters::take_hash(std::string_view key) {
 std::optional<ApiError> Parameters::finish() {
     // An unknown name tells more than a value that is wrong because of it.
     for (auto const& [key, item] : form_->items) {
-        if (!asked_.contains(key)) {
+        if (std::ranges::find(asked_, &item) == asked_.end()) {
             return bad_parameter(
                 "parameter_unknown", name_of(key), "Received unknown parameter: " + name_of(key)
             );

@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,7 +65,7 @@ public:
     // The members of a hash; nullptr: not given. Lives as long as this.
     Parameters* take_hash(std::string_view key);
     // Accepted and not looked at: whatever is below it is fine.
-    void ignore(std::string_view key) { asked_.emplace(key); }
+    void ignore(std::string_view key) { ask(key); }
 
     void refuse(ApiError error);
     // A missing parameter, by the wire's own words.
@@ -77,12 +76,14 @@ public:
     std::string name_of(std::string_view key) const;
 
 private:
+    // The member, noted as asked for; nullptr: not given.
+    http::Form const* ask(std::string_view key);
     http::Form const* scalar(std::string_view key);
     // An empty value of what cannot be unset.
     void refuse_empty(std::string_view key);
     http::Form const* form_;
     std::string name_;
-    std::set<std::string, std::less<>> asked_;
+    std::vector<http::Form const*> asked_;  // of those that are given
     std::vector<std::unique_ptr<Parameters>> hashes_;
     std::optional<ApiError> error_;
 };
