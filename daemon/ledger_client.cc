@@ -27,6 +27,21 @@ private:
     asio::any_io_executor home_;  // tracked work: keeps the caller's context running
 };
 
+// What Asio calls with the handler of a coroutine that has begun to wait.
+struct HandOver {
+    ledger::Ledger* ledger;
+    ledger::Request request;
+
+    template <class Waiting>
+    void operator()(Waiting waiting) {
+        asio::any_io_executor const caller = asio::get_associated_executor(waiting);
+        auto home = asio::prefer(caller, asio::execution::outstanding_work.tracked);
+        ledger->submit(std::make_unique<AwaitedRequest>(
+            std::move(request), Handler{std::move(waiting)}, std::move(home)
+        ));
+    }
+};
+
 }  // namespace
 
 asio::awaitable<Result<ledger::Answer>> LedgerClient::submit(ledger::Request request) {
@@ -40,22 +55,19 @@ asio::awaitable<Result<ledger::Answer>> LedgerClient::submit(ledger::Request req
 }
 
 asio::awaitable<Result<ledger::Answer>> LedgerClient::hand_over(ledger::Request request) {
-    auto initiate = [this, &request](auto handler) {
-        asio::any_io_executor const caller = asio::get_associated_executor(handler);
-        auto home = asio::prefer(caller, asio::execution::outstanding_work.tracked);
-        ledger_.submit(std::make_unique<AwaitedRequest>(
-            std::move(request), Handler{std::move(handler)}, std::move(home)
-        ));
-    };
-    co_return co_await asio::
-        async_initiate<asio::use_awaitable_t<> const, void(Result<ledger::Answer>)>(
-            std::move(initiate), asio::use_awaitable
-        );
+    HandOver initiate{.ledger = &ledger_, .request = std::move(request)};
+    return asio::async_initiate<asio::use_awaitable_t<> const, void(Result<ledger::Answer>)>(
+        std::move(initiate), asio::use_awaitable
+    );
 }
 
 asio::awaitable<Result<ledger::Receipt>> LedgerClient::submit_command(ledger::Command command) {
+    std::uint64_t const begin = observer_ ? clock_->steady_ns() : 0;
     ledger::Request request{std::move(command)};
-    auto answer = co_await submit(std::move(request));
+    auto answer = co_await hand_over(std::move(request));
+    if (observer_) {
+        observer_(clock_->steady_ns() - begin);
+    }
     if (!answer) {
         co_return std::unexpected{std::move(answer).error()};
     }
