@@ -410,6 +410,7 @@ private:
         dispatcher_ = std::make_unique<webhooks::Dispatcher>(webhooks::Dispatcher::Parts{
             .ledger = *client_,
             .secrets = *secrets_,
+            .renderer = *renderer_,
             .sender = *sender_,
             .clock = clock_,
             .executor = hooks_->executor(),

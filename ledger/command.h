@@ -144,7 +144,11 @@ struct NewEvent {
     std::string owner;
     std::string id;
     std::string type;
+    // Of the whole event, or what goes with `document`. Stored once where the event before it in
+    // the command has the same.
     std::string body;
+    // What the event is about; the command writes it, with its body beside the record.
+    std::optional<DocumentKey> document{};
 };
 // The lowest number after the last one given, wrapping inside [min, max], that nobody holds.
 struct TakeCounter {

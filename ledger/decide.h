@@ -75,6 +75,12 @@ private:
     Result<void> write_documents(
         Command&& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
     );
+    void write_events(
+        std::vector<NewEvent>& events,
+        std::vector<std::uint32_t> const& about,
+        std::size_t found,
+        RecordDraft& draft
+    );
     Result<std::uint64_t> document_version(DocumentKey const& key);
     template <class E>
     void add_live(E const& effect, RecordDraft& draft, std::uint32_t event_index = 0);

@@ -7,6 +7,7 @@
 #include "ledger/decide.h"
 #include "ledger/documents.h"
 
+#include <algorithm>
 #include <set>
 
 namespace florin::ledger {
@@ -199,12 +200,22 @@ void Decider::add_live(E const& effect, RecordDraft& draft, std::uint32_t event_
 Result<void> Decider::write_documents(
     Command&& command, std::vector<CounterTaken> const& taken, RecordDraft& draft
 ) {
+    // What events are about, as they name it, among the payloads.
+    std::vector<std::uint32_t> about(command.events.size());
+    std::size_t found = 0;
     for (DocumentPut& put : command.puts) {
         DocumentWritten written{
             .key = std::move(put.key), .version = put.expected_version + 1, .body = {}
         };
         if (put.detached) {
-            written.body = draft.add_payload(std::move(put.body));
+            PayloadReference const body = draft.add_payload(std::move(put.body));
+            written.body = body;
+            for (std::size_t i = 0; i < about.size(); ++i) {
+                if (command.events[i].document == written.key) {
+                    about[i] = body.index;
+                    ++found;
+                }
+            }
         } else {
             written.body = std::move(put.body);
         }
@@ -229,16 +240,45 @@ Result<void> Decider::write_documents(
     for (CounterTaken const& counter : taken) {
         add_live(counter, draft);
     }
-    for (NewEvent& event : command.events) {
-        EventRecorded const recorded{
+    write_events(command.events, about, found, draft);
+    return {};
+}
+
+// `about`: for each that names a document, the place of that one's body; `found` of them are known.
+void Decider::write_events(
+    std::vector<NewEvent>& events,
+    std::vector<std::uint32_t> const& about,
+    std::size_t found,
+    RecordDraft& draft
+) {
+    auto const names_one = [](NewEvent const& event) { return event.document.has_value(); };
+    FLORIN_CHECK(
+        static_cast<std::size_t>(std::ranges::count_if(events, names_one)) == found,
+        "what an event is about is written once, beside the record"
+    );
+    PayloadReference body;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        NewEvent& event = events[i];
+        bool const is_same = i > 0 && draft.payloads()[body.index] == event.body;
+        if (!is_same) {
+            body = draft.add_payload(std::move(event.body));
+        }
+        EventRecorded recorded{
             .owner = std::move(event.owner),
             .id = std::move(event.id),
             .type = std::move(event.type),
-            .body = draft.add_payload(std::move(event.body)),
+            .body = body,
         };
-        add_live(recorded, draft, draft.next_event_index());
+        std::uint32_t const index = draft.next_event_index();
+        if (!event.document) {
+            add_live(recorded, draft, index);
+            continue;
+        }
+        DocumentEventRecorded const of_document{
+            .event = std::move(recorded), .kind = event.document->kind, .document = about[i]
+        };
+        add_live(of_document, draft, index);
     }
-    return {};
 }
 
 Result<Receipt> Decider::decide(Command&& command, std::uint64_t clock, RecordDraft& draft) {

@@ -14,8 +14,12 @@ std::string kind_prefix(std::uint16_t kind) {
     return key;
 }
 
-std::string owner_prefix(std::uint16_t kind, std::string_view owner) {
-    return kind_prefix(kind) + std::string{owner} + '\0';
+// With room for `more` bytes behind it.
+std::string owner_prefix(std::uint16_t kind, std::string_view owner, std::size_t more = 0) {
+    std::string key;
+    key.reserve(sizeof kind + owner.size() + 1 + more);
+    ByteWriter{key}.big(kind);
+    return key.append(owner) += '\0';
 }
 
 // The smallest key after every key that starts with `prefix`; empty: the end of the table.
@@ -41,18 +45,13 @@ std::string event_id_prefix(std::string_view owner) {
     return "i" + std::string{owner} + '\0';
 }
 
-Result<Event> decode_event(ByteView key, ByteView value) {
-    Event event;
-    ByteReader keys{key, "state: key of an event"};
-    FLORIN_TRY_VOID(keys.take(1));
-    FLORIN_TRY(event.sequence, keys.big<std::uint64_t>());
-    FLORIN_TRY(event.index, keys.big<std::uint32_t>());
-    ByteReader in{value, "state: event"};
-    FLORIN_TRY(event.owner, in.sized());
-    FLORIN_TRY(event.id, in.sized());
-    FLORIN_TRY(event.type, in.sized());
+Result<void> decode_content(ByteReader& in, Event& event) {
     FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
-    return event;
+    if (!in.at_end()) {
+        FLORIN_TRY(event.document_kind, in.little<std::uint16_t>());
+        FLORIN_TRY(event.document_index, in.little<std::uint32_t>());
+    }
+    return {};
 }
 
 // `position`: the key behind the owner.
@@ -65,7 +64,7 @@ Result<Event> decode_owner_event(std::string const& owner, ByteView position, By
     ByteReader in{value, "state: event of an owner"};
     FLORIN_TRY(event.id, in.sized());
     FLORIN_TRY(event.type, in.sized());
-    FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+    FLORIN_TRY_VOID(decode_content(in, event));
     return event;
 }
 
@@ -77,7 +76,7 @@ Result<Event> decode_event_id(std::string const& owner, ByteView id, ByteView va
     FLORIN_TRY(event.sequence, in.little<std::uint64_t>());
     FLORIN_TRY(event.index, in.little<std::uint32_t>());
     FLORIN_TRY(event.type, in.sized());
-    FLORIN_TRY(event.payload_index, in.little<std::uint32_t>());
+    FLORIN_TRY_VOID(decode_content(in, event));
     return event;
 }
 
@@ -108,7 +107,7 @@ Result<Document> decode_document(ByteView key, ByteView value) {
 
 std::string document_store_key(DocumentKey const& key) {
     FLORIN_CHECK(key.owner.find('\0') == std::string::npos, "an owner has no zero byte");
-    return owner_prefix(key.kind, key.owner) + key.id;
+    return owner_prefix(key.kind, key.owner, key.id.size()) += key.id;
 }
 
 std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::string_view key) {
@@ -120,11 +119,11 @@ std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::strin
     return store_key;
 }
 
-std::string event_store_key(std::uint64_t sequence, std::uint32_t index) {
+std::string event_owner_store_key(std::uint64_t sequence, std::string_view owner) {
     std::string key{"s"};
     ByteWriter out{key};
     out.big(sequence);
-    out.big(index);
+    out.raw(owner);
     return key;
 }
 
@@ -229,23 +228,29 @@ Result<std::optional<std::uint64_t>> DocumentReader::next_timer() const {
     return first.front().due_ns;
 }
 
-Result<std::vector<Event>> DocumentReader::events(
-    std::uint64_t sequence, std::uint32_t index, std::size_t limit
+Result<std::vector<DocumentReader::EventOwner>> DocumentReader::event_owners(
+    EventOwner const& from, std::size_t limit
 ) const {
-    std::vector<Event> events;
-    auto const collect = [&](ByteView key, ByteView value) -> Result<bool> {
-        if (events.size() >= limit) {
+    std::vector<EventOwner> owners;
+    auto const collect = [&](ByteView key, ByteView) -> Result<bool> {
+        if (owners.size() >= limit) {
             return false;
         }
-        FLORIN_TRY(Event event, decode_event(key, value));
-        events.push_back(std::move(event));
+        EventOwner found;
+        ByteReader in{key, "state: key of an owner of events"};
+        FLORIN_TRY_VOID(in.take(1));
+        FLORIN_TRY(found.sequence, in.big<std::uint64_t>());
+        FLORIN_TRY(found.owner, in.take(in.left()));
+        owners.push_back(std::move(found));
         return true;
     };
     FLORIN_TRY_VOID(store_.scan(
-        {.table = Table::event, .from = event_store_key(sequence, index), .to = after_prefix("s")},
+        {.table = Table::event,
+         .from = event_owner_store_key(from.sequence, from.owner),
+         .to = after_prefix("s")},
         collect
     ));
-    return events;
+    return owners;
 }
 
 Result<std::vector<Event>> DocumentReader::events_of(

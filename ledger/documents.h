@@ -7,11 +7,13 @@
 //   key of table document   := kind u16 big-endian, owner, 0x00, id
 //   value                   := version u64, sequence u64, payload index u32, body present u8, body
 //   key of table timer      := due_ns u64 big-endian, kind u16 big-endian, key
-//   table event             := an entry for each of three ways to find one; numbers in keys
-//                              big-endian, texts in values as u32 length and bytes:
-//     's' sequence u64, index u32               -> owner, id, type, payload index u32
-//     'o' owner, 0x00, sequence u64, index u32  -> id, type, payload index u32
-//     'i' owner, 0x00, id                       -> sequence u64, index u32, type, payload index u32
+//   table event             := an entry for each way to find one; numbers in keys big-endian, texts
+//                              in values as u32 length and bytes:
+//     's' sequence u64, owner                   -> nothing: this record has events of this owner
+//     'o' owner, 0x00, sequence u64, index u32  -> id, type, content
+//     'i' owner, 0x00, id                       -> sequence u64, index u32, type, content
+//     content := payload index u32; of an event about a document also its kind u16 and the index
+//                u32 of its payload
 //   key of table counter    := 'l' counter (value: last u64 given) or
 //                              'h' counter 0x00 value u64 big-endian (value: holder)
 #pragma once
@@ -28,7 +30,7 @@ namespace florin::ledger {
 
 std::string document_store_key(DocumentKey const& key);
 std::string timer_store_key(std::uint64_t due_ns, std::uint16_t kind, std::string_view key);
-std::string event_store_key(std::uint64_t sequence, std::uint32_t index);
+std::string event_owner_store_key(std::uint64_t sequence, std::string_view owner);
 std::string owner_event_store_key(
     std::string_view owner, std::uint64_t sequence, std::uint32_t index
 );
@@ -50,6 +52,9 @@ struct Event {
     std::string id;
     std::string type;
     std::uint32_t payload_index = 0;
+    // Of the document that it is about, as its record wrote it; kind 0: it is about none.
+    std::uint16_t document_kind = 0;
+    std::uint32_t document_index = 0;
 };
 
 // Thread rule: any thread, at any time.
@@ -79,11 +84,15 @@ public:
     // The earliest timer's due time; nullopt: there is none.
     Result<std::optional<std::uint64_t>> next_timer() const;
 
-    // Events from (sequence, index) on, in the order of the journal.
-    Result<std::vector<Event>> events(
-        std::uint64_t sequence, std::uint32_t index, std::size_t limit
-    ) const;
-    // The same of one owner, without looking at anybody else's.
+    // Who has events in which records, from one on, in the order of records and owners.
+    struct EventOwner {
+        std::uint64_t sequence = 0;
+        std::string owner;
+        friend bool operator==(EventOwner const&, EventOwner const&) = default;
+    };
+    Result<std::vector<EventOwner>> event_owners(EventOwner const& from, std::size_t limit) const;
+    // One owner's events from (sequence, index) on, in the order of the journal, without looking at
+    // anybody else's.
     Result<std::vector<Event>> events_of(
         std::string const& owner, std::uint64_t sequence, std::uint32_t index, std::size_t limit
     ) const;

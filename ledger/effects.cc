@@ -22,6 +22,7 @@ enum class Type : std::uint8_t {
     event_recorded = 11,
     counter_taken = 12,
     counter_released = 13,
+    document_event_recorded = 14,
 };
 
 // Alternatives of Effect stand in the order of their numbers.
@@ -33,7 +34,7 @@ constexpr Type type_of() {
         return type_of<E, I + 1>();
     }
 }
-static_assert(type_of<CounterReleased>() == Type::counter_released);
+static_assert(type_of<DocumentEventRecorded>() == Type::document_event_recorded);
 
 // One body function per effect serves both directions: `io` writes or reads each field in turn.
 class Writer {
@@ -141,6 +142,10 @@ Result<void> fields(Io& io, E& e) {
         FLORIN_TRY_VOID(io.text(e.id));
         FLORIN_TRY_VOID(io.text(e.type));
         return payload(io, e.body);
+    } else if constexpr (std::is_same_v<Plain, DocumentEventRecorded>) {
+        FLORIN_TRY_VOID(fields(io, e.event));
+        FLORIN_TRY_VOID(io.number(e.kind));
+        return io.number(e.document);
     } else if constexpr (std::is_same_v<Plain, CounterTaken>) {
         FLORIN_TRY_VOID(io.text(e.counter));
         FLORIN_TRY_VOID(io.number(e.value));
@@ -232,6 +237,7 @@ Result<Effect> read_body(Type type, ByteReader& in) {
         case Type::event_recorded: return read<EventRecorded>(in);
         case Type::counter_taken: return read<CounterTaken>(in);
         case Type::counter_released: return read<CounterReleased>(in);
+        case Type::document_event_recorded: return read<DocumentEventRecorded>(in);
     }
     return fail(
         Errc::unsupported,
@@ -284,6 +290,7 @@ template void encode_effect(std::string& out, DocumentRemoved const& effect);
 template void encode_effect(std::string& out, TimerSet const& effect);
 template void encode_effect(std::string& out, TimerCleared const& effect);
 template void encode_effect(std::string& out, EventRecorded const& effect);
+template void encode_effect(std::string& out, DocumentEventRecorded const& effect);
 template void encode_effect(std::string& out, CounterTaken const& effect);
 template void encode_effect(std::string& out, CounterReleased const& effect);
 

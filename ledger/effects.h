@@ -115,6 +115,14 @@ struct EventRecorded {
     PayloadReference body;
 };
 
+// Type 14. The same about a document that this record writes with its body beside it: consumers are
+// shown that body as it was then, and `event.body` says what goes with it.
+struct DocumentEventRecorded {
+    EventRecorded event;
+    std::uint16_t kind = 0;      // of the document
+    std::uint32_t document = 0;  // its body, among this record's payloads
+};
+
 // Type 12. `holder` got number `value` of a counter and holds it until released.
 struct CounterTaken {
     std::string counter;
@@ -141,7 +149,8 @@ using Effect = std::variant<
     TimerCleared,
     EventRecorded,
     CounterTaken,
-    CounterReleased>;
+    CounterReleased,
+    DocumentEventRecorded>;
 
 // E: one of the alternatives of Effect.
 template <class E>

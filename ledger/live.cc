@@ -31,22 +31,28 @@ std::string document_value(
     return value;
 }
 
-// One entry for each way of finding it (documents.h).
+// One entry for each way of finding it (documents.h). `about`: nullptr where it is about no
+// document.
 void add_event(
-    EventRecorded const& event, Sequence sequence, std::uint32_t index, std::vector<Change>& changes
+    EventRecorded const& event,
+    DocumentEventRecorded const* about,
+    Sequence sequence,
+    std::uint32_t index,
+    std::vector<Change>& changes
 ) {
-    std::string by_place;
-    ByteWriter place{by_place};
-    place.sized(event.owner);
-    place.sized(event.id);
-    place.sized(event.type);
-    place.little(event.body.index);
-    changes.push_back({Table::event, event_store_key(sequence, index), std::move(by_place)});
+    auto const add_content = [&](ByteWriter& out) {
+        out.little(event.body.index);
+        if (about != nullptr) {
+            out.little(about->kind);
+            out.little(about->document);
+        }
+    };
+    changes.push_back({Table::event, event_owner_store_key(sequence, event.owner), std::string{}});
     std::string by_owner;
     ByteWriter owner{by_owner};
     owner.sized(event.id);
     owner.sized(event.type);
-    owner.little(event.body.index);
+    add_content(owner);
     changes.push_back(
         {Table::event, owner_event_store_key(event.owner, sequence, index), std::move(by_owner)}
     );
@@ -55,7 +61,7 @@ void add_event(
     id.little(sequence);
     id.little(index);
     id.sized(event.type);
-    id.little(event.body.index);
+    add_content(id);
     changes.push_back({Table::event, event_id_store_key(event.owner, event.id), std::move(by_id)});
 }
 
@@ -105,7 +111,16 @@ void add(
     PayloadLookup const&,
     std::vector<Change>& changes
 ) {
-    add_event(event, sequence, event_index, changes);
+    add_event(event, nullptr, sequence, event_index, changes);
+}
+void add(
+    DocumentEventRecorded const& recorded,
+    Sequence sequence,
+    std::uint32_t event_index,
+    PayloadLookup const&,
+    std::vector<Change>& changes
+) {
+    add_event(recorded.event, &recorded, sequence, event_index, changes);
 }
 void add(
     CounterTaken const& taken,
@@ -154,6 +169,7 @@ FLORIN_LIVE_EFFECT(DocumentRemoved)
 FLORIN_LIVE_EFFECT(TimerSet)
 FLORIN_LIVE_EFFECT(TimerCleared)
 FLORIN_LIVE_EFFECT(EventRecorded)
+FLORIN_LIVE_EFFECT(DocumentEventRecorded)
 FLORIN_LIVE_EFFECT(CounterTaken)
 FLORIN_LIVE_EFFECT(CounterReleased)
 #undef FLORIN_LIVE_EFFECT
@@ -179,8 +195,11 @@ std::string const& LiveFront::name_of(Table table, std::string const& key) {
 }
 
 Result<std::optional<std::string>> LiveFront::get(Table table, std::string const& key) {
-    if (auto const found = decided_.find(name_of(table, key)); found != decided_.end()) {
-        return found->second.value;
+    std::string const& name = name_of(table, key);
+    for (Generation const* const generation : {&young_, &old_}) {
+        if (auto const found = generation->entries.find(name); found != generation->entries.end()) {
+            return found->second;
+        }
     }
     return store_.get(table, key);
 }
@@ -189,23 +208,20 @@ void LiveFront::put(Change const& change, Sequence sequence) {
     if (change.table == Table::event) {
         return;
     }
-    auto& entry = *decided_.try_emplace(name_of(change.table, change.key)).first;
-    auto& value = entry.second.value;
-    value = change.value;
-    if (value && change.table == Table::document && value->size() > kDocumentVersionBytes) {
-        *value = value->substr(0, kDocumentVersionBytes);
+    auto& value = young_.entries[name_of(change.table, change.key)];
+    bool const is_document = change.table == Table::document;
+    if (change.value && is_document && change.value->size() > kDocumentVersionBytes) {
+        value = change.value->substr(0, kDocumentVersionBytes);
+    } else {
+        value = change.value;
     }
-    ++entry.second.places;
-    by_sequence_.push_back({sequence, &entry});
+    young_.last = sequence;
 }
 
 void LiveFront::applied_up_to(Sequence sequence) {
-    while (by_sequence_.size() > kKept && by_sequence_.front().sequence <= sequence) {
-        auto& entry = *by_sequence_.front().entry;
-        by_sequence_.pop_front();
-        if (--entry.second.places == 0) {
-            decided_.erase(decided_.find(entry.first));
-        }
+    if (young_.entries.size() >= kKept && old_.last <= sequence) {
+        old_.entries.clear();
+        std::swap(old_, young_);
     }
 }
 

@@ -10,7 +10,6 @@
 #include "ledger/journal.h"
 #include "ledger/state_store.h"
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -53,22 +52,20 @@ public:
     void applied_up_to(Sequence sequence);
 
 private:
-    static constexpr std::size_t kKept = 16'384;
+    // A generation that has so many is followed by a new one.
+    static constexpr std::size_t kKept = 8'192;
 
-    struct Decided {
-        std::optional<std::string> value;
-        std::uint32_t places = 0;  // in by_sequence_
-    };
-    using Entries = std::unordered_map<std::string, Decided>;  // by table and key
-    struct Place {
-        Sequence sequence;
-        Entries::iterator::pointer entry;
+    // What was decided up to `last`, by table and key. Generations are forgotten as a whole: an
+    // entry costs one look when it is decided and none when it goes.
+    struct Generation {
+        std::unordered_map<std::string, std::optional<std::string>> entries;
+        Sequence last = 0;
     };
     std::string const& name_of(Table table, std::string const& key);
 
     StateStore const& store_;
-    Entries decided_;
-    std::deque<Place> by_sequence_;
+    Generation young_;
+    Generation old_;    // where both have a key, the young one knows it
     std::string name_;  // kept for its memory
 };
 

@@ -70,6 +70,8 @@ Result<void> check_payloads(ReplayedRecord const& record, VerifyReport& report) 
         PayloadReference const* reference = nullptr;
         if (auto const* event = std::get_if<EventRecorded>(&effect)) {
             reference = &event->body;
+        } else if (auto const* about = std::get_if<DocumentEventRecorded>(&effect)) {
+            reference = &about->event.body;
         } else if (auto const* written = std::get_if<DocumentWritten>(&effect)) {
             reference = std::get_if<PayloadReference>(&written->body);
         }

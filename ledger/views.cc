@@ -188,7 +188,8 @@ Result<void> Views::replay_live(Record const& record) {
     while (!reader.at_end()) {
         FLORIN_TRY(Effect const effect, reader.next());
         auto changes = live_changes(effect, record.sequence, events, record.payload);
-        if (std::holds_alternative<EventRecorded>(effect)) {
+        if (std::holds_alternative<EventRecorded>(effect) ||
+            std::holds_alternative<DocumentEventRecorded>(effect)) {
             ++events;
         }
         std::ranges::move(changes, std::back_inserter(unpublished_));

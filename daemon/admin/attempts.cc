@@ -179,10 +179,7 @@ Result<bool> is_wanted(
     if (is_open || !attempt.idempotency_key.empty()) {
         return false;
     }
-    FLORIN_TRY(
-        auto const waits, flow::load<model::OpenAttempt>(call.documents(), owner, attempt.id)
-    );
-    return waits.has_value();
+    return flow::is_there(call.documents(), model::Kind::open_attempt, owner, attempt.id);
 }
 
 Answer list(Call& call) {

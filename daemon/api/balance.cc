@@ -18,7 +18,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (!balance) {
         co_return std::unexpected{internal_error(balance.error().context)};
     }
-    co_return Done{200, to_body(call.services.renderer.balance_json(*balance))};
+    co_return Done{200, call.services.renderer.balance_json(*balance).text()};
 }
 
 }  // namespace

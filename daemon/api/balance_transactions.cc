@@ -40,7 +40,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     }
     stored->value.id = call.id();
     co_return Done{
-        200, to_body(call.services.renderer.transaction_json(call.owner(), stored->value, *expand))
+        200, call.services.renderer.transaction_json(call.owner(), stored->value, *expand).text()
     };
 }
 

@@ -20,7 +20,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
         co_return std::unexpected{charge.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.charge_json(call.owner(), charge->value, *expand))
+        200, call.services.renderer.charge_json(call.owner(), charge->value, *expand).text()
     };
 }
 
@@ -81,7 +81,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
         change.put(call.id(), *charge);
         std::string const after = renderer.charge_json(call.owner(), charge->value, {}).text();
         note_update(call, change, "charge.updated", before, after);
-        return Done{200, to_body(renderer.charge_json(call.owner(), charge->value, *expand))};
+        return Done{200, renderer.charge_json(call.owner(), charge->value, *expand).text()};
     };
     co_return co_await store_change(call, decide);
 }

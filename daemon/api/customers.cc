@@ -124,9 +124,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
         renderer.customer_json(call.owner(), customer.value, {}).text()
     );
     Unstored const unstored{.method = attached ? &*attached : nullptr};
-    Done done{
-        200, to_body(renderer.customer_json(call.owner(), customer.value, *expand, unstored))
-    };
+    Done done{200, renderer.customer_json(call.owner(), customer.value, *expand, unstored).text()};
     co_return co_await call.services.payments.store(
         call.caller, std::move(change), std::move(done)
     );
@@ -142,7 +140,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
         co_return std::unexpected{customer.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.customer_json(call.owner(), customer->value, *expand))
+        200, call.services.renderer.customer_json(call.owner(), customer->value, *expand).text()
     };
 }
 
@@ -203,7 +201,7 @@ ApiResult<Done> change_customer(
         renderer.customer_json(call.owner(), before, {}).text(),
         renderer.customer_json(call.owner(), customer->value, {}).text()
     );
-    return Done{200, to_body(renderer.customer_json(call.owner(), customer->value, expand))};
+    return Done{200, renderer.customer_json(call.owner(), customer->value, expand).text()};
 }
 
 asio::awaitable<ApiResult<Done>> update(Call& call) {
@@ -275,7 +273,7 @@ ApiResult<Done> delete_customer(Call& call, Change& change, bool& has_more) {
         "customer.deleted",
         renderer.customer_json(call.owner(), before, {}).text()
     );
-    return Done{200, to_body(renderer.customer_json(call.owner(), customer->value, {}))};
+    return Done{200, renderer.customer_json(call.owner(), customer->value, {}).text()};
 }
 
 asio::awaitable<ApiResult<Done>> remove(Call& call) {
@@ -356,7 +354,7 @@ asio::awaitable<ApiResult<Done>> retrieve_method(Call& call) {
         co_return std::unexpected{missing_resource("PaymentMethod", id)};
     }
     co_return Done{
-        200, to_body(call.services.renderer.method_json(call.owner(), method->value, *expand))
+        200, call.services.renderer.method_json(call.owner(), method->value, *expand).text()
     };
 }
 

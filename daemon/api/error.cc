@@ -39,14 +39,14 @@ std::string ApiError::json() const {
     add_object("payment_intent", payment_intent_json);
     add_object("payment_method", payment_method_json);
     error.add("type", error_type_name(type));
-    Json const body = {{"error", error}};
-    return body.indented();
+    Json body = {{"error", error}};
+    return std::move(body).text();
 }
 
 http::Response ApiError::response() const {
     http::Response response;
     response.status = http_status;
-    response.body = json();
+    response.body = indented(json());
     if (should_retry) {
         response.headers.emplace_back("Stripe-Should-Retry", *should_retry ? "true" : "false");
     }

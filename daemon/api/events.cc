@@ -3,6 +3,7 @@
 
 #include "daemon/api/list.h"
 #include "daemon/api/service.h"
+#include "daemon/flow/event_text.h"
 #include "daemon/webhooks/pending.h"
 #include "daemon/webhooks/rules.h"
 
@@ -43,18 +44,12 @@ Result<std::optional<ledger::Event>> find_event(Call const& call, std::string co
     return event;
 }
 
-// Empty: the payload was forgotten.
-Result<std::string> shown(
+// nullopt: what it is made of was forgotten.
+Result<std::optional<std::string>> shown(
     Call const& call, webhooks::PendingEndpoints const& endpoints, ledger::Event const& event
 ) {
-    FLORIN_TRY(
-        auto const body, call.services.ledger.ledger().payload(event.sequence, event.payload_index)
-    );
-    if (!body) {
-        return std::string{};
-    }
     FLORIN_TRY(auto const pending, endpoints.count(event));
-    return model::event_json(event, *body, pending);
+    return flow::event_text(call.services.ledger.ledger(), call.services.renderer, event, pending);
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -79,10 +74,10 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (!json) {
         co_return std::unexpected{internal_error(json.error().context)};
     }
-    if (json->empty()) {
+    if (!*json) {
         co_return std::unexpected{missing_resource("event", call.id())};
     }
-    co_return Done{200, *json};
+    co_return Done{200, **json};
 }
 
 struct Filter {
@@ -169,15 +164,15 @@ Result<Found> find_page(
                     continue;
                 }
             }
-            FLORIN_TRY(std::string json, shown(call, endpoints, event));
-            if (json.empty()) {
+            FLORIN_TRY(auto json, shown(call, endpoints, event));
+            if (!json) {
                 continue;
             }
             if (found.size() == page.limit) {
                 answer.has_more = true;
                 break;
             }
-            found.push_back(std::move(json));
+            found.push_back(std::move(*json));
         }
     }
     answer.has_more = answer.has_more || !at_end;

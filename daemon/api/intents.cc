@@ -7,7 +7,6 @@ namespace florin::api {
 namespace asio = boost::asio;
 using flow::Done;
 using flow::Objects;
-using flow::Stored;
 
 Objects only(std::string const& owner, model::PaymentIntent const& intent) {
     return {.owner = owner, .intent = intent};
@@ -21,7 +20,7 @@ flow::Render renderer_for(Call& call, Expansions expand) {
             ApiError const error = renderer.card_error(objects);
             return Done{error.http_status, error.json()};
         }
-        return Done{200, to_body(renderer.intent_json(owner, objects, expand))};
+        return Done{200, renderer.intent_json(owner, objects, expand).text()};
     };
 }
 
@@ -69,7 +68,7 @@ ApiResult<std::optional<ChosenMethod>> choose_method(
 
 asio::awaitable<ApiResult<Done>> confirm_with(
     Call& call,
-    Stored<model::PaymentIntent> intent,
+    std::unique_ptr<flow::Confirmation> wanted,
     std::optional<ChosenMethod> method,
     IntentWish& wish,
     Expansions expand
@@ -84,21 +83,18 @@ asio::awaitable<ApiResult<Done>> confirm_with(
     if (auto const kept = co_await keep_card(call, *method); !kept) {
         co_return std::unexpected{kept.error()};
     }
-    model::PaymentMethod const card = method->stored.value;
-    flow::CardSecrets secrets;
-    secrets.cvc = call.services.vault.take_cvc(PaymentMethodId{card.id});
-    connectors::Cryptogram held = call.services.vault.take_cryptogram(PaymentId{intent.value.id});
+    KeptCard card{method->stored.value};
+    flow::CardSecrets& secrets = wanted->secrets;
+    secrets.cvc = call.services.vault.take_cvc(PaymentMethodId{card.method});
+    connectors::Cryptogram held =
+        call.services.vault.take_cryptogram(PaymentId{wanted->intent.value.id});
     secrets.cryptogram =
         wish.card.cryptogram.empty() ? std::move(held) : std::move(wish.card.cryptogram);
+    wanted->method = std::move(method->stored);
     flow::Render render = renderer_for(call, std::move(expand));
-    auto done = co_await call.services.payments.confirm(
-        call.caller,
-        std::move(intent),
-        std::move(method->stored),
-        std::move(secrets),
-        std::move(render)
-    );
-    co_return co_await settle_card(call, card, std::move(done));
+    auto done =
+        co_await call.services.payments.confirm(call.caller, std::move(wanted), std::move(render));
+    co_return co_await settle_card(call, std::move(card), std::move(done));
 }
 
 }  // namespace florin::api

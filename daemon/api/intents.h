@@ -30,10 +30,11 @@ ApiResult<std::optional<ChosenMethod>> choose_method(
     Call& call, IntentWish const& wish, std::string const& customer
 );
 
-// Authorises with this method, whose card is kept before; the cryptogram is taken out of the wish.
+// Authorises the intent of `wanted` with this method, whose card is kept before; the cryptogram is
+// taken out of the wish.
 boost::asio::awaitable<ApiResult<flow::Done>> confirm_with(
     Call& call,
-    flow::Stored<model::PaymentIntent> intent,
+    std::unique_ptr<flow::Confirmation> wanted,
     std::optional<ChosenMethod> method,
     IntentWish& wish,
     Expansions expand

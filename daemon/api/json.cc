@@ -118,23 +118,23 @@ void Json::push_back(Json const& value) {
 }
 
 // The text is ours and valid: only strings need care, because of what may stand in them.
-std::string Json::indented() const {
+std::string indented(std::string_view json) {
     std::string out;
-    out.reserve(text_.size() + text_.size() / 2);
+    out.reserve(json.size() + json.size() / 2);
     std::size_t depth = 0;
     auto const new_line = [&] {
         out += '\n';
         out.append(2 * depth, ' ');
     };
-    for (std::size_t i = 0; i < text_.size(); ++i) {
-        char const c = text_[i];
+    for (std::size_t i = 0; i < json.size(); ++i) {
+        char const c = json[i];
         if (c == '"') {
-            std::size_t const end = end_of_string(text_, i);
-            out.append(text_, i, end - i);
+            std::size_t const end = end_of_string(json, i);
+            out.append(json.substr(i, end - i));
             i = end - 1;
         } else if (c == '{' || c == '[') {
             out += c;
-            char const next = text_[i + 1];
+            char const next = i + 1 < json.size() ? json[i + 1] : '\0';
             if (next == '}' || next == ']') {
                 out += next;
                 ++i;

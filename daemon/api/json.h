@@ -45,13 +45,14 @@ public:
 
     std::string const& text() const& { return text_; }
     std::string text() && { return std::move(text_); }
-    // With two spaces a level, for people.
-    std::string indented() const;
 
 private:
     Json() = default;
     std::string text_;
 };
+
+// Text of a Json with two spaces a level and a line for each member, for people.
+std::string indented(std::string_view json);
 
 struct Json::Member {
     std::string_view name;

@@ -232,7 +232,7 @@ ApiResult<Done> list_page(
     if (backwards) {
         std::ranges::reverse(found);
     }
-    return Done{200, to_body(list_json(found, has_more, listing.url))};
+    return Done{200, list_json(found, has_more, listing.url).text()};
 }
 
 template <class T>
@@ -263,7 +263,7 @@ ApiError too_much_to_read() {
 }
 
 Done empty_list(std::string const& url) {
-    return {200, to_body(list_json({}, false, url))};
+    return {200, list_json({}, false, url).text()};
 }
 
 #define FLORIN_LIST(T)                                             \

@@ -217,19 +217,18 @@ asio::awaitable<ApiResult<void>> keep_card(Call& call, ChosenMethod& method) {
     co_return ApiResult<void>{};
 }
 
-asio::awaitable<ApiResult<Done>> settle_card(
-    Call& call, model::PaymentMethod method, ApiResult<Done> result
-) {
+asio::awaitable<ApiResult<Done>> settle_card(Call& call, KeptCard card, ApiResult<Done> result) {
     constexpr int kServerFailed = 500;
     bool const is_refused = !result && result.error().http_status < kServerFailed;
-    if (!is_refused || method.vault_token.empty()) {
+    if (!is_refused || card.vault_token.empty()) {
         co_return result;
     }
-    auto const stored = flow::load<model::PaymentMethod>(call.documents(), call.owner(), method.id);
+    auto const stored =
+        flow::load<model::PaymentMethod>(call.documents(), call.owner(), card.method);
     if (!stored || *stored) {
         co_return result;
     }
-    VaultToken const token{method.vault_token};
+    VaultToken const token{card.vault_token};
     auto const removed = co_await call.services.vault.remove(call.owner(), token);
     if (!removed) {
         log::error("vault.card_left", {{"what", removed.error().context}});

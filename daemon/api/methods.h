@@ -34,11 +34,17 @@ ApiResult<ChosenMethod> find_method(Call& call, std::string const& id, char cons
 // and before anything refers to it. The security code waits there in memory.
 boost::asio::awaitable<ApiResult<void>> keep_card(Call& call, ChosenMethod& method);
 
+// What there is to settle of a method whose card was kept.
+struct KeptCard {
+    std::string method, vault_token;
+    explicit KeptCard(model::PaymentMethod const& kept)
+        : method{kept.id}, vault_token{kept.vault_token} {}
+};
 // Ends a request that kept a card: a refusal takes the number out of the vault again, unless the
 // method is stored nevertheless. Errors of the server leave it, for what they were about may be
 // stored yet. Answers `result`.
 boost::asio::awaitable<ApiResult<flow::Done>> settle_card(
-    Call& call, model::PaymentMethod method, ApiResult<flow::Done> result
+    Call& call, KeptCard card, ApiResult<flow::Done> result
 );
 
 // A year of two digits is one of this century.

@@ -40,9 +40,10 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     intent.created = ids.now_s();
     intent.status = *method ? "requires_confirmation" : "requires_payment_method";
     if (confirm) {
-        Stored<Intent> unstored{.value = std::move(intent), .version = 0};
+        auto wanted = std::make_unique<flow::Confirmation>();
+        wanted->intent.value = std::move(intent);
         co_return co_await confirm_with(
-            call, std::move(unstored), std::move(*method), wish, std::move(*expand)
+            call, std::move(wanted), std::move(*method), wish, std::move(*expand)
         );
     }
     std::optional<model::PaymentMethod> new_method;
@@ -65,7 +66,8 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (!new_method) {
         co_return done;
     }
-    co_return co_await settle_card(call, std::move(*new_method), std::move(done));
+    KeptCard card{*new_method};
+    co_return co_await settle_card(call, std::move(card), std::move(done));
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -88,9 +90,8 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     }
     co_return Done{
         200,
-        to_body(call.services.renderer.intent_json(
-            call.owner(), only(call.owner(), intent->value), *expand
-        ))
+        call.services.renderer.intent_json(call.owner(), only(call.owner(), intent->value), *expand)
+            .text()
     };
 }
 
@@ -166,7 +167,7 @@ ApiResult<Done> change_intent(
     if (method != nullptr) {
         objects.method = &method->value;
     }
-    return Done{200, to_body(call.services.renderer.intent_json(call.owner(), objects, expand))};
+    return Done{200, call.services.renderer.intent_json(call.owner(), objects, expand).text()};
 }
 
 asio::awaitable<ApiResult<Done>> update(Call& call) {
@@ -199,7 +200,8 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     }
     auto done = co_await store_change(call, decide);
     if (*method && (*method)->is_new()) {
-        done = co_await settle_card(call, (*method)->stored.value, std::move(done));
+        KeptCard card{(*method)->stored.value};
+        done = co_await settle_card(call, std::move(card), std::move(done));
     }
     if (done && !wish.card.cryptogram.empty()) {
         call.services.vault.hold_cryptogram(PaymentId{call.id()}, std::move(wish.card.cryptogram));

@@ -31,9 +31,10 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     if (auto const kept = co_await keep_card(call, *method); !kept) {
         co_return std::unexpected{kept.error()};
     }
-    Done const done{200, to_body(call.services.renderer.method_json(call.owner(), value, *expand))};
+    Done const done{200, call.services.renderer.method_json(call.owner(), value, *expand).text()};
     auto stored = co_await call.services.payments.store_method(call.caller, value, done);
-    co_return co_await settle_card(call, value, std::move(stored));
+    KeptCard card{value};
+    co_return co_await settle_card(call, std::move(card), std::move(stored));
 }
 
 asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
@@ -46,7 +47,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
         co_return std::unexpected{method.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.method_json(call.owner(), method->value, *expand))
+        200, call.services.renderer.method_json(call.owner(), method->value, *expand).text()
     };
 }
 
@@ -123,7 +124,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
         change.put(call.id(), *method);
         std::string const after = renderer.method_json(call.owner(), method->value, {}).text();
         note_update(call, change, "payment_method.updated", before, after);
-        return Done{200, to_body(renderer.method_json(call.owner(), method->value, *expand))};
+        return Done{200, renderer.method_json(call.owner(), method->value, *expand).text()};
     };
     co_return co_await store_change(call, decide);
 }
@@ -163,7 +164,7 @@ asio::awaitable<ApiResult<Done>> attach_to_customer(Call& call) {
             return std::unexpected{*error};
         }
         auto const& renderer = call.services.renderer;
-        return Done{200, to_body(renderer.method_json(call.owner(), method.value, *expand))};
+        return Done{200, renderer.method_json(call.owner(), method.value, *expand).text()};
     };
     co_return co_await store_change(call, decide);
 }
@@ -198,7 +199,7 @@ asio::awaitable<ApiResult<Done>> detach_from_customer(Call& call) {
             note_update(call, change, "customer.updated", before, json());
         }
         detach(call, change, *method);
-        return Done{200, to_body(renderer.method_json(call.owner(), method->value, *expand))};
+        return Done{200, renderer.method_json(call.owner(), method->value, *expand).text()};
     };
     co_return co_await store_change(call, decide);
 }

@@ -48,8 +48,10 @@ asio::awaitable<ApiResult<Done>> confirm(Call& call) {
     if (auto error = apply(wish, intent->value)) {
         co_return std::unexpected{*error};
     }
+    auto wanted = std::make_unique<flow::Confirmation>();
+    wanted->intent = std::move(*intent);
     co_return co_await confirm_with(
-        call, std::move(*intent), std::move(*method), wish, std::move(*expand)
+        call, std::move(wanted), std::move(*method), wish, std::move(*expand)
     );
 }
 

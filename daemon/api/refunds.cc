@@ -82,7 +82,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
                            expansions = *expand](Objects const& objects) {
         Json const json =
             renderer.refund_json(owner, *objects.refund, expansions, unstored_of(objects));
-        return Done{200, to_body(json)};
+        return Done{200, json.text()};
     };
     wish.reason = reason.value_or("");
     if (metadata) {
@@ -103,7 +103,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
         co_return std::unexpected{refund.error()};
     }
     co_return Done{
-        200, to_body(call.services.renderer.refund_json(call.owner(), refund->value, *expand))
+        200, call.services.renderer.refund_json(call.owner(), refund->value, *expand).text()
     };
 }
 
@@ -126,7 +126,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
         change.put(call.id(), *refund);
         std::string const after = renderer.refund_json(call.owner(), refund->value, {}).text();
         note_update(call, change, "refund.updated", before, after);
-        return Done{200, to_body(renderer.refund_json(call.owner(), refund->value, *expand))};
+        return Done{200, renderer.refund_json(call.owner(), refund->value, *expand).text()};
     };
     co_return co_await store_change(call, decide);
 }

@@ -26,10 +26,6 @@ Unstored unstored_of(Objects const& objects) {
     };
 }
 
-std::string to_body(Json const& json) {
-    return json.indented();
-}
-
 Json ObjectRenderer::customer_member(
     std::string const& owner, std::string const& id, Expansions const& expand, Unstored unstored
 ) const {
@@ -403,6 +399,31 @@ std::string ObjectRenderer::method(Objects const& objects) const {
 
 std::string ObjectRenderer::balance(flow::Balance const& balance) const {
     return balance_json(balance).text();
+}
+
+Result<std::string> ObjectRenderer::document(
+    model::Kind kind, std::string const& owner, std::string_view text
+) const {
+    if (kind == model::Kind::payment_intent) {
+        FLORIN_TRY(auto const intent, model::from_text<model::PaymentIntent>(text));
+        return intent_json(owner, intent, {}, {}).text();
+    }
+    if (kind == model::Kind::charge) {
+        FLORIN_TRY(auto const charge, model::from_text<model::Charge>(text));
+        return charge_json(owner, charge, {}).text();
+    }
+    if (kind == model::Kind::refund) {
+        FLORIN_TRY(auto const refund, model::from_text<model::Refund>(text));
+        return refund_json(owner, refund, {}).text();
+    }
+    if (kind == model::Kind::payment_method) {
+        FLORIN_TRY(auto const method, model::from_text<model::PaymentMethod>(text));
+        return method_json(owner, method, {}).text();
+    }
+    return fail(
+        Errc::unsupported,
+        "documents of kind " + std::to_string(static_cast<int>(kind)) + " are not rendered"
+    );
 }
 
 std::string ObjectRenderer::previous(std::string const& before, std::string const& after) const {

@@ -106,6 +106,8 @@ public:
     std::string refund(flow::Objects const& objects) const override;
     std::string method(flow::Objects const& objects) const override;
     std::string balance(flow::Balance const& balance) const override;
+    Result<std::string> document(model::Kind kind, std::string const& owner, std::string_view text)
+        const override;
     std::string previous(std::string const& before, std::string const& after) const override;
 
     // The error object of a refused card, for a 402.
@@ -175,6 +177,5 @@ std::int64_t wire_floor(std::int64_t minor, Currency const& currency);
 ApiResult<std::int64_t> minor_amount(
     std::int64_t wire, Currency const& currency, std::string const& param
 );
-std::string to_body(Json const& json);
 
 }  // namespace florin::api

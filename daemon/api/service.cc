@@ -2,6 +2,7 @@
 
 #include "daemon/api/authorization.h"
 #include "daemon/api/redact.h"
+#include "daemon/api/request_content.h"
 #include "daemon/api/rights.h"
 
 #include <boost/asio/redirect_error.hpp>
@@ -17,7 +18,6 @@ namespace {
 namespace asio = boost::asio;
 using flow::Done;
 
-constexpr std::size_t kIdempotencyKeyMax = 255;
 // How long a duplicate waits for the first before it is told to come back.
 constexpr auto kDuplicateWait = std::chrono::seconds{20};
 constexpr auto kDuplicatePoll = std::chrono::milliseconds{10};
@@ -132,143 +132,6 @@ ApiError unknown_url(http::Request const& request) {
 bool is_search(http::PathParameters const& parameters) {
     auto const id = parameters.find("id");
     return id != parameters.end() && id->second == "search";
-}
-
-// "application/x-www-form-urlencoded", in any case, with or without parameters.
-bool is_form_type(std::string_view type) {
-    std::string lower;
-    for (char const c : type.substr(0, type.find_first_of("; "))) {
-        lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    }
-    return lower == "application/x-www-form-urlencoded";
-}
-
-bool is_idempotency_key(std::string_view key) {
-    return !key.empty() && http::is_utf8(key) && http::character_count(key) <= kIdempotencyKeyMax &&
-           !holds_secret(key);
-}
-
-// Of two keys, either would protect only half of the repetitions.
-bool has_other_key(http::Request const& request, std::string_view key) {
-    constexpr std::string_view kName = "idempotency-key";
-    auto const lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return std::ranges::any_of(request.headers, [&](auto const& header) {
-        return std::ranges::equal(header.first, kName, {}, lower) && header.second != key;
-    });
-}
-
-// The key of a request that may have one. nullopt: it has none.
-ApiResult<std::optional<std::string>> idempotency_key_of(http::Request const& request) {
-    bool const is_post = request.method == http::Method::post;
-    auto const key = is_post ? request.header("Idempotency-Key") : std::nullopt;
-    if (!key) {
-        return std::nullopt;
-    }
-    if (has_other_key(request, *key)) {
-        return std::unexpected{bad_parameter(
-            "", "", "Idempotency-Key: the request has more than one, and they differ."
-        )};
-    }
-    if (!is_idempotency_key(*key)) {
-        return std::unexpected{bad_parameter(
-            "", "", "Idempotency-Key: expected 1 to 255 characters, no card number and no key."
-        )};
-    }
-    return std::string{*key};
-}
-
-// "+" and at most fifteen digits, as ITU-T E.164 has it, however they are grouped. Some of them
-// look like card numbers.
-bool is_telephone(std::string_view text) {
-    constexpr std::ptrdiff_t kDigitsMax = 15;
-    auto const is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    return text.starts_with('+') && std::ranges::count_if(text, is_digit) <= kDigitsMax &&
-           std::ranges::all_of(text.substr(1), [&](char c) {
-               return is_digit(c) || std::string_view{" -.()/"}.contains(c);
-           });
-}
-
-// A card number or secret key somewhere else than where it belongs would be stored in the clear,
-// copied into events and shown to others: the request is refused, and what was sent not repeated.
-std::optional<ApiError> misplaced_secret(http::Form const& form, std::string const& name) {
-    for (auto const& [key, item] : form.items) {
-        std::string const own = name.empty() ? key : name + "[" + key + "]";
-        bool const may_hold_card =
-            own == "card[number]" || own == "payment_method_data[card][number]";
-        bool const is_phone =
-            key == "phone" && !own.contains("metadata") && is_telephone(item.value);
-        bool const is_value = item.kind == http::Form::Kind::scalar && !may_hold_card && !is_phone;
-        if (holds_secret(key) || (is_value && holds_secret(item.value))) {
-            return bad_parameter(
-                "",
-                shown(own),
-                "The parameter " + shown(own) +
-                    " holds what looks like a card number or a secret key. Card numbers are "
-                    "accepted as card[number] only, keys in the Authorization header only."
-            );
-        }
-        if (auto error = misplaced_secret(item, own)) {
-            return error;
-        }
-    }
-    return std::nullopt;
-}
-
-// Where parameters of a request stand.
-enum class Place { query, body };
-
-// GET has its parameters in the query and POST in the body. In the other place they would say
-// something that nobody reads, "amount" too: the request is refused. nullopt: nothing is there.
-std::optional<ApiError> refuse_place(http::Request const& request, Place place) {
-    bool const is_body = place == Place::body;
-    std::string const& text = is_body ? request.body : request.query;
-    auto const form = http::parse_form(text);
-    if (!form) {
-        return bad_parameter("", "", "Invalid request: " + form.error().context);
-    }
-    if (form->items.empty()) {
-        return std::nullopt;
-    }
-    std::string const name = shown(form->items.front().first);
-    return bad_parameter(
-        "parameter_unknown",
-        name,
-        "Received unknown parameter: " + name + ". Parameters of a " + request.verb +
-            " request are read from its " +
-            (is_body ? "URL, and this one has a body." : "body, and this one has some in its URL.")
-    );
-}
-
-// What an endpoint gets. DELETE may have its parameters in either place, as clients differ: those
-// of both count, and one that is in both is given twice.
-ApiResult<http::Form> form_of(http::Request const& request) {
-    bool const is_get = request.method == http::Method::get;
-    bool const is_post = request.method == http::Method::post;
-    auto const type = request.header("Content-Type");
-    if (!is_get && !request.body.empty() && type && !is_form_type(*type)) {
-        return std::unexpected{bad_parameter(
-            "", "", "Invalid content type: expected application/x-www-form-urlencoded."
-        )};
-    }
-    auto refused = is_post  ? refuse_place(request, Place::query)
-                   : is_get ? refuse_place(request, Place::body)
-                            : std::nullopt;
-    if (refused) {
-        return std::unexpected{std::move(*refused)};
-    }
-    bool const has_both = !request.query.empty() && !request.body.empty();
-    std::string const both = has_both ? request.query + "&" + request.body : "";
-    auto form = http::parse_form(
-        has_both                ? both
-        : request.query.empty() ? request.body
-                                : request.query
-    );
-    if (!form) {
-        return std::unexpected{bad_parameter("", "", "Invalid request: " + form.error().context)};
-    }
-    return std::move(*form);
 }
 
 }  // namespace
@@ -443,7 +306,7 @@ asio::awaitable<http::Response> Service::handle(http::Request request) {
     std::optional<bool> should_retry;
     if (result) {
         response.status = result->status;
-        response.body = std::move(result->body);
+        response.body = indented(result->body);
     } else {
         response = result.error().response();
         should_retry = result.error().should_retry;
@@ -490,7 +353,7 @@ asio::awaitable<ApiResult<Done>> Service::run(
     if (!form) {
         co_return std::unexpected{form.error()};
     }
-    if (auto error = misplaced_secret(*form, {})) {
+    if (auto error = misplaced_secret(*form)) {
         co_return std::unexpected{*error};
     }
     auto const sent = idempotency_key_of(request);

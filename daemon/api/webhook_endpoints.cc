@@ -217,7 +217,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     endpoint.created = call.services.ids.now_s();
     auto const secret = call.services.webhooks.secrets.make();
     endpoint.secret = call.services.webhooks.secrets.seal(secret, call.owner(), endpoint.id);
-    std::string body = to_body(with_secret(endpoint_json(call, endpoint), secret));
+    std::string body = with_secret(endpoint_json(call, endpoint), secret).text();
     auto const decide = [&](flow::Change& change) -> ApiResult<Done> {
         if (auto error = take_room(call, change)) {
             return std::unexpected{*error};
@@ -243,7 +243,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (!endpoint) {
         co_return std::unexpected{endpoint.error()};
     }
-    co_return Done{200, to_body(endpoint_json(call, endpoint->value))};
+    co_return Done{200, endpoint_json(call, endpoint->value).text()};
 }
 
 struct Update {
@@ -341,7 +341,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
             return std::unexpected{*error};
         }
         change.put(endpoint.value.id, endpoint);
-        return Done{200, to_body(endpoint_json(call, endpoint.value))};
+        return Done{200, endpoint_json(call, endpoint.value).text()};
     };
     co_return co_await change_endpoint(call, decide);
 }
@@ -363,7 +363,7 @@ asio::awaitable<ApiResult<Done>> roll_secret(Call& call) {
         value.old_secret_until = overlap > 0 ? call.services.ids.now_s() + overlap : 0;
         value.secret = secrets.seal(secret, call.owner(), value.id);
         change.put(value.id, endpoint);
-        body = to_body(with_secret(endpoint_json(call, value), secret));
+        body = with_secret(endpoint_json(call, value), secret).text();
         return sealed(call, body);
     };
     auto const saved = co_await change_endpoint(call, decide);
@@ -386,7 +386,7 @@ asio::awaitable<ApiResult<Done>> remove(Call& call) {
             }
         }
         Json const json = {{"id", call.id()}, {"object", "webhook_endpoint"}, {"deleted", true}};
-        return Done{200, to_body(json)};
+        return Done{200, json.text()};
     };
     co_return co_await change_endpoint(call, decide);
 }

@@ -131,7 +131,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
             Done const done = render(objects);
             answer_at_once(change, caller, done);
             change.put(intent.value.id, intent);
-            change.event(parts_.ids, "payment_intent.canceled", parts_.renderer.intent(objects));
+            announce_intent(objects, "payment_intent.canceled", change);
             auto const receipt = co_await commit(std::move(change), true);
             if (receipt) {
                 co_return done;
@@ -260,8 +260,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
         model::Book const book{*currency, caller.mode};
         ensure_accounts(change, book, attempt.connector, caller.merchant);
         change.post(model::refund(book, attempt.id, attempt.connector, caller.merchant, wanted));
-        Objects const objects{.owner = caller.owner, .intent = intent.value, .refund = &refund};
-        change.event(parts_.ids, "refund.created", parts_.renderer.refund(objects));
+        change.event_about(parts_.ids, "refund.created", model::Kind::refund, refund.id);
         FLORIN_FAILPOINT("refund", "intent_decided");
         auto const receipt = co_await commit(std::move(change), true);
         if (!receipt) {

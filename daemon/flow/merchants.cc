@@ -46,4 +46,20 @@ void Merchants::currency_is_stored(std::string const& owner, std::string const& 
     }
 }
 
+bool Merchants::has_accounts(
+    std::string const& owner, std::string const& connector, std::string const& currency
+) const {
+    std::lock_guard const lock{mutex_};
+    return accounts_.contains(std::tie(owner, connector, currency));
+}
+
+void Merchants::accounts_are_stored(
+    std::string const& owner, std::string const& connector, std::string const& currency
+) {
+    std::lock_guard const lock{mutex_};
+    if (accounts_.size() < kKnownMax) {
+        accounts_.emplace(owner, connector, currency);
+    }
+}
+
 }  // namespace florin::flow

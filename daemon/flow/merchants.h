@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 namespace florin::flow {
@@ -31,6 +32,15 @@ public:
     bool has_currency(std::string const& owner, std::string const& currency) const;
     void currency_is_stored(std::string const& owner, std::string const& currency);
 
+    // True: the accounts that payments of this owner through a connector need in a currency are
+    // known to be in the ledger, which never loses one.
+    bool has_accounts(
+        std::string const& owner, std::string const& connector, std::string const& currency
+    ) const;
+    void accounts_are_stored(
+        std::string const& owner, std::string const& connector, std::string const& currency
+    );
+
 private:
     // More are read each time again: whoever has so many merchants has not all of them at once.
     static constexpr std::size_t kKnownMax = 10'000;
@@ -40,6 +50,7 @@ private:
     std::map<std::pair<model::Mode, std::string>, std::shared_ptr<model::Merchant const>> terms_;
     std::uint64_t changes_ = 0;
     std::set<std::pair<std::string, std::string>> currencies_;
+    std::set<std::tuple<std::string, std::string, std::string>, std::less<>> accounts_;
 };
 
 }  // namespace florin::flow

@@ -345,17 +345,15 @@ Result<void> Payments::keep_open(Case const& payment, Change& change) const {
     }
     FLORIN_TRY(bool const is_open, is_among_open(payment));
     if (!is_open) {
-        change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+        change.mark(Kind::open_attempt, attempt.id);
     }
     return {};
 }
 
 Result<bool> Payments::is_among_open(Case const& payment) const {
-    FLORIN_TRY(
-        auto const open,
-        load<model::OpenAttempt>(parts_.ledger.documents(), payment.owner, payment.attempt.value.id)
+    return is_there(
+        parts_.ledger.documents(), Kind::open_attempt, payment.owner, payment.attempt.value.id
     );
-    return open.has_value();
 }
 
 // An attempt may end before the request that waits for it has its answer, by what came in another
@@ -420,16 +418,28 @@ void Payments::set_retry(Attempt& attempt, Change& change) const {
     change.command.set_timers.push_back({attempt.timer_ns, kind, key});
 }
 
-void Payments::announce(
-    Case const& payment, std::string type, Change& change, std::string const& before
-) const {
-    Objects const objects = payment.objects();
-    std::string body = type.starts_with("refund.")           ? parts_.renderer.refund(objects)
-                       : type.starts_with("charge.")         ? parts_.renderer.charge(objects)
-                       : type.starts_with("payment_method.") ? parts_.renderer.method(objects)
-                                                             : parts_.renderer.intent(objects);
-    std::string previous = before.empty() ? "" : parts_.renderer.previous(before, body);
-    change.event(parts_.ids, std::move(type), std::move(body), std::move(previous));
+void Payments::announce(Case const& payment, std::string type, Change& change) const {
+    auto const about = [&](Kind kind, std::string const& id) {
+        change.event_about(parts_.ids, std::move(type), kind, id);
+    };
+    if (type.starts_with("refund.")) {
+        about(Kind::refund, payment.refund->value.id);
+    } else if (type.starts_with("charge.")) {
+        about(Kind::charge, payment.charge.value.id);
+    } else if (type.starts_with("payment_method.")) {
+        about(Kind::payment_method, payment.method.value.id);
+    } else {
+        announce_intent(payment.objects(), std::move(type), change);
+    }
+}
+
+// An error shows the payment method as it was, which is another document: that is written out.
+void Payments::announce_intent(Objects const& objects, std::string type, Change& change) const {
+    if (objects.intent.last_payment_error.empty()) {
+        change.event_about(parts_.ids, std::move(type), Kind::payment_intent, objects.intent.id);
+    } else {
+        change.event(parts_.ids, std::move(type), parts_.renderer.intent(objects));
+    }
 }
 
 }  // namespace florin::flow

@@ -248,7 +248,9 @@ void Payments::outcome_of_refund(
         change.post(model::refund_confirmed(attempt.id, pending));
         close_attempt(payment.attempt, "approved", change);
         announce(payment, "charge.refunded", change);
-        announce(payment, "refund.updated", change, before);
+        std::string after = parts_.renderer.refund(payment.objects());
+        std::string previous = parts_.renderer.previous(before, after);
+        change.event(parts_.ids, "refund.updated", std::move(after), std::move(previous));
         return;
     }
     if (verdict == Verdict::declined) {

@@ -176,7 +176,7 @@ void Payments::open_attempt(
     Change& change, model::Attempt const& attempt, connectors::Connector const& connector
 ) const {
     change.put(attempt.id, attempt, 0);
-    change.put(attempt.id, model::OpenAttempt{attempt.id}, 0);
+    change.mark(Kind::open_attempt, attempt.id);
     if (connector.needs_link_identity() && is_reported(attempt)) {
         expect_line(change, attempt);
     }
@@ -220,7 +220,7 @@ asio::awaitable<ApiResult<Done>> Payments::create(
     if (!intent.customer.empty()) {
         change.link(Kind::customer_intent, intent.customer, intent.id);
     }
-    change.event(parts_.ids, "payment_intent.created", parts_.renderer.intent(objects));
+    announce_intent(objects, "payment_intent.created", change);
     answer_at_once(change, caller, done);
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
@@ -273,26 +273,22 @@ asio::awaitable<ApiResult<void>> Payments::remember_currency(
 }
 
 asio::awaitable<ApiResult<Done>> Payments::confirm(
-    Caller caller,
-    Stored<model::PaymentIntent> intent,
-    Stored<model::PaymentMethod> method,
-    CardSecrets secrets,
-    Render render
+    Caller caller, std::unique_ptr<Confirmation> wanted, Render render
 ) {
     auto terms = merchants_.terms(caller.merchant, caller.mode);
     if (!terms) {
         co_return std::unexpected{api::internal_error(terms.error().context)};
     }
-    auto routes = routes_for(intent.value, caller.mode);
+    auto routes = routes_for(wanted->intent.value, caller.mode);
     if (!routes) {
         co_return std::unexpected{routes.error()};
     }
     auto payment = std::make_unique<Case>();
     payment->owner = caller.owner;
     payment->mode = caller.mode;
-    payment->intent = std::move(intent);
+    payment->intent = std::move(wanted->intent);
     payment->merchant = std::move(*terms);
-    payment->method = std::move(method);
+    payment->method = std::move(wanted->method);
     if (!merchants_.has_currency(payment->owner, payment->intent.value.currency)) {
         auto const remembered =
             co_await remember_currency(payment->owner, payment->intent.value.currency);
@@ -302,7 +298,7 @@ asio::awaitable<ApiResult<Done>> Payments::confirm(
     }
     Waiter waiter{.caller = std::move(caller), .render = std::move(render), .done = {}};
     co_return co_await authorise(
-        std::move(payment), std::move(*routes), std::move(secrets), std::move(waiter)
+        std::move(payment), std::move(*routes), std::move(wanted->secrets), std::move(waiter)
     );
 }
 
@@ -404,7 +400,9 @@ Payments::Begun Payments::begin_authorisation(
         change.link(Kind::group_charge, model::link_digest(charge.transfer_group), charge.id);
     }
     open_attempt(change, attempt, connector);
-    ensure_accounts(change, payment.book(), connector.id().text(), payment.merchant->id);
+    if (!merchants_.has_accounts(payment.owner, intent.connector, intent.currency)) {
+        ensure_accounts(change, payment.book(), intent.connector, payment.merchant->id);
+    }
     change.post(model::authorisation(
         payment.book(), attempt.id, connector.id().text(), payment.merchant->id, intent.amount
     ));
@@ -430,15 +428,17 @@ asio::awaitable<ApiResult<void>> Payments::first_attempt(
     payment.attempt.value = std::move(begun.attempt);
     payment.charge.value = std::move(begun.charge);
     if (payment.intent.version == 0) {
-        change.event(
-            parts_.ids, "payment_intent.created", parts_.renderer.intent(payment.objects())
-        );
+        announce_intent(payment.objects(), "payment_intent.created", change);
     }
     change.put(intent.id, payment.intent);
     FLORIN_FAILPOINT("authorise", "intent_decided");
+    bool const has_new_accounts = !change.command.ensure_accounts.empty();
     auto const receipt = co_await commit(std::move(change), true);
     if (!receipt) {
         co_return std::unexpected{receipt.error()};
+    }
+    if (has_new_accounts) {
+        merchants_.accounts_are_stored(payment.owner, intent.connector, intent.currency);
     }
     bool const is_method_written = method.customer.empty();
     payment.method.version += is_method_written ? 1 : 0;

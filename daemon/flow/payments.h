@@ -19,6 +19,7 @@
 #include "daemon/flow/balance.h"
 #include "daemon/flow/evidence.h"
 #include "daemon/flow/merchants.h"
+#include "daemon/flow/render.h"
 #include "daemon/flow/store.h"
 #include "daemon/ledger_client.h"
 #include "daemon/model/chart.h"
@@ -54,22 +55,10 @@ struct Caller {
     model::Cause cause() const { return {request_id, idempotency_key}; }
 };
 
-// What an answer can be made of, as it stands after the operation; of those that it is made from.
-struct Objects {
-    std::string const& owner;
-    model::PaymentIntent const& intent;
-    model::Charge const* charge = nullptr;
-    model::PaymentMethod const* method = nullptr;
-    model::Refund const* refund = nullptr;
-    // The row that the same command writes.
-    model::BalanceTransaction const* transaction = nullptr;
-    bool refused = false;  // the card was: answer the error in intent.last_payment_error
-};
-
 // The answer: what is stored under the idempotency key, and sent.
 struct Done {
     int status = 200;
-    std::string body;
+    std::string body;     // JSON; the API adds lines and spaces when it is sent
     bool sealed = false;  // the body holds a secret and is stored encrypted (webhooks/secrets.h)
 };
 using Render = std::function<Done(Objects const&)>;
@@ -78,6 +67,13 @@ using Render = std::function<Done(Objects const&)>;
 struct CardSecrets {
     Cvv cvc;                            // may be empty
     connectors::Cryptogram cryptogram;  // the same
+};
+
+// What is to be authorised. A new intent or method has version 0.
+struct Confirmation {
+    Stored<model::PaymentIntent> intent{};
+    Stored<model::PaymentMethod> method{};
+    CardSecrets secrets{};
 };
 
 // What a capture asks for.
@@ -93,19 +89,6 @@ struct RefundWish {
     std::string charge{};                  // has to be the one that was captured; empty: not said
     std::string reason{};
     model::Metadata metadata{};
-};
-
-// Objects as JSON, for events and for answers that recovery stores. The API implements it.
-class Renderer {
-public:
-    virtual ~Renderer() = default;
-    virtual std::string intent(Objects const& objects) const = 0;
-    virtual std::string charge(Objects const& objects) const = 0;
-    virtual std::string refund(Objects const& objects) const = 0;
-    virtual std::string method(Objects const& objects) const = 0;
-    virtual std::string balance(Balance const& balance) const = 0;
-    // The previous_attributes of an event, from the object before and after; both as above.
-    virtual std::string previous(std::string const& before, std::string const& after) const = 0;
 };
 
 struct FlowOptions {
@@ -148,16 +131,12 @@ public:
         std::optional<model::PaymentMethod> new_method,
         Render render
     );
-    // Authorises, and captures where the intent says automatic. A new intent or method has version
-    // 0. Routes are tried by priority; metadata[florin_route] names the one connector to use
-    // instead. A method that no customer has is spent by this; one that is kept for later is
-    // attached to the intent's customer with the approval.
+    // Authorises, and captures where the intent says automatic. Routes are tried by priority;
+    // metadata[florin_route] names the one connector to use instead. A method that no customer has
+    // is spent by this; one that is kept for later is attached to the intent's customer with the
+    // approval.
     boost::asio::awaitable<api::ApiResult<Done>> confirm(
-        Caller caller,
-        Stored<model::PaymentIntent> intent,
-        Stored<model::PaymentMethod> method,
-        CardSecrets secrets,
-        Render render
+        Caller caller, std::unique_ptr<Confirmation> wanted, Render render
     );
     // What is not captured is released.
     boost::asio::awaitable<api::ApiResult<Done>> capture(
@@ -362,10 +341,9 @@ private:
     void close_attempt(Stored<model::Attempt>& attempt, std::string state, Change& change) const;
     void set_retry(model::Attempt& attempt, Change& change) const;
     static void clear_retry(model::Attempt& attempt, Change& change);
-    // `before`: of an *.updated event, the object as it was.
-    void announce(
-        Case const& payment, std::string type, Change& change, std::string const& before = {}
-    ) const;
+    // An event about the object that the type names, which this change writes.
+    void announce(Case const& payment, std::string type, Change& change) const;
+    void announce_intent(Objects const& objects, std::string type, Change& change) const;
 
     // outcome_authorisation.cc
     void outcome_of_authorisation(

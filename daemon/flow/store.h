@@ -45,6 +45,17 @@ Result<Stored<T>> load_known(
     return std::move(*document);
 }
 
+// Whether there is such a document, with or without a body.
+inline Result<bool> is_there(
+    ledger::DocumentReader const& reader,
+    model::Kind kind,
+    std::string const& owner,
+    std::string const& id
+) {
+    FLORIN_TRY(auto const document, reader.get(model::key_of(kind, owner, id)));
+    return document.has_value();
+}
+
 // Every document of one owner whose id comes after `after`, in the order of ids, until `visit`
 // answers false: visit(std::string const& id, Stored<T> document) -> Result<bool>.
 template <class T, class Visit>
@@ -112,14 +123,18 @@ public:
     void remove_for(std::string owner, model::Kind kind, std::string id, std::uint64_t version) {
         command.removes.push_back({model::key_of(kind, std::move(owner), std::move(id)), version});
     }
-    // A way to find `to` from `from` (Kind says which): a document without a body.
-    void link(model::Kind kind, std::string_view from, std::string_view to) {
+    // A document without a body, which says all there is to say by being there.
+    void mark(model::Kind kind, std::string id) {
         command.puts.push_back(
-            {.key = model::key_of(kind, owner_, model::link_id(from, to)),
+            {.key = model::key_of(kind, owner_, std::move(id)),
              .expected_version = 0,
              .body = {},
              .detached = false}
         );
+    }
+    // A way to find `to` from `from` (Kind says which).
+    void link(model::Kind kind, std::string_view from, std::string_view to) {
+        mark(kind, model::link_id(from, to));
     }
     void unlink(model::Kind kind, std::string_view from, std::string_view to) {
         remove(kind, model::link_id(from, to), 1);
@@ -128,6 +143,16 @@ public:
     void guard(model::Kind kind, std::string id, std::uint64_t version) {
         command.guards.push_back(
             ledger::DocumentGuard{model::key_of(kind, owner_, std::move(id)), version}
+        );
+    }
+    // Of a document that this change writes, before or after this: it is shown as it was written.
+    void event_about(model::IdMaker& ids, std::string type, model::Kind kind, std::string id) {
+        command.events.push_back(
+            {.owner = owner_,
+             .id = ids.make("evt"),
+             .type = std::move(type),
+             .body = model::event_body(cause_),
+             .document = model::key_of(kind, owner_, std::move(id))}
         );
     }
     // `object` and `previous_attributes` (of an *.updated event) as JSON, as they are now.

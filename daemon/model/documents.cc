@@ -244,7 +244,6 @@ FLORIN_FIELDS(
     timer_ns,
     link
 )
-FLORIN_FIELDS(OpenAttempt, attempt)
 FLORIN_FIELDS(IdempotencyKey, fingerprint, request_id, done, status, body, sealed, created, attempt)
 FLORIN_FIELDS(GivenUp, owner, attempt)
 FLORIN_FIELDS(MerchantCurrency, currency)
@@ -294,7 +293,6 @@ FLORIN_DOCUMENT(PaymentIntent)
 FLORIN_DOCUMENT(Charge)
 FLORIN_DOCUMENT(Refund)
 FLORIN_DOCUMENT(Attempt)
-FLORIN_DOCUMENT(OpenAttempt)
 FLORIN_DOCUMENT(IdempotencyKey)
 FLORIN_DOCUMENT(GivenUp)
 FLORIN_DOCUMENT(MerchantCurrency)

@@ -26,7 +26,7 @@ enum class Kind : std::uint16_t {
     attempt = 7,
     idempotency_key = 8,
     route = 9,
-    open_attempt = 10,       // one for each attempt whose outcome is not final
+    open_attempt = 10,       // a mark, by the id of each attempt whose outcome is not final
     merchant_currency = 11,  // one for each currency a merchant has accounts in
     ledger_currency = 12,    // the frozen exponent of a ledger number
     payment_refund = 13,     // id "<payment>/<refund>": refunds of a payment
@@ -280,11 +280,6 @@ struct Attempt {
     std::string reason;
     std::uint64_t timer_ns = 0;  // when it is driven again; 0: no timer is set
     std::uint64_t link = 0;      // of the connector that its STAN is of; 0: the first
-};
-
-struct OpenAttempt {
-    static constexpr Kind kKind = Kind::open_attempt;
-    std::string attempt;
 };
 
 struct IdempotencyKey {

@@ -2,9 +2,11 @@
 // when it is shown or sent.
 //
 //   stored body := {"api_version", "created", "data": {"object", "previous_attributes"?},
-//   "request"} shown       := the same members, and id, object, livemode, pending_webhooks, type
+//   "request"} or          := {"api_version", "request"}, about a document of the same record shown
+//   := the members of the first, and id, object, livemode, pending_webhooks, type
 //
-// The snapshot in `data` is stored as text and shown as that text: nothing renders it again.
+// A snapshot in a stored body is shown as that text: nothing renders it again. What is about a
+// document shows that document as the record wrote it; it is rendered whenever it is shown.
 // Thread rule: pure functions.
 #pragma once
 
@@ -38,6 +40,12 @@ struct NewEventBody {
     Cause cause;
 };
 std::string event_body(NewEventBody const& parts);
+// Of an event about a document: the same for all of one request.
+std::string event_body(Cause const& cause);
+// The first form of the second. `body`: as stored; `object`: JSON.
+std::string event_body_about(
+    ledger::Event const& event, std::string_view body, std::string_view object
+);
 
 // When an event was recorded, from its id; 0 for an id that IdMaker did not make.
 std::uint64_t event_time_ns(ledger::Event const& event);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <pthread.h>
+#include <set>
 
 namespace florin::retention {
 namespace {
@@ -20,6 +21,20 @@ constexpr std::size_t kBodiesMax = 10'000;
 constexpr std::size_t kRoundDocumentsMax = 10'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
+// Bodies of documents that this record's events are about: these need them as long as they are
+// shown.
+Result<std::set<std::uint32_t>> shown_by_events(ByteView effects) {
+    std::set<std::uint32_t> shown;
+    ledger::EffectReader reader{effects};
+    while (!reader.at_end()) {
+        FLORIN_TRY(auto const effect, reader.next());
+        if (auto const* const event = std::get_if<ledger::DocumentEventRecorded>(&effect)) {
+            shown.insert(event->document);
+        }
+    }
+    return shown;
+}
+
 }  // namespace
 
 Result<bool> Sweeper::is_replaced(ledger::DocumentWritten const& written) const {
@@ -29,12 +44,16 @@ Result<bool> Sweeper::is_replaced(ledger::DocumentWritten const& written) const 
 
 Result<void> Sweeper::collect(Pass const& pass, Sequence sequence, ByteView effects, Step& step)
     const {
+    std::set<std::uint32_t> shown;
+    if (!pass.events && !pass.again) {
+        FLORIN_TRY(shown, shown_by_events(effects));
+    }
     ledger::EffectReader reader{effects};
     while (!reader.at_end()) {
         FLORIN_TRY(auto const effect, reader.next());
         if (auto const* const written = std::get_if<ledger::DocumentWritten>(&effect)) {
             auto const* const body = std::get_if<ledger::PayloadReference>(&written->body);
-            if (body == nullptr) {
+            if (body == nullptr || shown.contains(body->index)) {
                 continue;
             }
             ++step.documents;
@@ -52,6 +71,15 @@ Result<void> Sweeper::collect(Pass const& pass, Sequence sequence, ByteView effe
         } else if (auto const* const event = std::get_if<ledger::EventRecorded>(&effect);
                    event != nullptr && pass.events) {
             step.places.push_back({sequence, event->body.index});
+        } else if (auto const* const about = std::get_if<ledger::DocumentEventRecorded>(&effect);
+                   about != nullptr && pass.events) {
+            // Shared by the events of a request.
+            std::uint32_t const index = about->event.body.index;
+            bool const is_noted = !step.places.empty() && step.places.back().sequence == sequence &&
+                                  step.places.back().index == index;
+            if (!is_noted) {
+                step.places.push_back({sequence, index});
+            }
         }
     }
     return {};

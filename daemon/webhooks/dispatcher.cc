@@ -127,7 +127,7 @@ void Dispatcher::in_background(asio::awaitable<void> work) {
 // Every queue there is: of an endpoint that is enabled, or to be removed. The journal is followed
 // from its end on; what came before is looked for by each lane itself.
 Result<void> Dispatcher::load_all() {
-    tail_ = {.sequence = parts_.ledger.ledger().head().sequence + 1, .index = 0};
+    tail_ = {.sequence = parts_.ledger.ledger().head().sequence + 1, .owner = {}};
     auto const add = [&](ledger::Document const& document) -> Result<bool> {
         FLORIN_TRY(
             auto const queue, model::from_text<model::WebhookQueue>(document.body.value_or(""))
@@ -183,22 +183,19 @@ Result<void> Dispatcher::read_tail() {
     std::uint64_t const head = parts_.ledger.ledger().head().sequence;
     if (lanes_.empty()) {
         // Who comes later looks from their own start on.
-        tail_ = {.sequence = head + 1, .index = 0};
+        tail_ = {.sequence = head + 1, .owner = {}};
         return {};
     }
     for (std::size_t pages = 0; pages < 100; ++pages) {
-        FLORIN_TRY(
-            auto const events,
-            parts_.ledger.documents().events(tail_.sequence, tail_.index, kTailPage)
-        );
-        for (ledger::Event const& event : events) {
-            tail_ = {.sequence = event.sequence, .index = event.index + 1};
-            auto lane = lanes_.lower_bound({event.owner, ""});
-            for (; lane != lanes_.end() && lane->first.first == event.owner; ++lane) {
+        FLORIN_TRY(auto const owners, parts_.ledger.documents().event_owners(tail_, kTailPage));
+        for (auto const& [sequence, owner] : owners) {
+            tail_ = {.sequence = sequence, .owner = owner + '\0'};
+            auto lane = lanes_.lower_bound({owner, ""});
+            for (; lane != lanes_.end() && lane->first.first == owner; ++lane) {
                 lane->second->wake();
             }
         }
-        if (events.size() < kTailPage) {
+        if (owners.size() < kTailPage) {
             return {};
         }
     }
@@ -380,16 +377,14 @@ Result<Message> Dispatcher::message_for(
     Message message;
     message.owner = event.owner;
     FLORIN_TRY(message.target, parse_url(endpoint.url));
-    FLORIN_TRY(
-        auto const body, parts_.ledger.ledger().payload(event.sequence, event.payload_index)
-    );
-    if (!body) {
+    FLORIN_TRY(auto const pending, PendingEndpoints::load(parts_.ledger.documents(), event.owner));
+    FLORIN_TRY(auto const count, pending.count(event));
+    FLORIN_TRY(auto text, flow::event_text(parts_.ledger.ledger(), parts_.renderer, event, count));
+    if (!text) {
         is_forgotten = true;
         return message;
     }
-    FLORIN_TRY(auto const pending, PendingEndpoints::load(parts_.ledger.documents(), event.owner));
-    FLORIN_TRY(auto const count, pending.count(event));
-    FLORIN_TRY(message.body, model::event_json(event, *body, count));
+    message.body = std::move(*text);
     auto const now_s = static_cast<std::int64_t>(now_ms() / 1'000);
     std::vector<SigningSecret> secrets;
     FLORIN_TRY(auto secret, parts_.secrets.open(endpoint.secret, event.owner, endpoint.id));

@@ -10,6 +10,7 @@
 // thread.
 #pragma once
 
+#include "daemon/flow/event_text.h"
 #include "daemon/ledger_client.h"
 #include "daemon/webhooks/lane.h"
 #include "daemon/webhooks/secrets.h"
@@ -44,6 +45,7 @@ public:
     struct Parts {
         LedgerClient& ledger;
         Secrets const& secrets;
+        flow::Renderer const& renderer;
         Sender& sender;
         Clock const& clock;
         boost::asio::any_io_executor executor;
@@ -109,9 +111,9 @@ private:
     Parts parts_;
     boost::asio::steady_timer timer_;
     std::map<LaneKey, LanePointer> lanes_;
-    std::vector<LaneKey> changes_;   // endpoints to look at again
-    std::vector<LaneKey> to_sweep_;  // owner and queue
-    model::Place tail_;              // events before it have woken their lanes
+    std::vector<LaneKey> changes_;             // endpoints to look at again
+    std::vector<LaneKey> to_sweep_;            // owner and queue
+    ledger::DocumentReader::EventOwner tail_;  // who is before it was told
     std::size_t under_way_ = 0;
     std::size_t under_way_down_ = 0;  // for endpoints that were down when it began
     struct Share {

@@ -77,7 +77,7 @@ rocksdb::ColumnFamilyOptions table_options(
 }
 
 // Neighbours after one another: the place of the next entry is near that of the last, where the
-// memtable begins to look. Changes of one key stay in their order: that of their places in
+// memtable begins to look. Of several changes of one key the last alone, by their places in
 // `changes`.
 std::vector<Change const*> in_key_order(std::vector<Change> const& changes) {
     std::vector<Change const*> ordered;
@@ -92,6 +92,16 @@ std::vector<Change const*> in_key_order(std::vector<Change> const& changes) {
         int const by_key = a->key.compare(b->key);
         return by_key != 0 ? by_key < 0 : a < b;
     });
+    auto const is_same_key = [](Change const* a, Change const* b) {
+        return a->table == b->table && a->key == b->key;
+    };
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < ordered.size(); ++i) {
+        if (i + 1 == ordered.size() || !is_same_key(ordered[i], ordered[i + 1])) {
+            ordered[kept++] = ordered[i];
+        }
+    }
+    ordered.resize(kept);
     return ordered;
 }
 

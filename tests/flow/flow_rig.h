@@ -180,6 +180,10 @@ public:
     std::string balance(Balance const& balance) const override {
         return std::to_string(balance.currencies.size());
     }
+    Result<std::string> document(model::Kind, std::string const&, std::string_view text)
+        const override {
+        return std::string{text};
+    }
     std::string previous(std::string const& before, std::string const&) const override {
         return "\"" + before + "\"";
     }
@@ -281,18 +285,16 @@ public:
             adjust(intent);
         }
         last_intent = intent.id;
-        Stored<model::PaymentIntent> unstored{.value = std::move(intent), .version = 0};
-        CardSecrets secrets;
-        secrets.cvc = Cvv{std::string_view{"123"}};
-        secrets.cryptogram = connectors::Cryptogram{std::string_view{kCryptogram}};
-        Stored<model::PaymentMethod> method{.value = method_, .version = 1};
+        auto wanted = std::make_unique<Confirmation>();
+        wanted->intent.value = std::move(intent);
+        wanted->secrets.cvc = Cvv{std::string_view{"123"}};
+        wanted->secrets.cryptogram = connectors::Cryptogram{std::string_view{kCryptogram}};
+        wanted->method = {.value = method_, .version = 1};
         if (!new_method.id.empty()) {
-            method = {.value = new_method, .version = 0};
-            method.value.vault_token = method_.vault_token;
+            wanted->method = {.value = new_method, .version = 0};
+            wanted->method.value.vault_token = method_.vault_token;
         }
-        return payments_->confirm(
-            caller(key), std::move(unstored), std::move(method), std::move(secrets), render()
-        );
+        return payments_->confirm(caller(key), std::move(wanted), render());
     }
     api::ApiResult<Done> pay(
         std::int64_t amount,
@@ -371,7 +373,7 @@ public:
     // Types of the events about one payment's owner, in order.
     std::vector<std::string> events() const {
         std::vector<std::string> types;
-        auto const list = documents().events(0, 0, 1'000);
+        auto const list = documents().events_of(kOwner, 0, 0, 1'000);
         for (auto const& event : *list) {
             types.push_back(event.type);
         }

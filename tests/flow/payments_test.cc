@@ -146,7 +146,8 @@ TEST_CASE("what ends before its request is answered has its key answered, after 
     crash.puts.push_back(
         {.key = model::key_of(model::Kind::open_attempt, Rig::kOwner, left.value.id),
          .expected_version = 0,
-         .body = model::to_text(model::OpenAttempt{left.value.id})}
+         .body = {},
+         .detached = false}
     );
     REQUIRE(rig.apply(crash) == ledger::CommandStatus::committed);
     rig.restart();
@@ -714,7 +715,7 @@ TEST_CASE("an attempt that cannot be read keeps neither the daemon nor the other
     REQUIRE(rig.pay(1300)->body.ends_with(" processing"));
     std::string const good = rig.last_intent;
     Change broken{Rig::kOwner};
-    broken.put("at_0", model::OpenAttempt{"at_0"}, 0);
+    broken.mark(model::Kind::open_attempt, "at_0");
     REQUIRE(rig.apply(broken.command) == ledger::CommandStatus::committed);
     rig.restart();
     CHECK(rig.recovered);

@@ -89,6 +89,13 @@ std::vector<Golden> goldens() {
          "0c000000" "12000000" "01000000" "63" "0900000000000000" "01000000" "68"},
         {"counter_released", CounterReleased{.counter = "c", .value = 9},
          "0d000000" "0d000000" "01000000" "63" "0900000000000000"},
+        {"document_event_recorded",
+         DocumentEventRecorded{
+             .event = {.owner = "o", .id = "e", .type = "t",
+                       .body = {.index = 0, .length = 5, .digest = digest_of(0xdd)}},
+             .kind = 0x0102, .document = 7},
+         "0e000000" "3d000000" "01000000" "6f" "01000000" "65" "01000000" "74" "00000000" "05000000"
+         "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd" "0201" "07000000"},
     };
 }
 // clang-format on
@@ -156,7 +163,7 @@ TEST_CASE("an effect whose body goes on after its last field is malformed") {
 }
 
 TEST_CASE("an effect of an unknown type is unsupported, and its number is named") {
-    for (int const type : {0, 14, 255}) {
+    for (int const type : {0, 15, 255}) {
         std::string bytes = encoded(ClockAdvanced{});
         bytes[0] = static_cast<char>(type);
         Error const error = refused_bytes(bytes);

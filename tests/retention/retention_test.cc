@@ -123,6 +123,37 @@ TEST_CASE("a body goes when its document was replaced or removed, and its time h
     CHECK(rig.sweep() == 0);
 }
 
+TEST_CASE("what an event is about is kept as long as the event is shown") {
+    Rig rig;
+    auto const put = [&](std::string const& note, std::uint64_t expected) {
+        model::Refund refund;
+        refund.id = "re_a";
+        refund.reason = note;
+        flow::Change change{kOwner};
+        change.put(refund.id, refund, expected);
+        change.command.events.push_back(
+            {.owner = kOwner,
+             .id = "evt_" + note,
+             .type = "refund.created",
+             .body = "{\"request\":null}",
+             .document = model::key_of(model::Kind::refund, kOwner, refund.id)}
+        );
+        return rig.commit(std::move(change));
+    };
+    auto const first = put("one", 0);
+    auto const second = put("two", 1);
+    rig.clock_.forward_s(101);
+    CHECK(rig.sweep() == 0);
+    CHECK(rig.has(first, kDocument));
+    rig.clock_.forward_s(900);
+    CHECK(rig.sweep() == 3);
+    CHECK_FALSE(rig.has(first, kDocument));
+    CHECK_FALSE(rig.has(first, kEvent));
+    CHECK(rig.has(second, kDocument));  // it is the document
+    CHECK_FALSE(rig.has(second, kEvent));
+    CHECK(rig.note("re_a") == "two");
+}
+
 TEST_CASE("events go later, and with them what was replaced meanwhile") {
     Rig rig;
     auto const first = rig.put("re_a", "one", 0);

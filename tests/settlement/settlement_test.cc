@@ -33,6 +33,9 @@ public:
     std::string refund(flow::Objects const&) const override { return {}; }
     std::string method(flow::Objects const&) const override { return {}; }
     std::string previous(std::string const&, std::string const&) const override { return {}; }
+    Result<std::string> document(model::Kind, std::string const&, std::string_view) const override {
+        return std::string{};
+    }
     std::string balance(flow::Balance const& balance) const override {
         std::string text;
         for (flow::CurrencyBalance const& each : balance.currencies) {
@@ -183,9 +186,17 @@ public:
     // What was announced to merchants, in order: "acct_a/test EUR 990/0;"
     std::vector<std::string> announced() {
         std::vector<std::string> told;
-        auto const events = ledger_->documents().events(0, 0, 1'000);
-        REQUIRE(events.has_value());
-        for (ledger::Event const& event : *events) {
+        auto const owners = ledger_->documents().event_owners({}, 1'000);
+        REQUIRE(owners.has_value());
+        std::vector<ledger::Event> events;
+        for (auto const& [sequence, owner] : *owners) {
+            auto const found = ledger_->documents().events_of(owner, sequence, 0, 1'000);
+            REQUIRE(found.has_value());
+            std::ranges::copy_if(*found, std::back_inserter(events), [&](auto const& event) {
+                return event.sequence == sequence;
+            });
+        }
+        for (ledger::Event const& event : events) {
             CHECK(event.type == "balance.available");
             auto const body = ledger_->payload(event.sequence, event.payload_index);
             REQUIRE(body.has_value());

@@ -52,6 +52,27 @@ TEST_CASE("an event shows the snapshot byte for byte, and the request that cause
     CHECK(event["type"] == "customer.updated");
 }
 
+TEST_CASE("an event about a document has the members of one with a snapshot") {
+    TestClock const clock;
+    crypto::SystemRandom random;
+    model::IdMaker ids{clock, random};
+    flow::Change change{"acct_1/test", {.request_id = "req_1", .idempotency_key = "k"}};
+    change.event_about(ids, "charge.succeeded", model::Kind::charge, "ch_1");
+    change.event(ids, "charge.succeeded", R"({"id":"ch_1"})");
+    ledger::NewEvent const& about = change.command.events.at(0);
+    ledger::NewEvent const& held = change.command.events.at(1);
+    CHECK(about.document == model::key_of(model::Kind::charge, "acct_1/test", "ch_1"));
+    CHECK(about.body.find("ch_1") == std::string::npos);
+    std::string const whole =
+        model::event_body_about(recorded(about), about.body, R"({"id":"ch_1"})");
+    json shown = json::parse(*model::event_json(recorded(about), whole, 1));
+    json expected = json::parse(*model::event_json(recorded(held), held.body, 1));
+    CHECK(shown["id"] == about.id);
+    shown.erase("id");
+    expected.erase("id");
+    CHECK(shown == expected);
+}
+
 TEST_CASE("what nobody asked for names no request, and live mode says so") {
     TestClock const clock;
     crypto::SystemRandom random;
