@@ -7,8 +7,15 @@
 namespace florin::banksim {
 namespace {
 
-struct Finalizer {
-    void operator()(sqlite3_stmt* statement) const noexcept { sqlite3_finalize(statement); }
+// More would not be the book's own: its texts are all in the code.
+constexpr std::size_t kStatementsMax = 256;
+
+// A statement that has run holds its locks and parameters until it is reset.
+struct Resetter {
+    void operator()(sqlite3_stmt* statement) const noexcept {
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
+    }
 };
 
 Value column(sqlite3_stmt* statement, int index) {
@@ -21,6 +28,10 @@ Value column(sqlite3_stmt* statement, int index) {
 }
 
 }  // namespace
+
+void Database::Finalizer::operator()(sqlite3_stmt* statement) const noexcept {
+    sqlite3_finalize(statement);
+}
 
 void Database::Closer::operator()(sqlite3* handle) const noexcept {
     sqlite3_close(handle);
@@ -45,16 +56,29 @@ Result<Database> Database::open(std::string const& path, bool is_synced) {
     return database;
 }
 
-Result<std::vector<Row>> Database::run(
-    std::string_view sql, std::initializer_list<Value> parameters
-) {
-    sqlite3_stmt* raw = nullptr;
+Result<sqlite3_stmt*> Database::prepared(std::string_view sql) {
+    if (auto const known = statements_.find(sql); known != statements_.end()) {
+        return known->second.get();
+    }
+    sqlite3_stmt* made = nullptr;
     if (sqlite3_prepare_v2(
-            handle_.get(), sql.data(), static_cast<int>(sql.size()), &raw, nullptr
+            handle_.get(), sql.data(), static_cast<int>(sql.size()), &made, nullptr
         ) != SQLITE_OK) {
         return failed();
     }
-    std::unique_ptr<sqlite3_stmt, Finalizer> const statement{raw};
+    Statement statement{made};
+    if (statements_.size() >= kStatementsMax) {
+        statements_.clear();
+    }
+    statements_.emplace(sql, std::move(statement));
+    return made;
+}
+
+Result<std::vector<Row>> Database::run(
+    std::string_view sql, std::initializer_list<Value> parameters
+) {
+    FLORIN_TRY(sqlite3_stmt* const raw, prepared(sql));
+    std::unique_ptr<sqlite3_stmt, Resetter> const running{raw};
     int index = 0;
     for (auto const& parameter : parameters) {
         ++index;

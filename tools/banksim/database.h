@@ -6,7 +6,9 @@
 #include "ledger/base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +16,7 @@
 #include <vector>
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 namespace florin::banksim {
 
@@ -49,10 +52,18 @@ private:
     struct Closer {
         void operator()(sqlite3* handle) const noexcept;
     };
+    struct Finalizer {
+        void operator()(sqlite3_stmt* statement) const noexcept;
+    };
+    using Statement = std::unique_ptr<sqlite3_stmt, Finalizer>;
+
     explicit Database(sqlite3* handle) : handle_{handle} {}
     std::unexpected<Error> failed() const;
+    Result<sqlite3_stmt*> prepared(std::string_view sql);
 
     std::unique_ptr<sqlite3, Closer> handle_;
+    // By their text: preparing one takes longer than running it.
+    std::map<std::string, Statement, std::less<>> statements_;
 };
 
 }  // namespace florin::banksim
