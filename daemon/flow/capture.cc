@@ -277,14 +277,19 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
 }
 
 // Sends an attempt whose intent is durable and stores what came back with the caller's answer.
-asio::awaitable<ApiResult<Done>> Payments::send_and_note(std::string attempt_id, Waiter waiter) {
+asio::awaitable<ApiResult<Done>> Payments::send_and_note(
+    std::string attempt_id, Waiter waiter, OwnCase known
+) {
     std::string const owner = waiter.caller.owner;
     Driving const driving{*this, owner + "/" + attempt_id};
-    auto loaded = load_case(owner, attempt_id);
-    if (!loaded) {
-        co_return std::unexpected{api::internal_error(loaded.error().context)};
+    if (known == nullptr) {
+        auto loaded = load_case(owner, attempt_id);
+        if (!loaded) {
+            co_return std::unexpected{api::internal_error(loaded.error().context)};
+        }
+        known = std::move(*loaded);
     }
-    OwnCase payment = std::move(*loaded);
+    OwnCase payment = std::move(known);
     payment->attempt.value.stan = stan_of(payment->attempt.value);
     CardSecrets none;
     connectors::Reply const reply = co_await send(*payment, std::move(none), false);

@@ -259,6 +259,9 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
                  {"code", evidence.code}}
             );
             tell_second_success(payment, next);
+            if (payment.capture) {
+                next.capture = case_of_capture(std::move(known));
+            }
             co_return next;
         }
         // Numbers of a link come back when what holds them is closed.

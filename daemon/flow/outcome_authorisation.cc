@@ -5,6 +5,8 @@
 #include "daemon/flow/payments.h"
 #include "ledger/base/check.h"
 
+#include <utility>
+
 namespace florin::flow {
 namespace {
 
@@ -156,6 +158,21 @@ void Payments::authorised(Case& payment, Reply const& reply, Change& change, Nex
     intent.live_attempt = capture.id;
     open_attempt(change, capture, *connector);
     next.capture_attempt = capture.id;
+    payment.capture = std::move(capture);
+}
+
+// The case of the capture that an approval began, once both are stored: nobody has to read them.
+Payments::OwnCase Payments::case_of_capture(OwnCase approved) {
+    Case& payment = *approved;
+    Stored<Attempt> capture{.value = std::move(*payment.capture), .version = 1};
+    payment.capture.reset();
+    ++payment.attempt.version;
+    ++payment.intent.version;
+    ++payment.charge.version;
+    payment.method.version += payment.is_method_changed ? 1 : 0;
+    payment.is_method_changed = false;
+    payment.original = std::exchange(payment.attempt, std::move(capture));
+    return approved;
 }
 
 // For later payments, where this one asked for that: the method becomes the customer's, and what

@@ -488,7 +488,9 @@ asio::awaitable<ApiResult<Done>> Payments::authorise(
     drive_in_background(owner, {.drive_attempt = next.drive_attempt});
     if (!next.capture_attempt.empty()) {
         // The capture is part of the same answer.
-        co_return co_await send_and_note(next.capture_attempt, std::move(waiter));
+        co_return co_await send_and_note(
+            next.capture_attempt, std::move(waiter), std::move(next.capture)
+        );
     }
     if (!waiter.done) {
         co_return std::unexpected{api::internal_error("an outcome without an answer")};

@@ -205,6 +205,7 @@ private:
         std::optional<Stored<model::Refund>> refund;
         std::optional<Stored<model::Attempt>> original;        // of a capture, void or refund
         bool changes_original = false;                         // it is to be stored too
+        std::optional<model::Attempt> capture;                 // that follows at once
         std::optional<model::BalanceTransaction> transaction;  // of what it posts
         std::shared_ptr<model::Merchant const> merchant;
         Stored<model::PaymentMethod> method;
@@ -225,6 +226,7 @@ private:
     struct Next {
         std::string authorise_attempt;  // on another route, to send now
         std::string capture_attempt;    // to send now, with somebody waiting
+        OwnCase capture{};              // the same, as it is stored
         std::string drive_attempt;      // to send in the background
         // What it sends gives back what was approved though it was given up: "reversal", "refund".
         std::string_view gives_back{};
@@ -291,7 +293,7 @@ private:
 
     // capture.cc
     boost::asio::awaitable<api::ApiResult<Done>> send_and_note(
-        std::string attempt_id, Waiter waiter
+        std::string attempt_id, Waiter waiter, OwnCase known = nullptr
     );
     api::ApiError wrong_state(
         std::string const& owner,
@@ -350,6 +352,7 @@ private:
         Case& payment, Verdict verdict, connectors::Reply const& reply, Change& change, Next& next
     );
     void not_answered(Case& payment, Change& change, Next& next);
+    static OwnCase case_of_capture(OwnCase approved);
     void authorised(Case& payment, connectors::Reply const& reply, Change& change, Next& next);
     void keep_method(Case& payment, connectors::Reply const& reply, Change& change);
     static void give_method_back(Case& payment);
