@@ -46,7 +46,11 @@ constexpr std::size_t kControlLineBytesMax = 65'536;
 // A connection's outgoing bytes: one writer, in order.
 struct Connection {
     Connection(tcp::socket taken, Packaging const& packaging, MacOptions const& mac)
-        : socket{std::move(taken)}, wake{socket.get_executor()}, frames{packaging}, keys{mac} {}
+        : socket{std::move(taken)}, wake{socket.get_executor()}, frames{packaging}, keys{mac} {
+        // Else an answer may wait 40 ms for the acknowledgement of the one before it.
+        boost::system::error_code ignored;
+        ignored = socket.set_option(tcp::no_delay{true}, ignored);
+    }
 
     void send(std::string bytes) {
         out.push_back(std::move(bytes));
