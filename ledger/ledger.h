@@ -2,7 +2,7 @@
 // the one thread that decides.
 //
 //   D/LOCK            held by the process that writes (its pid inside)
-//   D/FORMAT          "florin data directory, format 1"
+//   D/FORMAT          "florin data directory, format 2"
 //   D/ledger/log/     RocksDB: the journal
 //   D/ledger/state/   RocksDB: the views
 //   D/ledger/HEAD     witness of the last synced record

@@ -1,6 +1,6 @@
 // A data directory: its format, its lock, and where things are in it.
 //
-//   D/FORMAT         "florin data directory, format 1\n"
+//   D/FORMAT         "florin data directory, format 2\n"
 //   D/LOCK           held (flock) by the process that writes, with its pid inside, or shared by
 //                    those that read
 //   D/ledger/log     the journal            D/ledger/HEAD   witness of its end
@@ -15,7 +15,7 @@
 
 namespace florin::ledger {
 
-inline constexpr int kDataFormat = 1;
+inline constexpr int kDataFormat = 2;
 
 class DataDirectory {
 public:

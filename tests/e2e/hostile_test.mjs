@@ -451,11 +451,11 @@ test('directories that are not ours to use are left as they are', async (t) => {
     await t.test('another format version', () => {
         const other = path.join(folder, 'other');
         cpSync(data, other, { recursive: true });
-        writeFileSync(path.join(other, 'FORMAT'), 'florin data directory, format 2\n');
+        writeFileSync(path.join(other, 'FORMAT'), 'florin data directory, format 3\n');
         const before = snapshot(other);
         const refused = dev(other);
         assert.equal(refused.code, 2);
-        assert.match(refused.err, /found 'florin data directory, format 2', expected format 1/);
+        assert.match(refused.err, /found 'florin data directory, format 3', expected format 2/);
         assert.equal(florin('ledger', 'verify', '--data-dir', other).code, 2);
         assert.deepEqual(snapshot(other), before);
     });

@@ -17,7 +17,7 @@ TEST_CASE("an absent directory is created, with those above it, for its owner al
     TemporaryFolder folder;
     fs::path const path = folder / "a/b/data";
     DataDirectory const data = must(DataDirectory::open(path, Access::exclusive, true));
-    CHECK(bytes_of_file(path / "FORMAT") == "florin data directory, format 1\n");
+    CHECK(bytes_of_file(path / "FORMAT") == "florin data directory, format 2\n");
     CHECK(bytes_of_file(path / "LOCK") == std::to_string(::getpid()) + "\n");
     CHECK(fs::is_directory(path / "ledger"));
     CHECK_FALSE(fs::exists(path / "FORMAT.new"));
@@ -79,26 +79,26 @@ TEST_CASE("a creation that was interrupted is finished the next time") {
     write_file(folder / "FORMAT.new", "florin da");
     fs::create_directory(folder / "ledger");
     must(DataDirectory::open(folder.path(), Access::exclusive, true));
-    CHECK(bytes_of_file(folder / "FORMAT") == "florin data directory, format 1\n");
+    CHECK(bytes_of_file(folder / "FORMAT") == "florin data directory, format 2\n");
 }
 
 TEST_CASE("another format is unsupported: the file, what it says and what was expected are named") {
     TemporaryFolder folder;
-    write_file(folder / "FORMAT", "florin data directory, format 2\n");
+    write_file(folder / "FORMAT", "florin data directory, format 3\n");
     for (auto const access : {Access::exclusive, Access::read_only}) {
         Error const error = refused(DataDirectory::open(folder.path(), access, true));
         CHECK(error.code == Errc::unsupported);
         CHECK(mentions(error, (folder / "FORMAT").string()));
-        CHECK(mentions(error, "format 2"));
-        CHECK(mentions(error, "expected format 1"));
+        CHECK(mentions(error, "format 3"));
+        CHECK(mentions(error, "expected format 2"));
     }
-    CHECK(bytes_of_file(folder / "FORMAT") == "florin data directory, format 2\n");
+    CHECK(bytes_of_file(folder / "FORMAT") == "florin data directory, format 3\n");
 }
 
 TEST_CASE("a FORMAT file that says anything else is malformed") {
     TemporaryFolder folder;
     for (auto const* text :
-         {"", "florin\n", "florin data directory, format 1", "florin data directory, format 1\nmore"
+         {"", "florin\n", "florin data directory, format 2", "florin data directory, format 2\nmore"
          }) {
         CAPTURE(text);
         write_file(folder / "FORMAT", text);
