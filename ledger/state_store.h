@@ -27,7 +27,7 @@ enum class Table : std::uint8_t {
     meta = 0,      // "applied" -> sequence of the last record in the live tables
     document = 1,  // documents.h
     timer = 2,     // due time | kind | key
-    event = 3,     // by place, by owner and place, by owner and id
+    event = 3,     // by record, by owner and place, by owner and id
     counter = 4,   // allocations.h
     // run tables
     run = 5,              // applied sequence of the run -> its description
