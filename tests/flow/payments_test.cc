@@ -744,3 +744,19 @@ TEST_CASE("many conflicts and much contention lose no outcome") {
     CHECK(rig.receivable("bank").credits_posted == 100'000);
     CHECK(rig.all_closed());
 }
+
+TEST_CASE("a payment that is captured at once takes three commands, none of them twice") {
+    // A case at a wrong version would be refused, read anew and stored: nobody else would notice.
+    ScriptedBank bank{"bank"};
+    Rig rig{{&bank}};
+    REQUIRE(rig.pay(1100)->body.ends_with(" succeeded"));  // the first also stores the currency
+    // The figures follow the answers.
+    auto const commands = [&] {
+        constexpr auto kQuiet = std::chrono::milliseconds{100};
+        std::this_thread::sleep_for(kQuiet);
+        return rig.client().ledger().figures().requests;
+    };
+    std::uint64_t const before = commands();
+    REQUIRE(rig.pay(1200)->body.ends_with(" succeeded"));
+    CHECK(commands() - before == 3);
+}
