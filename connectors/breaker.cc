@@ -5,12 +5,6 @@
 #include <algorithm>
 
 namespace florin::connectors {
-namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 Breaker::Breaker(BreakerOptions const& options)
     : options_{options}, slice_ns_{options.window_ms * kNsPerMs / kSlices} {
     FLORIN_CHECK(

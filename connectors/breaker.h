@@ -20,6 +20,8 @@
 
 namespace florin::connectors {
 
+inline constexpr std::uint64_t kNsPerMs = 1'000'000;
+
 struct BreakerOptions {
     std::uint64_t window_ms = 30'000;  // at least kSlices
     std::uint64_t calls_min = 10;

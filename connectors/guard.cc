@@ -23,7 +23,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 constexpr std::size_t kErrorLettersMax = 200;
 

@@ -22,7 +22,7 @@ constexpr std::size_t kTagBytes = 16;
 constexpr std::size_t kKeyBytes = 32;
 constexpr std::size_t kFileBytesMax = 64 * 1024;
 
-using Context = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
 unsigned char const* raw(ByteView bytes) {
     return reinterpret_cast<unsigned char const*>(bytes.data());
@@ -154,7 +154,7 @@ std::string KeyRing::seal(ByteView plain, ByteView associated, Random& random) c
     sealed.resize(body + plain.size() + kTagBytes);
     auto* const cipher = reinterpret_cast<unsigned char*>(sealed.data()) + body;
 
-    Context const context{EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free};
+    CipherContext const context{EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free};
     int length = 0;
     int rest = 0;
     bool const done =
@@ -196,7 +196,7 @@ Result<std::string> KeyRing::open(ByteView sealed, ByteView associated) const {
     std::string plain(cipher.size(), '\0');
     auto* const out = reinterpret_cast<unsigned char*>(plain.data());
 
-    Context const context{EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free};
+    CipherContext const context{EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free};
     int length = 0;
     bool const opened =
         context != nullptr &&

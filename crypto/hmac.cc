@@ -36,29 +36,29 @@ struct FreeMac {
     void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
     void operator()(EVP_MAC* mac) const { EVP_MAC_free(mac); }
 };
-using Context = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, FreeMac>;
 
 }  // namespace
 
 // Contexts that are keyed and have nothing added: one to copy, and those that nobody uses now.
 // Copying one takes longer than a short message, beginning anew with the same key does not.
 struct HmacSha256::Prepared {
-    Context context;
+    MacContext context;
     std::mutex mutex;
-    std::vector<Context> unused;
+    std::vector<MacContext> unused;
 
-    Context take() {
+    MacContext take() {
         {
             std::lock_guard const lock{mutex};
             if (!unused.empty()) {
-                Context taken = std::move(unused.back());
+                MacContext taken = std::move(unused.back());
                 unused.pop_back();
                 return taken;
             }
         }
-        return Context{EVP_MAC_CTX_dup(context.get())};
+        return MacContext{EVP_MAC_CTX_dup(context.get())};
     }
-    void give_back(Context used) {
+    void give_back(MacContext used) {
         if (EVP_MAC_init(used.get(), nullptr, 0, nullptr) == 1) {
             std::lock_guard const lock{mutex};
             unused.push_back(std::move(used));
@@ -91,7 +91,7 @@ HmacSha256& HmacSha256::operator=(HmacSha256&& other) noexcept = default;
 HmacSha256::~HmacSha256() = default;
 
 Digest HmacSha256::of(ByteView message) const {
-    Context copy = prepared_->take();
+    MacContext copy = prepared_->take();
     FLORIN_CHECK(copy != nullptr, "OpenSSL has memory");
     Digest digest{};
     std::size_t length = 0;

@@ -23,7 +23,7 @@ constexpr std::size_t kDesBlock = 8;
 constexpr std::size_t kKcvBytes = 3;
 constexpr std::size_t kWrapOverhead = 8;  // RFC 3394
 
-struct Free {
+struct FreeCrypt {
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
     void operator()(EVP_CIPHER* cipher) const { EVP_CIPHER_free(cipher); }
     void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
@@ -31,7 +31,7 @@ struct Free {
 };
 using Bytes = Secret<struct CipherBytesTag>;
 
-unsigned char const* raw(std::string_view bytes) {
+unsigned char const* octets(std::string_view bytes) {
     return reinterpret_cast<unsigned char const*>(bytes.data());
 }
 
@@ -40,8 +40,8 @@ unsigned char const* raw(std::string_view bytes) {
 std::optional<Bytes> run_cipher(
     char const* name, std::string_view key, std::string_view input, bool is_encrypting
 ) {
-    std::unique_ptr<EVP_CIPHER, Free> const cipher{EVP_CIPHER_fetch(nullptr, name, nullptr)};
-    std::unique_ptr<EVP_CIPHER_CTX, Free> const context{EVP_CIPHER_CTX_new()};
+    std::unique_ptr<EVP_CIPHER, FreeCrypt> const cipher{EVP_CIPHER_fetch(nullptr, name, nullptr)};
+    std::unique_ptr<EVP_CIPHER_CTX, FreeCrypt> const context{EVP_CIPHER_CTX_new()};
     FLORIN_CHECK(cipher != nullptr && context != nullptr, "OpenSSL has the cipher and memory");
     FLORIN_CHECK(
         static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher.get())) == key.size(),
@@ -54,7 +54,7 @@ std::optional<Bytes> run_cipher(
     int const started = EVP_CipherInit_ex2(
         context.get(),
         cipher.get(),
-        raw(key),
+        octets(key),
         is_wrap ? nullptr : zeros.data(),
         is_encrypting ? 1 : 0,
         nullptr
@@ -65,10 +65,10 @@ std::optional<Bytes> run_cipher(
     auto* const out = reinterpret_cast<unsigned char*>(output.data());
     int length = 0;
     int rest = 0;
-    bool const done =
-        EVP_CipherUpdate(context.get(), out, &length, raw(input), static_cast<int>(input.size())) ==
-            1 &&
-        EVP_CipherFinal_ex(context.get(), out + length, &rest) == 1;
+    bool const done = EVP_CipherUpdate(
+                          context.get(), out, &length, octets(input), static_cast<int>(input.size())
+                      ) == 1 &&
+                      EVP_CipherFinal_ex(context.get(), out + length, &rest) == 1;
     auto const size = done ? static_cast<std::size_t>(length + rest) : 0;
     explicit_bzero(output.data() + size, output.size() - size);
     output.resize(size);
@@ -100,8 +100,8 @@ KeyBytes three_keys(std::string_view key) {
 }
 
 std::string cmac(char const* cipher, KeyBytes const& key, ByteView message) {
-    std::unique_ptr<EVP_MAC, Free> const mac{EVP_MAC_fetch(nullptr, "CMAC", nullptr)};
-    std::unique_ptr<EVP_MAC_CTX, Free> const context{EVP_MAC_CTX_new(mac.get())};
+    std::unique_ptr<EVP_MAC, FreeCrypt> const mac{EVP_MAC_fetch(nullptr, "CMAC", nullptr)};
+    std::unique_ptr<EVP_MAC_CTX, FreeCrypt> const context{EVP_MAC_CTX_new(mac.get())};
     FLORIN_CHECK(mac != nullptr && context != nullptr, "OpenSSL has CMAC and memory");
     std::string name{cipher};
     OSSL_PARAM const parameters[] = {
@@ -110,9 +110,10 @@ std::string cmac(char const* cipher, KeyBytes const& key, ByteView message) {
     };
     std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
     std::size_t length = 0;
-    bool const done = EVP_MAC_init(context.get(), raw(key.reveal()), key.size(), parameters) == 1 &&
-                      EVP_MAC_update(context.get(), raw(message), message.size()) == 1 &&
-                      EVP_MAC_final(context.get(), out.data(), &length, out.size()) == 1;
+    bool const done =
+        EVP_MAC_init(context.get(), octets(key.reveal()), key.size(), parameters) == 1 &&
+        EVP_MAC_update(context.get(), octets(message), message.size()) == 1 &&
+        EVP_MAC_final(context.get(), out.data(), &length, out.size()) == 1;
     FLORIN_CHECK(done, "CMAC works");
     return {reinterpret_cast<char const*>(out.data()), length};
 }

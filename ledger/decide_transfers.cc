@@ -8,85 +8,85 @@
 namespace florin::ledger {
 namespace {
 
-using Status = CreateTransferStatus;
+using TransferStatus = CreateTransferStatus;
 
 // What does not depend on the books, for a transfer that is not a post or a void.
-Status check_fields(Transfer const& event) {
+TransferStatus check_fields(Transfer const& event) {
     if (event.debit_account_id == 0) {
-        return Status::debit_account_id_must_not_be_zero;
+        return TransferStatus::debit_account_id_must_not_be_zero;
     }
     if (event.debit_account_id == kU128Max) {
-        return Status::debit_account_id_must_not_be_int_max;
+        return TransferStatus::debit_account_id_must_not_be_int_max;
     }
     if (event.credit_account_id == 0) {
-        return Status::credit_account_id_must_not_be_zero;
+        return TransferStatus::credit_account_id_must_not_be_zero;
     }
     if (event.credit_account_id == kU128Max) {
-        return Status::credit_account_id_must_not_be_int_max;
+        return TransferStatus::credit_account_id_must_not_be_int_max;
     }
     if (event.debit_account_id == event.credit_account_id) {
-        return Status::accounts_must_be_different;
+        return TransferStatus::accounts_must_be_different;
     }
     if (event.pending_id != 0) {
-        return Status::pending_id_must_be_zero;
+        return TransferStatus::pending_id_must_be_zero;
     }
     if (!event.has(transfer_pending)) {
         if (event.timeout != 0) {
-            return Status::timeout_reserved_for_pending_transfer;
+            return TransferStatus::timeout_reserved_for_pending_transfer;
         }
         if (event.has(closing_debit) || event.has(closing_credit)) {
-            return Status::closing_transfer_must_be_pending;
+            return TransferStatus::closing_transfer_must_be_pending;
         }
     }
     if (event.ledger == 0) {
-        return Status::ledger_must_not_be_zero;
+        return TransferStatus::ledger_must_not_be_zero;
     }
     if (event.code == 0) {
-        return Status::code_must_not_be_zero;
+        return TransferStatus::code_must_not_be_zero;
     }
-    return Status::created;
+    return TransferStatus::created;
 }
 
 // The same for a post or a void.
-Status check_resolving_fields(Transfer const& event) {
+TransferStatus check_resolving_fields(Transfer const& event) {
     bool const both = event.has(post_pending_transfer) && event.has(void_pending_transfer);
     if (both || event.has(transfer_pending) || event.has(balancing_debit) ||
         event.has(balancing_credit) || event.has(closing_debit) || event.has(closing_credit)) {
-        return Status::flags_are_mutually_exclusive;
+        return TransferStatus::flags_are_mutually_exclusive;
     }
     if (event.pending_id == 0) {
-        return Status::pending_id_must_not_be_zero;
+        return TransferStatus::pending_id_must_not_be_zero;
     }
     if (event.pending_id == kU128Max) {
-        return Status::pending_id_must_not_be_int_max;
+        return TransferStatus::pending_id_must_not_be_int_max;
     }
     if (event.pending_id == event.id) {
-        return Status::pending_id_must_be_different;
+        return TransferStatus::pending_id_must_be_different;
     }
     if (event.timeout != 0) {
-        return Status::timeout_reserved_for_pending_transfer;
+        return TransferStatus::timeout_reserved_for_pending_transfer;
     }
-    return Status::created;
+    return TransferStatus::created;
 }
 
 // Against the pending transfer; zero fields inherit from it.
-Status check_pending(Transfer const& event, Transfer const& pending) {
+TransferStatus check_pending(Transfer const& event, Transfer const& pending) {
     if (!pending.has(transfer_pending)) {
-        return Status::pending_transfer_not_pending;
+        return TransferStatus::pending_transfer_not_pending;
     }
     if (event.debit_account_id != 0 && event.debit_account_id != pending.debit_account_id) {
-        return Status::pending_transfer_has_different_debit_account_id;
+        return TransferStatus::pending_transfer_has_different_debit_account_id;
     }
     if (event.credit_account_id != 0 && event.credit_account_id != pending.credit_account_id) {
-        return Status::pending_transfer_has_different_credit_account_id;
+        return TransferStatus::pending_transfer_has_different_credit_account_id;
     }
     if (event.ledger != 0 && event.ledger != pending.ledger) {
-        return Status::pending_transfer_has_different_ledger;
+        return TransferStatus::pending_transfer_has_different_ledger;
     }
     if (event.code != 0 && event.code != pending.code) {
-        return Status::pending_transfer_has_different_code;
+        return TransferStatus::pending_transfer_has_different_code;
     }
-    return Status::created;
+    return TransferStatus::created;
 }
 
 // A post of the maximum means all of it, a void of 0 means all of it.
@@ -107,67 +107,71 @@ bool asks_for_same_amount(
     return resolved_amount(event, pending) == existing.amount;
 }
 
-Status compare_user_data(Transfer const& event, Transfer const& existing) {
+TransferStatus compare_user_data(Transfer const& event, Transfer const& existing) {
     if (event.user_data_128 != existing.user_data_128) {
-        return Status::exists_with_different_user_data_128;
+        return TransferStatus::exists_with_different_user_data_128;
     }
     if (event.user_data_64 != existing.user_data_64) {
-        return Status::exists_with_different_user_data_64;
+        return TransferStatus::exists_with_different_user_data_64;
     }
     if (event.user_data_32 != existing.user_data_32) {
-        return Status::exists_with_different_user_data_32;
+        return TransferStatus::exists_with_different_user_data_32;
     }
-    return Status::exists;
+    return TransferStatus::exists;
 }
 
-Status compare_single(Transfer const& event, Transfer const& existing) {
+TransferStatus compare_single(Transfer const& event, Transfer const& existing) {
     if (event.debit_account_id != existing.debit_account_id) {
-        return Status::exists_with_different_debit_account_id;
+        return TransferStatus::exists_with_different_debit_account_id;
     }
     if (event.credit_account_id != existing.credit_account_id) {
-        return Status::exists_with_different_credit_account_id;
+        return TransferStatus::exists_with_different_credit_account_id;
     }
     // A balancing transfer asked for at least what it got.
     bool const balancing = event.has(balancing_debit) || event.has(balancing_credit);
     if (balancing ? event.amount < existing.amount : event.amount != existing.amount) {
-        return Status::exists_with_different_amount;
+        return TransferStatus::exists_with_different_amount;
     }
-    if (Status const status = compare_user_data(event, existing); status != Status::exists) {
+    if (TransferStatus const status = compare_user_data(event, existing);
+        status != TransferStatus::exists) {
         return status;
     }
     if (event.ledger != existing.ledger) {
-        return Status::exists_with_different_ledger;
+        return TransferStatus::exists_with_different_ledger;
     }
     if (event.code != existing.code) {
-        return Status::exists_with_different_code;
+        return TransferStatus::exists_with_different_code;
     }
-    return Status::exists;
+    return TransferStatus::exists;
 }
 
 // What a zero field inherited counts as given.
-Status compare_resolving(Transfer event, Transfer const& existing, Transfer const& pending) {
+TransferStatus compare_resolving(
+    Transfer event, Transfer const& existing, Transfer const& pending
+) {
     if (event.debit_account_id != 0 && event.debit_account_id != existing.debit_account_id) {
-        return Status::exists_with_different_debit_account_id;
+        return TransferStatus::exists_with_different_debit_account_id;
     }
     if (event.credit_account_id != 0 && event.credit_account_id != existing.credit_account_id) {
-        return Status::exists_with_different_credit_account_id;
+        return TransferStatus::exists_with_different_credit_account_id;
     }
     if (!asks_for_same_amount(event, existing, pending)) {
-        return Status::exists_with_different_amount;
+        return TransferStatus::exists_with_different_amount;
     }
     event.user_data_128 = event.user_data_128 != 0 ? event.user_data_128 : pending.user_data_128;
     event.user_data_64 = event.user_data_64 != 0 ? event.user_data_64 : pending.user_data_64;
     event.user_data_32 = event.user_data_32 != 0 ? event.user_data_32 : pending.user_data_32;
-    if (Status const status = compare_user_data(event, existing); status != Status::exists) {
+    if (TransferStatus const status = compare_user_data(event, existing);
+        status != TransferStatus::exists) {
         return status;
     }
     if (event.ledger != 0 && event.ledger != existing.ledger) {
-        return Status::exists_with_different_ledger;
+        return TransferStatus::exists_with_different_ledger;
     }
     if (event.code != 0 && event.code != existing.code) {
-        return Status::exists_with_different_code;
+        return TransferStatus::exists_with_different_code;
     }
-    return Status::exists;
+    return TransferStatus::exists;
 }
 
 u128 saturating_subtract(u128 a, u128 b) {
@@ -188,7 +192,7 @@ u128 balanced_amount(Transfer const& event, Account const& debit, Account const&
     return amount;
 }
 
-Status check_balances(
+TransferStatus check_balances(
     Transfer const& event,
     u128 amount,
     Account const& debit,
@@ -197,37 +201,37 @@ Status check_balances(
 ) {
     if (event.has(transfer_pending)) {
         if (sum_overflows(amount, debit.debits_pending)) {
-            return Status::overflows_debits_pending;
+            return TransferStatus::overflows_debits_pending;
         }
         if (sum_overflows(amount, credit.credits_pending)) {
-            return Status::overflows_credits_pending;
+            return TransferStatus::overflows_credits_pending;
         }
     }
     if (sum_overflows(amount, debit.debits_posted)) {
-        return Status::overflows_debits_posted;
+        return TransferStatus::overflows_debits_posted;
     }
     if (sum_overflows(amount, credit.credits_posted)) {
-        return Status::overflows_credits_posted;
+        return TransferStatus::overflows_credits_posted;
     }
     // Pending and posted together always fit: every reservation was checked here.
     if (sum_overflows(amount, debit.debits_pending + debit.debits_posted)) {
-        return Status::overflows_debits;
+        return TransferStatus::overflows_debits;
     }
     if (sum_overflows(amount, credit.credits_pending + credit.credits_posted)) {
-        return Status::overflows_credits;
+        return TransferStatus::overflows_credits;
     }
     if (u128{timestamp} + u128{event.timeout} * kNanosecondsPerSecond > kTimestampMax) {
-        return Status::overflows_timeout;
+        return TransferStatus::overflows_timeout;
     }
     if (debit.has(debits_must_not_exceed_credits) &&
         debit.debits_pending + debit.debits_posted + amount > debit.credits_posted) {
-        return Status::exceeds_credits;
+        return TransferStatus::exceeds_credits;
     }
     if (credit.has(credits_must_not_exceed_debits) &&
         credit.credits_pending + credit.credits_posted + amount > credit.debits_posted) {
-        return Status::exceeds_debits;
+        return TransferStatus::exceeds_debits;
     }
-    return Status::created;
+    return TransferStatus::created;
 }
 
 }  // namespace
@@ -236,17 +240,17 @@ Result<Decider::TransferOutcome> Decider::compare_with_existing(
     Transfer const& event, Location location, std::uint64_t now
 ) {
     FLORIN_TRY(Transfer const existing, books_.transfer(location));
-    auto const compared = [&](Status status) {
-        return TransferOutcome{status, status == Status::exists ? existing.timestamp : now};
+    auto const compared = [&](TransferStatus status) {
+        return TransferOutcome{status, status == TransferStatus::exists ? existing.timestamp : now};
     };
     if (event.flags != existing.flags) {
-        return compared(Status::exists_with_different_flags);
+        return compared(TransferStatus::exists_with_different_flags);
     }
     if (event.pending_id != existing.pending_id) {
-        return compared(Status::exists_with_different_pending_id);
+        return compared(TransferStatus::exists_with_different_pending_id);
     }
     if (event.timeout != existing.timeout) {
-        return compared(Status::exists_with_different_timeout);
+        return compared(TransferStatus::exists_with_different_timeout);
     }
     if (!event.resolves_pending()) {
         return compared(compare_single(event, existing));
@@ -268,93 +272,95 @@ Result<bool> Decider::import_regresses(std::uint64_t timestamp, bool is_account)
 Result<CreateTransferStatus> Decider::create_single(
     Transfer event, std::uint64_t timestamp, RecordDraft& draft
 ) {
-    if (Status const status = check_fields(event); status != Status::created) {
+    if (TransferStatus const status = check_fields(event); status != TransferStatus::created) {
         return status;
     }
     FLORIN_TRY(AccountSlot* const debit, books_.account(event.debit_account_id));
     if (debit == nullptr) {
-        return Status::debit_account_not_found;
+        return TransferStatus::debit_account_not_found;
     }
     FLORIN_TRY(AccountSlot* const credit, books_.account(event.credit_account_id));
     if (credit == nullptr) {
-        return Status::credit_account_not_found;
+        return TransferStatus::credit_account_not_found;
     }
     if (debit->decided.ledger != credit->decided.ledger) {
-        return Status::accounts_must_have_the_same_ledger;
+        return TransferStatus::accounts_must_have_the_same_ledger;
     }
     if (event.ledger != debit->decided.ledger) {
-        return Status::transfer_must_have_the_same_ledger_as_accounts;
+        return TransferStatus::transfer_must_have_the_same_ledger_as_accounts;
     }
     if (event.has(transfer_imported)) {
         FLORIN_TRY(bool const regresses, import_regresses(timestamp, false));
         if (regresses) {
-            return Status::imported_event_timestamp_must_not_regress;
+            return TransferStatus::imported_event_timestamp_must_not_regress;
         }
         if (timestamp <= debit->decided.timestamp) {
-            return Status::imported_event_timestamp_must_postdate_debit_account;
+            return TransferStatus::imported_event_timestamp_must_postdate_debit_account;
         }
         if (timestamp <= credit->decided.timestamp) {
-            return Status::imported_event_timestamp_must_postdate_credit_account;
+            return TransferStatus::imported_event_timestamp_must_postdate_credit_account;
         }
         if (event.timeout != 0) {
-            return Status::imported_event_timeout_must_be_zero;
+            return TransferStatus::imported_event_timeout_must_be_zero;
         }
     }
     if (debit->decided.has(account_closed)) {
-        return Status::debit_account_already_closed;
+        return TransferStatus::debit_account_already_closed;
     }
     if (credit->decided.has(account_closed)) {
-        return Status::credit_account_already_closed;
+        return TransferStatus::credit_account_already_closed;
     }
     event.amount = balanced_amount(event, debit->decided, credit->decided);
-    if (Status const status =
+    if (TransferStatus const status =
             check_balances(event, event.amount, debit->decided, credit->decided, timestamp);
-        status != Status::created) {
+        status != TransferStatus::created) {
         return status;
     }
 
     event.timestamp = timestamp;
     books_.add_transfer(event, *debit, *credit);
     draft.count_transfer();
-    return Status::created;
+    return TransferStatus::created;
 }
 
 Result<CreateTransferStatus> Decider::resolve_pending(
     Transfer event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
 ) {
-    if (Status const status = check_resolving_fields(event); status != Status::created) {
+    if (TransferStatus const status = check_resolving_fields(event);
+        status != TransferStatus::created) {
         return status;
     }
     FLORIN_TRY(auto const location, books_.find_transfer(event.pending_id));
     if (!location || location->is_used_up()) {
-        return Status::pending_transfer_not_found;
+        return TransferStatus::pending_transfer_not_found;
     }
     FLORIN_TRY(Transfer const pending, books_.transfer(*location));
-    if (Status const status = check_pending(event, pending); status != Status::created) {
+    if (TransferStatus const status = check_pending(event, pending);
+        status != TransferStatus::created) {
         return status;
     }
     u128 const amount = resolved_amount(event, pending);
     if (amount > pending.amount) {
-        return Status::exceeds_pending_transfer_amount;
+        return TransferStatus::exceeds_pending_transfer_amount;
     }
     if (event.has(void_pending_transfer) && amount < pending.amount) {
-        return Status::pending_transfer_has_different_amount;
+        return TransferStatus::pending_transfer_has_different_amount;
     }
     FLORIN_TRY(PendingState const state, books_.pending_state(*location, pending.timestamp));
     switch (state) {
         case PendingState::open: break;
-        case PendingState::posted: return Status::pending_transfer_already_posted;
-        case PendingState::voided: return Status::pending_transfer_already_voided;
-        case PendingState::expired: return Status::pending_transfer_expired;
+        case PendingState::posted: return TransferStatus::pending_transfer_already_posted;
+        case PendingState::voided: return TransferStatus::pending_transfer_already_voided;
+        case PendingState::expired: return TransferStatus::pending_transfer_expired;
     }
     std::uint64_t const expiry = expires_at(pending);
     if (expiry != 0 && expiry <= now) {  // an import cannot turn back the clock
-        return Status::pending_transfer_expired;
+        return TransferStatus::pending_transfer_expired;
     }
     if (event.has(transfer_imported)) {
         FLORIN_TRY(bool const regresses, import_regresses(timestamp, false));
         if (regresses) {
-            return Status::imported_event_timestamp_must_not_regress;
+            return TransferStatus::imported_event_timestamp_must_not_regress;
         }
     }
     FLORIN_TRY(AccountSlot* const debit, books_.account(pending.debit_account_id));
@@ -362,10 +368,10 @@ Result<CreateTransferStatus> Decider::resolve_pending(
     FLORIN_CHECK(debit != nullptr && credit != nullptr, "accounts of a transfer exist");
     bool const voids = event.has(void_pending_transfer);
     if (debit->decided.has(account_closed) && !voids) {
-        return Status::debit_account_already_closed;
+        return TransferStatus::debit_account_already_closed;
     }
     if (credit->decided.has(account_closed) && !voids) {
-        return Status::credit_account_already_closed;
+        return TransferStatus::credit_account_already_closed;
     }
 
     event.debit_account_id = pending.debit_account_id;
@@ -394,7 +400,7 @@ Result<CreateTransferStatus> Decider::resolve_pending(
         .pending_amount = resolution.pending_amount,
     });
     draft.count_transfer();
-    return Status::created;
+    return TransferStatus::created;
 }
 
 void Decider::use_up_id(u128 id) {
@@ -405,29 +411,29 @@ void Decider::use_up_id(u128 id) {
 Result<Decider::TransferOutcome> Decider::create_transfer(
     Transfer const& event, std::uint64_t timestamp, std::uint64_t now, RecordDraft& draft
 ) {
-    auto const refused = [&](Status status) { return TransferOutcome{status, now}; };
+    auto const refused = [&](TransferStatus status) { return TransferOutcome{status, now}; };
     if ((event.flags & ~kTransferFlagsKnown) != 0) {
-        return refused(Status::reserved_flag);
+        return refused(TransferStatus::reserved_flag);
     }
     if (event.id == 0) {
-        return refused(Status::id_must_not_be_zero);
+        return refused(TransferStatus::id_must_not_be_zero);
     }
     if (event.id == kU128Max) {
-        return refused(Status::id_must_not_be_int_max);
+        return refused(TransferStatus::id_must_not_be_int_max);
     }
     FLORIN_TRY(auto const location, books_.find_transfer(event.id));
     if (location) {
         if (location->is_used_up()) {
-            return refused(Status::id_already_failed);
+            return refused(TransferStatus::id_already_failed);
         }
         return compare_with_existing(event, *location, now);
     }
     FLORIN_TRY(
-        Status const status,
+        TransferStatus const status,
         event.resolves_pending() ? resolve_pending(event, timestamp, now, draft)
                                  : create_single(event, timestamp, draft)
     );
-    return TransferOutcome{status, status == Status::created ? timestamp : now};
+    return TransferOutcome{status, status == TransferStatus::created ? timestamp : now};
 }
 
 Result<CreateTransfersAnswer> Decider::decide(
@@ -438,13 +444,13 @@ Result<CreateTransfersAnswer> Decider::decide(
     auto const create = [&](Transfer const& event, std::uint64_t timestamp, std::uint64_t now) {
         return create_transfer(event, timestamp, now, draft);
     };
-    auto const failed = [&](Transfer const& event, Status status) {
+    auto const failed = [&](Transfer const& event, TransferStatus status) {
         if (is_transient(status)) {
             use_up_id(event.id);
         }
     };
     books_.expect_transfers(request.events.size());
-    Chain<Transfer, Status> chain{books_, draft};
+    Chain<Transfer, TransferStatus> chain{books_, draft};
     FLORIN_TRY(answer.results, chain.run(request.events, clock, create, failed));
     if (!failed_ids_.empty()) {
         draft.add(TransferIdsUsed{failed_ids_});

@@ -17,10 +17,10 @@ namespace {
 using model::Attempt;
 using nlohmann::ordered_json;
 
-constexpr std::int64_t kPageMost = 100;
-constexpr std::int64_t kPageUsual = 20;
+constexpr std::int64_t kAttemptsPageMost = 100;
+constexpr std::int64_t kAttemptsPageUsual = 20;
 constexpr std::size_t kScanMax = 20'000;
-constexpr std::size_t kReasonMax = 500;
+constexpr std::size_t kDecisionReasonMax = 500;
 
 // ---- what they look like ------------------------------------------------------------------------
 
@@ -111,22 +111,22 @@ Result<Found> find(Call const& call) {
     return fail(Errc::not_found, "no such attempt: " + api::redacted(call.id().substr(0, 60)));
 }
 
-struct Wanted {
+struct WantedAttempts {
     std::string state;  // "", open, unknown, owed_back
     std::string merchant;
     std::string after;
     std::size_t limit = 0;
 };
 
-Result<Wanted> wanted_of(Call const& call) {
+Result<WantedAttempts> wanted_attempts(Call const& call) {
     FLORIN_TRY(auto const form, http::parse_form(call.request.query));
     api::Parameters parameters{form};
-    Wanted wanted{
+    WantedAttempts wanted{
         .state = parameters.take_enum("state", {"open", "unknown", "owed_back"}).value_or(""),
         .merchant = parameters.take_string("merchant").value_or(""),
         .after = parameters.take_string("starting_after").value_or(""),
         .limit = static_cast<std::size_t>(
-            parameters.take_integer("limit", 1, kPageMost).value_or(kPageUsual)
+            parameters.take_integer("limit", 1, kAttemptsPageMost).value_or(kAttemptsPageUsual)
         ),
     };
     if (auto const error = parameters.finish()) {
@@ -141,7 +141,7 @@ using Place = std::pair<std::string, std::string>;  // id, owner
 Result<std::vector<Place>> next_ids(
     Call const& call,
     std::vector<std::string> const& owners,
-    Wanted const& wanted,
+    WantedAttempts const& wanted,
     std::string const& after
 ) {
     // What is open or owed back is listed apart, under the same ids.
@@ -182,8 +182,8 @@ Result<bool> is_wanted(
     return flow::is_there(call.documents(), model::Kind::open_attempt, owner, attempt.id);
 }
 
-Answer list(Call& call) {
-    FLORIN_CO_TRY(Wanted const wanted, wanted_of(call));
+Answer list_attempts(Call& call) {
+    FLORIN_CO_TRY(WantedAttempts const wanted, wanted_attempts(call));
     FLORIN_CO_TRY(auto owners, owners_of(call));
     if (!wanted.merchant.empty()) {
         std::string const owner = model::owner_of(wanted.merchant, call.mode->mode);
@@ -276,7 +276,7 @@ Answer resolutions(Call& call) {
 Answer propose(Call& call) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     std::string outcome = body.require_text("outcome", 20);
-    std::string reason = body.require_text("reason", kReasonMax);
+    std::string reason = body.require_text("reason", kDecisionReasonMax);
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
@@ -293,7 +293,7 @@ using Decision = decltype(&flow::Resolutions::confirm);
 
 Answer decide(Call& call, Decision decision) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
-    std::string reason = body.take_text("reason", kReasonMax).value_or("");
+    std::string reason = body.take_text("reason", kDecisionReasonMax).value_or("");
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
@@ -326,7 +326,7 @@ void add_attempts(Rows& rows) {
     std::string const base = "/admin/v1/:mode/attempts";
     std::string const made = base + "/:id/resolutions";
     std::string const one = made + "/:resolution";
-    rows.push_back({Method::get, base, "attempts", Access::read, list});
+    rows.push_back({Method::get, base, "attempts", Access::read, list_attempts});
     rows.push_back({Method::get, base + "/:id", "attempts", Access::read, show});
     rows.push_back({Method::get, made, "attempts", Access::read, resolutions});
     rows.push_back({Method::post, made, "attempts", Access::write, propose});

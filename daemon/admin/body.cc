@@ -50,6 +50,10 @@ bool is_text(json const& value, std::size_t length_max = Body::kTextMax) {
 
 }  // namespace
 
+std::string json_text(nlohmann::ordered_json const& value) {
+    return value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 Result<json> parse_object(std::string_view text) {
     if (is_too_deep(text)) {
         return fail(

@@ -29,6 +29,9 @@ namespace florin::admin {
 // The text as a JSON object, nested at most 32 deep; Errc::malformed otherwise.
 Result<nlohmann::json> parse_object(std::string_view text);
 
+// A value as answers have it: with line breaks, and always UTF-8.
+std::string json_text(nlohmann::ordered_json const& value);
+
 class Body {
 public:
     static constexpr std::size_t kTextMax = 200;  // bytes

@@ -55,24 +55,11 @@ ordered_json key_json(model::ApiKey const& key, std::int64_t now_s) {
     };
 }
 
-std::string text(ordered_json const& value) {
-    return value.dump(2, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 // With the key's text, which is not to be had again.
 std::string shown_once(api::NewKey const& made) {
     ordered_json answer = key_json(made.document, made.document.created);
     answer["key"] = made.key.reveal();
-    return text(answer);
-}
-
-Result<void> need(model::ApiKey const& by, api::Access wanted) {
-    if (!api::may(by, "keys", wanted)) {
-        return fail(
-            Errc::refused, "this key lacks the right keys=" + std::string{api::access_name(wanted)}
-        );
-    }
-    return {};
+    return json_text(answer);
 }
 
 void add_maker(std::vector<std::string>& makers, std::string const& name) {
@@ -206,7 +193,7 @@ asio::awaitable<Result<void>> KeyDesk::store(flow::Change change, std::vector<st
 }
 
 KeyDesk::Answer KeyDesk::create(model::ApiKey by, std::string body) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::write));
+    FLORIN_CO_TRY_VOID(api::need(by, "keys", api::Access::write));
     FLORIN_CO_TRY(auto key, wanted(body));
     if (key.kind == "admin" && !api::may_give(by, key.rights)) {
         co_return fail(Errc::refused, "rights: nobody gives rights that they do not have");
@@ -223,7 +210,7 @@ KeyDesk::Answer KeyDesk::create(model::ApiKey by, std::string body) {
 }
 
 KeyDesk::Answer KeyDesk::list(model::ApiKey by) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::read));
+    FLORIN_CO_TRY_VOID(api::need(by, "keys", api::Access::read));
     std::vector<model::ApiKey> found;
     auto const take = [&](std::string const&, flow::Stored<model::ApiKey> key) -> Result<bool> {
         found.push_back(std::move(key.value));
@@ -238,17 +225,17 @@ KeyDesk::Answer KeyDesk::list(model::ApiKey by) {
     for (model::ApiKey const& key : found) {
         list.push_back(key_json(key, parts_.ids.now_s()));
     }
-    co_return text(list);
+    co_return json_text(list);
 }
 
 KeyDesk::Answer KeyDesk::show(model::ApiKey by, std::string id) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::read));
+    FLORIN_CO_TRY_VOID(api::need(by, "keys", api::Access::read));
     FLORIN_CO_TRY(auto const stored, load(id));
-    co_return text(key_json(stored.value, parts_.ids.now_s()));
+    co_return json_text(key_json(stored.value, parts_.ids.now_s()));
 }
 
 KeyDesk::Answer KeyDesk::roll(model::ApiKey by, std::string id, std::string text_of_body) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::write));
+    FLORIN_CO_TRY_VOID(api::need(by, "keys", api::Access::write));
     FLORIN_CO_TRY(Body body, Body::parse(text_of_body));
     auto const overlap_s =
         body.take_integer("overlap_s", 0, kOverlapMostS).value_or(kOverlapUsualS);
@@ -296,7 +283,7 @@ KeyDesk::Answer KeyDesk::roll(model::ApiKey by, std::string id, std::string text
 }
 
 KeyDesk::Answer KeyDesk::revoke(model::ApiKey by, std::string id) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::write));
+    FLORIN_CO_TRY_VOID(api::need(by, "keys", api::Access::write));
     FLORIN_CO_TRY(auto stored, load(id));
     if (!stored.value.revoked) {
         stored.value.revoked = true;
@@ -307,7 +294,7 @@ KeyDesk::Answer KeyDesk::revoke(model::ApiKey by, std::string id) {
         FLORIN_CO_TRY_VOID(co_await store(std::move(change), std::move(ids)));
         log_change("key.revoked", stored.value, by);
     }
-    co_return text(key_json(stored.value, parts_.ids.now_s()));
+    co_return json_text(key_json(stored.value, parts_.ids.now_s()));
 }
 
 void add_keys(Rows& rows) {

@@ -26,20 +26,6 @@ std::string platform(Mode mode) {
     return model::owner_of("platform", mode);
 }
 
-Result<void> need(model::ApiKey const& by, api::Access wanted) {
-    if (!api::may(by, "merchants", wanted)) {
-        return fail(
-            Errc::refused,
-            "this key lacks the right merchants=" + std::string{api::access_name(wanted)}
-        );
-    }
-    return {};
-}
-
-std::string text(ordered_json const& value) {
-    return value.dump(2, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 ordered_json merchant_json(model::Merchant const& merchant, Mode mode) {
     return {
         {"id", merchant.id},
@@ -175,7 +161,7 @@ asio::awaitable<Result<void>> MerchantDesk::store(std::vector<InMode> merchants)
 }
 
 MerchantDesk::Answer MerchantDesk::create(model::ApiKey by, std::string text_of_body) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::write));
+    FLORIN_CO_TRY_VOID(api::need(by, "merchants", api::Access::write));
     FLORIN_CO_TRY(Body body, Body::parse(text_of_body));
     model::Merchant merchant = take_merchant(body);
     std::vector<Mode> const modes = take_modes(body);
@@ -197,11 +183,11 @@ MerchantDesk::Answer MerchantDesk::create(model::ApiKey by, std::string text_of_
     }
     FLORIN_CO_TRY_VOID(co_await store(std::move(fresh)));
     log::info("merchant.created", {{"merchant", merchant.id}, {"by", by.name}, {"by_key", by.id}});
-    co_return text(list);
+    co_return json_text(list);
 }
 
 MerchantDesk::Answer MerchantDesk::list(model::ApiKey by) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::read));
+    FLORIN_CO_TRY_VOID(api::need(by, "merchants", api::Access::read));
     std::vector<ordered_json> found;
     for (Mode const mode : kModes) {
         auto const take = [&](std::string const&, flow::Stored<model::Merchant> stored) {
@@ -215,11 +201,11 @@ MerchantDesk::Answer MerchantDesk::list(model::ApiKey by) {
     std::ranges::stable_sort(found, {}, [](ordered_json const& each) {
         return each["id"].get<std::string>();
     });
-    co_return text(ordered_json(std::move(found)));
+    co_return json_text(ordered_json(std::move(found)));
 }
 
 MerchantDesk::Answer MerchantDesk::show(model::ApiKey by, std::string id) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::read));
+    FLORIN_CO_TRY_VOID(api::need(by, "merchants", api::Access::read));
     FLORIN_CO_TRY(auto const found, load(id));
     if (found.empty()) {
         co_return fail(Errc::not_found, "no such merchant: " + id.substr(0, 100));
@@ -228,13 +214,13 @@ MerchantDesk::Answer MerchantDesk::show(model::ApiKey by, std::string id) {
     for (InMode const& each : found) {
         list.push_back(merchant_json(each.stored.value, each.mode));
     }
-    co_return text(list);
+    co_return json_text(list);
 }
 
 MerchantDesk::Answer MerchantDesk::update(
     model::ApiKey by, std::string id, std::string text_of_body
 ) {
-    FLORIN_CO_TRY_VOID(need(by, api::Access::write));
+    FLORIN_CO_TRY_VOID(api::need(by, "merchants", api::Access::write));
     FLORIN_CO_TRY(auto found, load(id));
     if (found.empty()) {
         co_return fail(Errc::not_found, "no such merchant: " + id.substr(0, 100));
@@ -257,7 +243,7 @@ MerchantDesk::Answer MerchantDesk::update(
     }
     FLORIN_CO_TRY_VOID(co_await store(std::move(chosen)));
     log::info("merchant.changed", {{"merchant", id}, {"by", by.name}, {"by_key", by.id}});
-    co_return text(list);
+    co_return json_text(list);
 }
 
 void add_merchants(Rows& rows) {

@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kReasonMax = 500;
+constexpr std::size_t kRouteReasonMax = 500;
 constexpr std::int64_t kPriorityMost = 1'000'000;
 
 ordered_json route_json(flow::Route const& route) {
@@ -78,7 +78,7 @@ ordered_json links_json(connectors::Connector const& connector) {
 
 namespace {
 
-Answer list(Call& call) {
+Answer list_routes(Call& call) {
     FLORIN_CO_TRY(auto const routes, call.mode->routing.routes());
     ordered_json found = ordered_json::array();
     for (flow::Route const& route : routes) {
@@ -93,7 +93,7 @@ Answer change(Call& call) {
     flow::Routing::Wish wish{
         .enabled = body.take_boolean("enabled"),
         .priority = body.take_integer("priority", -1, kPriorityMost),
-        .reason = body.require_text("reason", kReasonMax),
+        .reason = body.require_text("reason", kRouteReasonMax),
     };
     FLORIN_CO_TRY_VOID(body.finish());
     if (!wish.enabled && !wish.priority) {
@@ -114,7 +114,7 @@ void add_routes(Rows& rows) {
     using api::Access;
     using http::Method;
     std::string const base = "/admin/v1/:mode/routes";
-    rows.push_back({Method::get, base, "routes", Access::read, list});
+    rows.push_back({Method::get, base, "routes", Access::read, list_routes});
     rows.push_back({Method::post, base + "/:connector", "routes", Access::write, change});
 }
 

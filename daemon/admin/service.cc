@@ -119,7 +119,7 @@ flow::Person Call::person() const {
 }
 
 Reply reply(ordered_json const& body, int status) {
-    return {body.dump(2, ' ', false, ordered_json::error_handler_t::replace), status};
+    return {json_text(body), status};
 }
 
 Reply error_reply(std::string_view code, std::string_view message, int status) {

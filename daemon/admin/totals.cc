@@ -19,23 +19,23 @@ namespace {
 using model::TotalsDocument;
 using nlohmann::ordered_json;
 
-constexpr std::int64_t kPageMost = 1'000;
-constexpr std::int64_t kPageUsual = 100;
+constexpr std::int64_t kTotalsPageMost = 1'000;
+constexpr std::int64_t kTotalsPageUsual = 100;
 
-struct Wanted {
+struct WantedTotals {
     std::string connector;
     std::string before;
     std::size_t limit = 0;
 };
 
-Result<Wanted> wanted_of(Call const& call) {
+Result<WantedTotals> wanted_totals(Call const& call) {
     FLORIN_TRY(auto const form, http::parse_form(call.request.query));
     api::Parameters parameters{form};
-    Wanted wanted{
+    WantedTotals wanted{
         .connector = parameters.take_string("connector").value_or(""),
         .before = parameters.take_string("before").value_or(""),
         .limit = static_cast<std::size_t>(
-            parameters.take_integer("limit", 1, kPageMost).value_or(kPageUsual)
+            parameters.take_integer("limit", 1, kTotalsPageMost).value_or(kTotalsPageUsual)
         ),
     };
     if (auto const error = parameters.finish()) {
@@ -85,8 +85,8 @@ ordered_json totals_json(TotalsDocument const& totals) {
     };
 }
 
-Answer list(Call& call) {
-    FLORIN_CO_TRY(Wanted const wanted, wanted_of(call));
+Answer list_totals(Call& call) {
+    FLORIN_CO_TRY(WantedTotals const wanted, wanted_totals(call));
     FLORIN_CO_TRY(auto const routes, call.mode->routing.routes());
     std::vector<TotalsDocument> found;
     for (flow::Route const& route : routes) {
@@ -127,7 +127,9 @@ Answer list(Call& call) {
 }  // namespace
 
 void add_totals(Rows& rows) {
-    rows.push_back({http::Method::get, "/admin/v1/:mode/totals", "recon", api::Access::read, list});
+    rows.push_back(
+        {http::Method::get, "/admin/v1/:mode/totals", "recon", api::Access::read, list_totals}
+    );
 }
 
 }  // namespace florin::admin

@@ -9,7 +9,7 @@ namespace {
 namespace asio = boost::asio;
 using flow::Done;
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_balance(Call& call) {
     auto const expand = finish(call, ObjectKind::balance);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -24,7 +24,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
 }  // namespace
 
 void add_balance(Routes& routes) {
-    routes.add(http::Method::get, "/v1/balance", retrieve);
+    routes.add(http::Method::get, "/v1/balance", retrieve_balance);
 }
 
 }  // namespace florin::api

@@ -17,7 +17,7 @@ using flow::Done;
 using model::BalanceTransaction;
 using model::Kind;
 
-constexpr char const* kUrl = "/v1/balance_transactions";
+constexpr char const* kTransactionsUrl = "/v1/balance_transactions";
 
 // Nullopt: the body is not one, or was forgotten.
 std::optional<BalanceTransaction> row_of(ledger::Document const& document) {
@@ -29,7 +29,7 @@ std::optional<BalanceTransaction> row_of(ledger::Document const& document) {
     return std::move(*row);
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_balance_transaction(Call& call) {
     auto const expand = finish(call, ObjectKind::balance_transaction);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -44,7 +44,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     };
 }
 
-struct Filter {
+struct TransactionFilter {
     std::optional<std::string> source, type, payout;
     std::optional<Currency> currency;
     CreatedFilter created;
@@ -56,8 +56,8 @@ struct Filter {
     }
 };
 
-Filter take_filter(Parameters& parameters) {
-    Filter filter;
+TransactionFilter take_transaction_filter(Parameters& parameters) {
+    TransactionFilter filter;
     filter.created = take_created(parameters);
     filter.source = parameters.take_string("source");
     filter.payout = parameters.take_string("payout");
@@ -121,14 +121,16 @@ ApiResult<std::vector<std::string>> rows_of(Call& call, std::string const& sourc
     return rows;
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_balance_transactions(Call& call) {
     Page const page = take_page(call.parameters);
-    Filter const filter = take_filter(call.parameters);
+    TransactionFilter const filter = take_transaction_filter(call.parameters);
     auto const expand = finish(call, ObjectKind::balance_transaction, "data.");
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    Listing listing{.kind = Kind::balance_transaction, .prefix = "txn", .url = kUrl, .link = {}};
+    Listing listing{
+        .kind = Kind::balance_transaction, .prefix = "txn", .url = kTransactionsUrl, .link = {}
+    };
     if (filter.payout) {
         auto const payout = find<model::Payout>(call, *filter.payout, "payout");
         if (!payout) {
@@ -162,8 +164,8 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_balance_transactions(Routes& routes) {
-    routes.add(http::Method::get, kUrl, list);
-    routes.add(http::Method::get, "/v1/balance_transactions/:id", retrieve);
+    routes.add(http::Method::get, kTransactionsUrl, list_balance_transactions);
+    routes.add(http::Method::get, "/v1/balance_transactions/:id", retrieve_balance_transaction);
 }
 
 }  // namespace florin::api

@@ -10,7 +10,7 @@ using flow::Done;
 using model::Charge;
 using model::Kind;
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_charge(Call& call) {
     auto const expand = finish(call, ObjectKind::charge);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -25,13 +25,13 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
 }
 
 // What an update changes.
-struct Wish {
+struct ChargeWish {
     Settable<std::string> description, receipt_email, fraud_report;
     std::optional<MetadataChange> metadata;
 };
 
-Wish take_wish(Parameters& parameters) {
-    Wish wish;
+ChargeWish take_charge_wish(Parameters& parameters) {
+    ChargeWish wish;
     wish.description = parameters.take_settable("description");
     wish.receipt_email = parameters.take_settable("receipt_email");
     check_email(parameters, "receipt_email", wish.receipt_email.value.value_or(""));
@@ -50,7 +50,7 @@ Wish take_wish(Parameters& parameters) {
     return wish;
 }
 
-std::optional<ApiError> apply(Wish const& wish, Charge& charge) {
+std::optional<ApiError> apply(ChargeWish const& wish, Charge& charge) {
     auto const set = [](Settable<std::string> const& from, std::string& into) {
         if (from.is_given) {
             into = from.value.value_or("");
@@ -62,8 +62,8 @@ std::optional<ApiError> apply(Wish const& wish, Charge& charge) {
     return change_metadata(charge.metadata, wish.metadata);
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
-    Wish const wish = take_wish(call.parameters);
+asio::awaitable<ApiResult<Done>> update_charge(Call& call) {
+    ChargeWish const wish = take_charge_wish(call.parameters);
     auto const expand = finish(call, ObjectKind::charge);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -86,7 +86,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     co_return co_await store_change(call, decide);
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_charges(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
     auto const intent = call.parameters.take_string("payment_intent");
@@ -125,9 +125,9 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_charges(Routes& routes) {
-    routes.add(http::Method::get, "/v1/charges", list);
-    routes.add(http::Method::get, "/v1/charges/:id", retrieve);
-    routes.add(http::Method::post, "/v1/charges/:id", update);
+    routes.add(http::Method::get, "/v1/charges", list_charges);
+    routes.add(http::Method::get, "/v1/charges/:id", retrieve_charge);
+    routes.add(http::Method::post, "/v1/charges/:id", update_charge);
 }
 
 }  // namespace florin::api

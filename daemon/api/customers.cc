@@ -15,7 +15,7 @@ using flow::Stored;
 using model::Customer;
 using model::Kind;
 
-constexpr char const* kUrl = "/v1/customers";
+constexpr char const* kCustomersUrl = "/v1/customers";
 constexpr char const* kDefaultMethod = "invoice_settings[default_payment_method]";
 
 std::string email_digest(Call const& call, std::string const& email) {
@@ -25,16 +25,16 @@ std::string email_digest(Call const& call, std::string const& email) {
 }
 
 // What create and update have in common; applied to whatever version is there.
-struct Wish {
+struct CustomerWish {
     Settable<std::string> email, name, phone, description, default_method;
     bool is_address_given = false, is_shipping_given = false;
     Customer given;  // address and shipping
     std::optional<MetadataChange> metadata;
 };
 
-Wish take_wish(Parameters& parameters) {
+CustomerWish take_customer_wish(Parameters& parameters) {
     constexpr std::size_t kEmailMax = 512;
-    Wish wish;
+    CustomerWish wish;
     wish.email = parameters.take_settable("email", kEmailMax);
     check_email(parameters, "email", wish.email.value.value_or(""));
     wish.name = parameters.take_settable("name");
@@ -54,7 +54,7 @@ Wish take_wish(Parameters& parameters) {
 }
 
 // Everything but the default method, which has to be the customer's.
-std::optional<ApiError> apply(Wish const& wish, Customer& customer) {
+std::optional<ApiError> apply(CustomerWish const& wish, Customer& customer) {
     auto const set = [](Settable<std::string> const& from, std::string& into) {
         if (from.is_given) {
             into = from.value.value_or("");
@@ -74,8 +74,8 @@ std::optional<ApiError> apply(Wish const& wish, Customer& customer) {
     return change_metadata(customer.metadata, wish.metadata);
 }
 
-asio::awaitable<ApiResult<Done>> create(Call& call) {
-    Wish const wish = take_wish(call.parameters);
+asio::awaitable<ApiResult<Done>> create_customer(Call& call) {
+    CustomerWish const wish = take_customer_wish(call.parameters);
     auto const method_id = call.parameters.take_string("payment_method");
     auto const expand = finish(call, ObjectKind::customer);
     if (!expand) {
@@ -130,7 +130,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     );
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_customer(Call& call) {
     auto const expand = finish(call, ObjectKind::customer);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -171,7 +171,7 @@ std::optional<ApiError> set_default_method(
 }
 
 ApiResult<Done> change_customer(
-    Call& call, Wish const& wish, Expansions const& expand, Change& change
+    Call& call, CustomerWish const& wish, Expansions const& expand, Change& change
 ) {
     auto customer = find_customer(call, call.id());
     if (!customer) {
@@ -204,8 +204,8 @@ ApiResult<Done> change_customer(
     return Done{200, renderer.customer_json(call.owner(), customer->value, expand).text()};
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
-    Wish const wish = take_wish(call.parameters);
+asio::awaitable<ApiResult<Done>> update_customer(Call& call) {
+    CustomerWish const wish = take_customer_wish(call.parameters);
     auto const expand = finish(call, ObjectKind::customer);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -276,7 +276,7 @@ ApiResult<Done> delete_customer(Call& call, Change& change, bool& has_more) {
     return Done{200, renderer.customer_json(call.owner(), customer->value, {}).text()};
 }
 
-asio::awaitable<ApiResult<Done>> remove(Call& call) {
+asio::awaitable<ApiResult<Done>> remove_customer(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
@@ -306,7 +306,7 @@ asio::awaitable<ApiResult<Done>> remove(Call& call) {
     co_return done;
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_customers(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
     auto const email = call.parameters.take_string("email");
@@ -314,7 +314,7 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     if (!expand) {
         co_return std::unexpected{expand.error()};
     }
-    Listing listing{.kind = Kind::customer, .prefix = "cus", .url = kUrl, .link = {}};
+    Listing listing{.kind = Kind::customer, .prefix = "cus", .url = kCustomersUrl, .link = {}};
     if (email) {
         listing.link = {.kind = Kind::email_customer, .from = email_digest(call, *email)};
     }
@@ -327,17 +327,17 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
     co_return list_of<Customer>(call, listing, page, created, render);
 }
 
-asio::awaitable<ApiResult<Done>> list_methods(Call& call) {
+asio::awaitable<ApiResult<Done>> list_customer_methods(Call& call) {
     auto const customer = find_customer(call, call.id());
     if (!customer) {
         co_return std::unexpected{customer.error()};
     }
     co_return list_methods_of(
-        call, call.id(), std::string{kUrl} + "/" + call.id() + "/payment_methods"
+        call, call.id(), std::string{kCustomersUrl} + "/" + call.id() + "/payment_methods"
     );
 }
 
-asio::awaitable<ApiResult<Done>> retrieve_method(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_customer_method(Call& call) {
     auto const expand = finish(call, ObjectKind::payment_method);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -361,13 +361,15 @@ asio::awaitable<ApiResult<Done>> retrieve_method(Call& call) {
 }  // namespace
 
 void add_customers(Routes& routes) {
-    routes.add(http::Method::post, kUrl, create);
-    routes.add(http::Method::get, kUrl, list);
-    routes.add(http::Method::get, "/v1/customers/:id", retrieve);
-    routes.add(http::Method::post, "/v1/customers/:id", update);
-    routes.add(http::Method::delete_, "/v1/customers/:id", remove);
-    routes.add(http::Method::get, "/v1/customers/:id/payment_methods", list_methods);
-    routes.add(http::Method::get, "/v1/customers/:id/payment_methods/:method", retrieve_method);
+    routes.add(http::Method::post, kCustomersUrl, create_customer);
+    routes.add(http::Method::get, kCustomersUrl, list_customers);
+    routes.add(http::Method::get, "/v1/customers/:id", retrieve_customer);
+    routes.add(http::Method::post, "/v1/customers/:id", update_customer);
+    routes.add(http::Method::delete_, "/v1/customers/:id", remove_customer);
+    routes.add(http::Method::get, "/v1/customers/:id/payment_methods", list_customer_methods);
+    routes.add(
+        http::Method::get, "/v1/customers/:id/payment_methods/:method", retrieve_customer_method
+    );
 }
 
 }  // namespace florin::api

@@ -18,14 +18,14 @@ namespace asio = boost::asio;
 using flow::Done;
 
 constexpr std::size_t kTypesMax = 20;
-constexpr std::size_t kScanMax = 100'000;
-constexpr std::uint64_t kSecondNs = 1'000'000'000;
+constexpr std::size_t kEventScanMax = 100'000;
+constexpr std::uint64_t kNsPerSecond = 1'000'000'000;
 
 // The least id of a second; later ones than clocks can say are the last.
 std::string id_of_second(std::int64_t second) {
     constexpr std::int64_t kLast = 18'000'000'000;  // in nanoseconds still 64 bits
     return model::id_from(
-        "evt", static_cast<std::uint64_t>(std::clamp<std::int64_t>(second, 0, kLast)) * kSecondNs
+        "evt", static_cast<std::uint64_t>(std::clamp<std::int64_t>(second, 0, kLast)) * kNsPerSecond
     );
 }
 
@@ -45,14 +45,14 @@ Result<std::optional<ledger::Event>> find_event(Call const& call, std::string co
 }
 
 // nullopt: what it is made of was forgotten.
-Result<std::optional<std::string>> shown(
+Result<std::optional<std::string>> shown_event(
     Call const& call, webhooks::PendingEndpoints const& endpoints, ledger::Event const& event
 ) {
     FLORIN_TRY(auto const pending, endpoints.count(event));
     return flow::event_text(call.services.ledger.ledger(), call.services.renderer, event, pending);
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_event(Call& call) {
     auto const paths = call.parameters.take_strings("expand");
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
@@ -70,7 +70,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     if (!*event) {
         co_return std::unexpected{missing_resource("event", call.id())};
     }
-    auto const json = shown(call, *endpoints, **event);
+    auto const json = shown_event(call, *endpoints, **event);
     if (!json) {
         co_return std::unexpected{internal_error(json.error().context)};
     }
@@ -80,13 +80,14 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     co_return Done{200, **json};
 }
 
-struct Filter {
+struct EventFilter {
     std::vector<std::string> types;  // empty: all
     std::optional<bool> delivery_success;
     CreatedFilter created;
 
     bool matches(ledger::Event const& event) const {
-        auto const created_s = static_cast<std::int64_t>(model::event_time_ns(event) / kSecondNs);
+        auto const created_s =
+            static_cast<std::int64_t>(model::event_time_ns(event) / kNsPerSecond);
         bool const is_type =
             types.empty() || std::ranges::any_of(types, [&](std::string const& pattern) {
                 return webhooks::matches(pattern, event.type);
@@ -95,8 +96,8 @@ struct Filter {
     }
 };
 
-Filter take_filter(Parameters& parameters) {
-    Filter filter;
+EventFilter take_event_filter(Parameters& parameters) {
+    EventFilter filter;
     filter.created = take_created(parameters);
     filter.delivery_success = parameters.take_boolean("delivery_success");
     bool const has_types = parameters.has("types");
@@ -129,7 +130,7 @@ Result<Found> find_page(
     Call const& call,
     webhooks::PendingEndpoints const& endpoints,
     Page const& page,
-    Filter const& filter
+    EventFilter const& filter
 ) {
     bool const backwards = !page.ending_before.empty();
     ledger::DocumentReader::EventList list{
@@ -149,7 +150,7 @@ Result<Found> find_page(
     Found answer;
     std::size_t scanned = 0;
     bool at_end = false;
-    while (!at_end && !answer.has_more && scanned < kScanMax) {
+    while (!at_end && !answer.has_more && scanned < kEventScanMax) {
         FLORIN_TRY(auto const events, call.documents().list_events(list));
         at_end = events.size() < list.limit;
         for (ledger::Event const& event : events) {
@@ -164,7 +165,7 @@ Result<Found> find_page(
                     continue;
                 }
             }
-            FLORIN_TRY(auto json, shown(call, endpoints, event));
+            FLORIN_TRY(auto json, shown_event(call, endpoints, event));
             if (!json) {
                 continue;
             }
@@ -186,9 +187,9 @@ Result<Found> find_page(
     return answer;
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_events(Call& call) {
     Page const page = take_page(call.parameters);
-    Filter const filter = take_filter(call.parameters);
+    EventFilter const filter = take_event_filter(call.parameters);
     auto const paths = call.parameters.take_strings("expand");
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
@@ -230,8 +231,8 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_events(Routes& routes) {
-    routes.add(http::Method::get, "/v1/events", list);
-    routes.add(http::Method::get, "/v1/events/:id", retrieve);
+    routes.add(http::Method::get, "/v1/events", list_events);
+    routes.add(http::Method::get, "/v1/events/:id", retrieve_event);
 }
 
 }  // namespace florin::api

@@ -11,7 +11,7 @@ using flow::Done;
 using flow::Stored;
 using Intent = model::PaymentIntent;
 
-asio::awaitable<ApiResult<Done>> create(Call& call) {
+asio::awaitable<ApiResult<Done>> create_intent(Call& call) {
     IntentWish wish;
     bool const confirm = call.parameters.take_boolean("confirm").value_or(false);
     Intent intent = take_new_intent(call.parameters, wish);
@@ -70,7 +70,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     co_return co_await settle_card(call, std::move(card), std::move(done));
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_intent(Call& call) {
     auto const client_secret = call.parameters.take_string("client_secret");
     auto const expand = finish(call, ObjectKind::payment_intent);
     if (!expand) {
@@ -170,7 +170,7 @@ ApiResult<Done> change_intent(
     return Done{200, call.services.renderer.intent_json(call.owner(), objects, expand).text()};
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
+asio::awaitable<ApiResult<Done>> update_intent(Call& call) {
     IntentWish wish = take_intent_update(call.parameters);
     auto const expand = finish_intent(call, wish);
     if (!expand) {
@@ -209,7 +209,7 @@ asio::awaitable<ApiResult<Done>> update(Call& call) {
     co_return done;
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_intents(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
     auto const customer = call.parameters.take_string("customer");
@@ -240,10 +240,10 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_payment_intents(Routes& routes) {
-    routes.add(http::Method::post, "/v1/payment_intents", create);
-    routes.add(http::Method::get, "/v1/payment_intents", list);
-    routes.add(http::Method::get, "/v1/payment_intents/:id", retrieve);
-    routes.add(http::Method::post, "/v1/payment_intents/:id", update);
+    routes.add(http::Method::post, "/v1/payment_intents", create_intent);
+    routes.add(http::Method::get, "/v1/payment_intents", list_intents);
+    routes.add(http::Method::get, "/v1/payment_intents/:id", retrieve_intent);
+    routes.add(http::Method::post, "/v1/payment_intents/:id", update_intent);
 }
 
 }  // namespace florin::api

@@ -7,7 +7,7 @@ namespace {
 namespace asio = boost::asio;
 using flow::Done;
 
-asio::awaitable<ApiResult<Done>> create(Call& call) {
+asio::awaitable<ApiResult<Done>> create_method(Call& call) {
     Parameters& parameters = call.parameters;
     parameters.take_enum("type", {"card"});
     if (!parameters.has("type")) {
@@ -37,7 +37,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     co_return co_await settle_card(call, std::move(card), std::move(stored));
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_method(Call& call) {
     auto const expand = finish(call, ObjectKind::payment_method);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -52,7 +52,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
 }
 
 // What an update changes.
-struct Wish {
+struct MethodWish {
     std::optional<MetadataChange> metadata;
     std::optional<std::int64_t> exp_month, exp_year;
     Settable<std::string> email, name, phone, tax_id;
@@ -60,8 +60,8 @@ struct Wish {
     model::Address address;
 };
 
-Wish take_wish(Parameters& parameters) {
-    Wish wish;
+MethodWish take_method_wish(Parameters& parameters) {
+    MethodWish wish;
     wish.metadata = parameters.take_metadata();
     parameters.take_enum("allow_redisplay", {"always", "limited", "unspecified"});
     if (Parameters* const card = parameters.take_hash("card")) {
@@ -82,7 +82,9 @@ Wish take_wish(Parameters& parameters) {
     return wish;
 }
 
-std::optional<ApiError> apply(Wish const& wish, model::PaymentMethod& method, std::int64_t now_s) {
+std::optional<ApiError> apply(
+    MethodWish const& wish, model::PaymentMethod& method, std::int64_t now_s
+) {
     method.exp_month = wish.exp_month.value_or(method.exp_month);
     method.exp_year = full_year(wish.exp_year.value_or(method.exp_year));
     if (wish.exp_month || wish.exp_year) {
@@ -105,8 +107,8 @@ std::optional<ApiError> apply(Wish const& wish, model::PaymentMethod& method, st
     return change_metadata(method.metadata, wish.metadata);
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
-    Wish const wish = take_wish(call.parameters);
+asio::awaitable<ApiResult<Done>> update_method(Call& call) {
+    MethodWish const wish = take_method_wish(call.parameters);
     auto const expand = finish(call, ObjectKind::payment_method);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -204,7 +206,7 @@ asio::awaitable<ApiResult<Done>> detach_from_customer(Call& call) {
     co_return co_await store_change(call, decide);
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_methods(Call& call) {
     auto const customer = call.parameters.take_string("customer");
     co_return list_methods_of(call, customer.value_or(""), "/v1/payment_methods");
 }
@@ -212,10 +214,10 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_payment_methods(Routes& routes) {
-    routes.add(http::Method::post, "/v1/payment_methods", create);
-    routes.add(http::Method::get, "/v1/payment_methods", list);
-    routes.add(http::Method::get, "/v1/payment_methods/:id", retrieve);
-    routes.add(http::Method::post, "/v1/payment_methods/:id", update);
+    routes.add(http::Method::post, "/v1/payment_methods", create_method);
+    routes.add(http::Method::get, "/v1/payment_methods", list_methods);
+    routes.add(http::Method::get, "/v1/payment_methods/:id", retrieve_method);
+    routes.add(http::Method::post, "/v1/payment_methods/:id", update_method);
     routes.add(http::Method::post, "/v1/payment_methods/:id/attach", attach_to_customer);
     routes.add(http::Method::post, "/v1/payment_methods/:id/detach", detach_from_customer);
 }

@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 using flow::Done;
 using Intent = model::PaymentIntent;
 
-asio::awaitable<ApiResult<Done>> confirm(Call& call) {
+asio::awaitable<ApiResult<Done>> confirm_intent(Call& call) {
     IntentWish wish = take_confirmation(call.parameters);
     auto expand = finish_intent(call, wish);
     if (!expand) {
@@ -55,7 +55,7 @@ asio::awaitable<ApiResult<Done>> confirm(Call& call) {
     );
 }
 
-asio::awaitable<ApiResult<Done>> capture(Call& call) {
+asio::awaitable<ApiResult<Done>> capture_intent(Call& call) {
     Parameters& parameters = call.parameters;
     auto const wire = parameters.take_integer("amount_to_capture", 1, kAmountMax);
     if (!parameters.take_boolean("final_capture").value_or(true)) {
@@ -105,7 +105,7 @@ asio::awaitable<ApiResult<Done>> capture(Call& call) {
     );
 }
 
-asio::awaitable<ApiResult<Done>> cancel(Call& call) {
+asio::awaitable<ApiResult<Done>> cancel_intent(Call& call) {
     auto const reason = call.parameters.take_enum(
         "cancellation_reason", {"duplicate", "fraudulent", "requested_by_customer", "abandoned"}
     );
@@ -122,9 +122,9 @@ asio::awaitable<ApiResult<Done>> cancel(Call& call) {
 }  // namespace
 
 void add_payment_operations(Routes& routes) {
-    routes.add(http::Method::post, "/v1/payment_intents/:id/confirm", confirm);
-    routes.add(http::Method::post, "/v1/payment_intents/:id/capture", capture);
-    routes.add(http::Method::post, "/v1/payment_intents/:id/cancel", cancel);
+    routes.add(http::Method::post, "/v1/payment_intents/:id/confirm", confirm_intent);
+    routes.add(http::Method::post, "/v1/payment_intents/:id/capture", capture_intent);
+    routes.add(http::Method::post, "/v1/payment_intents/:id/cancel", cancel_intent);
 }
 
 }  // namespace florin::api

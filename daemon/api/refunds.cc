@@ -44,7 +44,7 @@ ApiResult<model::PaymentIntent> find_payment(
     return std::move(intent->value);
 }
 
-asio::awaitable<ApiResult<Done>> create(Call& call) {
+asio::awaitable<ApiResult<Done>> create_refund(Call& call) {
     Parameters& parameters = call.parameters;
     std::string const intent_id = parameters.take_string("payment_intent").value_or("");
     flow::RefundWish wish;
@@ -93,7 +93,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     );
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_refund(Call& call) {
     auto const expand = finish(call, ObjectKind::refund);
     if (!expand) {
         co_return std::unexpected{expand.error()};
@@ -107,7 +107,7 @@ asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
     };
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
+asio::awaitable<ApiResult<Done>> update_refund(Call& call) {
     auto const metadata = call.parameters.take_metadata();
     auto const expand = finish(call, ObjectKind::refund);
     if (!expand) {
@@ -161,7 +161,7 @@ asio::awaitable<ApiResult<Done>> list_of_charge(Call& call) {
     co_return list_of<Refund>(call, listing, page, created, render);
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_refunds(Call& call) {
     Page const page = take_page(call.parameters);
     CreatedFilter const created = take_created(call.parameters);
     auto intent = call.parameters.take_string("payment_intent");
@@ -196,11 +196,11 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_refunds(Routes& routes) {
-    routes.add(http::Method::post, "/v1/refunds", create);
-    routes.add(http::Method::get, "/v1/refunds", list);
+    routes.add(http::Method::post, "/v1/refunds", create_refund);
+    routes.add(http::Method::get, "/v1/refunds", list_refunds);
     routes.add(http::Method::get, "/v1/charges/:id/refunds", list_of_charge);
-    routes.add(http::Method::get, "/v1/refunds/:id", retrieve);
-    routes.add(http::Method::post, "/v1/refunds/:id", update);
+    routes.add(http::Method::get, "/v1/refunds/:id", retrieve_refund);
+    routes.add(http::Method::post, "/v1/refunds/:id", update_refund);
 }
 
 }  // namespace florin::api

@@ -42,6 +42,17 @@ bool may(model::ApiKey const& key, std::string_view resource, Access wanted) {
     return is_listed(key.rights, resource, wanted);
 }
 
+Result<void> need(model::ApiKey const& key, std::string_view resource, Access wanted) {
+    if (!may(key, resource, wanted)) {
+        return fail(
+            Errc::refused,
+            "this key lacks the right " + std::string{resource} + "=" +
+                std::string{access_name(wanted)}
+        );
+    }
+    return {};
+}
+
 bool may_give(model::ApiKey const& giver, Rights const& rights) {
     if (giver.kind != "admin") {
         return false;

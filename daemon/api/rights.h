@@ -8,6 +8,7 @@
 #pragma once
 
 #include "daemon/model/documents.h"
+#include "ledger/base/result.h"
 
 #include <map>
 #include <string>
@@ -27,6 +28,8 @@ std::string_view resource_of(std::string_view path);
 // everything an operator can; with one, and restricted keys always, only what is listed. A
 // publishable key has no rights: what it may do is decided by the endpoint.
 bool may(model::ApiKey const& key, std::string_view resource, Access wanted);
+// Errc::refused, naming the right, where it may not.
+Result<void> need(model::ApiKey const& key, std::string_view resource, Access wanted);
 
 // Whether an operator with this key may give an operator these rights (none: everything): nobody
 // gives what they do not have.

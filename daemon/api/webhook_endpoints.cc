@@ -208,7 +208,7 @@ WebhookEndpoint take_new_endpoint(Call& call) {
     return endpoint;
 }
 
-asio::awaitable<ApiResult<Done>> create(Call& call) {
+asio::awaitable<ApiResult<Done>> create_endpoint(Call& call) {
     WebhookEndpoint endpoint = take_new_endpoint(call);
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
@@ -234,7 +234,7 @@ asio::awaitable<ApiResult<Done>> create(Call& call) {
     co_return Done{200, std::move(body)};
 }
 
-asio::awaitable<ApiResult<Done>> retrieve(Call& call) {
+asio::awaitable<ApiResult<Done>> retrieve_endpoint(Call& call) {
     refuse_expansion(call.parameters);
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
@@ -330,7 +330,7 @@ asio::awaitable<ApiResult<Done>> change_endpoint(Call& call, Decide const& decid
     co_return saved;
 }
 
-asio::awaitable<ApiResult<Done>> update(Call& call) {
+asio::awaitable<ApiResult<Done>> update_endpoint(Call& call) {
     Update const wanted = take_update(call);
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
@@ -373,7 +373,7 @@ asio::awaitable<ApiResult<Done>> roll_secret(Call& call) {
     co_return Done{200, std::move(body)};
 }
 
-asio::awaitable<ApiResult<Done>> remove(Call& call) {
+asio::awaitable<ApiResult<Done>> remove_endpoint(Call& call) {
     if (auto error = call.parameters.finish()) {
         co_return std::unexpected{*error};
     }
@@ -391,7 +391,7 @@ asio::awaitable<ApiResult<Done>> remove(Call& call) {
     co_return co_await change_endpoint(call, decide);
 }
 
-asio::awaitable<ApiResult<Done>> list(Call& call) {
+asio::awaitable<ApiResult<Done>> list_endpoints(Call& call) {
     Page const page = take_page(call.parameters);
     auto const paths = call.parameters.take_strings("expand");
     if (auto error = call.parameters.finish()) {
@@ -420,11 +420,11 @@ asio::awaitable<ApiResult<Done>> list(Call& call) {
 }  // namespace
 
 void add_webhook_endpoints(Routes& routes) {
-    routes.add(http::Method::post, "/v1/webhook_endpoints", create);
-    routes.add(http::Method::get, "/v1/webhook_endpoints", list);
-    routes.add(http::Method::get, "/v1/webhook_endpoints/:id", retrieve);
-    routes.add(http::Method::post, "/v1/webhook_endpoints/:id", update);
-    routes.add(http::Method::delete_, "/v1/webhook_endpoints/:id", remove);
+    routes.add(http::Method::post, "/v1/webhook_endpoints", create_endpoint);
+    routes.add(http::Method::get, "/v1/webhook_endpoints", list_endpoints);
+    routes.add(http::Method::get, "/v1/webhook_endpoints/:id", retrieve_endpoint);
+    routes.add(http::Method::post, "/v1/webhook_endpoints/:id", update_endpoint);
+    routes.add(http::Method::delete_, "/v1/webhook_endpoints/:id", remove_endpoint);
     routes.add(http::Method::post, "/v1/webhook_endpoints/:id/roll_secret", roll_secret);
 }
 

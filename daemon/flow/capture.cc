@@ -12,7 +12,7 @@ using api::ApiError;
 using api::ApiResult;
 
 // How often a decision is made anew because somebody else changed the payment first.
-constexpr int kTriesMax = 200;
+constexpr int kCaptureTriesMax = 200;
 
 bool is_busy(ApiError const& error) {
     return error.code == "lock_timeout";
@@ -32,7 +32,7 @@ asio::awaitable<ApiResult<Done>> Payments::capture(
     Caller caller, std::string intent_id, CaptureWish wish, Render render
 ) {
     ApiError last;
-    for (int tries = 0; tries < kTriesMax; ++tries) {
+    for (int tries = 0; tries < kCaptureTriesMax; ++tries) {
         auto found = load<model::PaymentIntent>(parts_.ledger.documents(), caller.owner, intent_id);
         if (!found) {
             co_return std::unexpected{api::internal_error(found.error().context)};
@@ -102,7 +102,7 @@ asio::awaitable<ApiResult<Done>> Payments::cancel(
     Caller caller, std::string intent_id, std::string reason, Render render
 ) {
     ApiError last;
-    for (int tries = 0; tries < kTriesMax; ++tries) {
+    for (int tries = 0; tries < kCaptureTriesMax; ++tries) {
         auto found = load<model::PaymentIntent>(parts_.ledger.documents(), caller.owner, intent_id);
         if (!found) {
             co_return std::unexpected{api::internal_error(found.error().context)};
@@ -178,7 +178,7 @@ asio::awaitable<ApiResult<Done>> Payments::refund(
     Caller caller, std::string intent_id, RefundWish wish, Render render
 ) {
     ApiError last;
-    for (int tries = 0; tries < kTriesMax; ++tries) {
+    for (int tries = 0; tries < kCaptureTriesMax; ++tries) {
         auto found = load<model::PaymentIntent>(parts_.ledger.documents(), caller.owner, intent_id);
         if (!found) {
             co_return std::unexpected{api::internal_error(found.error().context)};

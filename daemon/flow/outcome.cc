@@ -21,7 +21,7 @@ using model::Kind;
 // Tries of a commit against others that change the same documents, before they are spaced out, and
 // before somebody has to look.
 constexpr int kTriesAtOnce = 16;
-constexpr int kTriesMax = 10'000;
+constexpr int kOutcomeTriesMax = 10'000;
 constexpr std::uint64_t kTryPauseMs = 5;
 
 // Operators decided one thing and the bank says another: somebody has to look at it.
@@ -121,7 +121,7 @@ asio::awaitable<Result<Payments::Next>> Payments::note(
     OwnCase known
 ) {
     bool is_timer_missing = false;
-    for (int tries = 0; tries < kTriesMax; ++tries) {
+    for (int tries = 0; tries < kOutcomeTriesMax; ++tries) {
         if (tries >= kTriesAtOnce) {
             co_await pause(kTryPauseMs);
         }

@@ -20,9 +20,8 @@ namespace asio = boost::asio;
 using flow::Change;
 using model::Kind;
 
-constexpr std::int64_t kDay = 86'400;
 // An attempt and its line may be booked on neighbouring business dates, over a weekend or so.
-constexpr std::int64_t kWindowDays = 3;
+constexpr std::int64_t kReportWindowDays = 3;
 
 bool is_payment(model::StatementLineDocument const& line) {
     return line.type == "capture" || line.type == "refund";
@@ -82,7 +81,7 @@ Reconciliation::Expected* Reconciliation::by_amount_and_date(
         if (each.is_taken || each.line.operation != value.type ||
             each.line.currency != value.currency || each.line.amount != size_of(value.amount) ||
             (has_codes ? code != value.authorization_code : !value.rrn.empty()) || !day ||
-            size_of(each.line.created / kDay - *day) > kWindowDays) {
+            size_of(each.line.created / kDay - *day) > kReportWindowDays) {
             continue;
         }
         if (candidate != nullptr) {

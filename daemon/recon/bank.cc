@@ -18,14 +18,14 @@ using model::Kind;
 using model::Payout;
 using model::PayoutReference;
 
-constexpr std::int64_t kWindowDays = 5;
+constexpr std::int64_t kStatementWindowDays = 5;
 // Sums of payout references are tried over as many as this; more would be a coincidence anyway.
 constexpr std::size_t kSumMax = 12;
 
 bool is_near(std::string const& a, std::string const& b) {
     auto const first = day_number(a);
     auto const second = day_number(b);
-    return first && second && std::abs(*first - *second) <= kWindowDays;
+    return first && second && std::abs(*first - *second) <= kStatementWindowDays;
 }
 
 // The only set of at least two references whose nets add up to `amount`; empty where there is none

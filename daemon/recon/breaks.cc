@@ -33,7 +33,6 @@ constexpr char const* kAssignee = "finance";
 // Whether the complete reports should have what was done then. A report of the same day has only
 // what happened before it was made, which was at the latest in the second when it came in.
 bool is_covered(std::vector<model::StatementDocument> const& reports, std::int64_t time_s) {
-    constexpr std::int64_t kDay = 86'400;
     return std::ranges::any_of(reports, [&](model::StatementDocument const& report) {
         auto const day = day_number(report.date);
         return day &&
@@ -79,7 +78,6 @@ void Reconciliation::note_break(
 }
 
 Result<void> Reconciliation::find_missing(Acquirer const& acquirer, Found& found) const {
-    constexpr std::int64_t kDay = 86'400;
     FLORIN_TRY(auto const reports, statements("acquirer", acquirer.name));
     auto const covered = last_day(reports);
     FLORIN_TRY(auto const expected, expected_lines(acquirer.connector));
@@ -143,7 +141,6 @@ Result<void> Reconciliation::find_missing_at_bank(Found& found) const {
     }
     FLORIN_TRY(auto const payouts, open_payouts());
     for (auto const& each : payouts) {
-        constexpr std::int64_t kDay = 86'400;
         auto const covered = last_day(all, each.value.currency);
         if (each.value.state != "prepared" || !covered ||
             *covered < each.value.created / kDay + kPayoutDays) {

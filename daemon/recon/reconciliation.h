@@ -36,6 +36,8 @@
 
 namespace florin::recon {
 
+inline constexpr std::int64_t kDay = 86'400;  // seconds
+
 // What a run did on one level.
 struct LevelReport {
     std::int64_t lines = 0;                          // that nothing explained before the run

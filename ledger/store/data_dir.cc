@@ -1,5 +1,7 @@
 #include "ledger/store/data_dir.h"
 
+#include "ledger/base/io_error.h"
+
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -20,14 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr char const* kFormatStart = "florin data directory, format ";
 constexpr char const* kFormatFresh = "FORMAT.new";
-
-Error io_error(fs::path const& path, int error = errno) {
-    std::string text = path.string() + ": " + std::strerror(error);
-    return {Errc::io, std::move(text)};
-}
-Error io_error(fs::path const& path, std::error_code const& error) {
-    return {Errc::io, path.string() + ": " + error.message()};
-}
 
 Result<void> write_file_synced(fs::path const& path, std::string const& content) {
     int const file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

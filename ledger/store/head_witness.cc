@@ -1,5 +1,6 @@
 #include "ledger/store/head_witness.h"
 
+#include "ledger/base/io_error.h"
 #include "ledger/store/data_dir.h"
 
 #include <cerrno>
@@ -48,10 +49,6 @@ struct Slots {
     unsigned newest_slot = 0;
     bool damaged = false;
 };
-
-Error io_error(std::filesystem::path const& path) {
-    return {Errc::io, path.string() + ": " + std::strerror(errno)};
-}
 
 Result<Slots> read_slots(int file, std::filesystem::path const& path) {
     char bytes[2 * kSlotBytes + 1];

@@ -1,5 +1,6 @@
 #include "ledger/store/snapshot.h"
 
+#include "ledger/base/io_error.h"
 #include "ledger/store/data_dir.h"
 
 #include <algorithm>
@@ -24,10 +25,6 @@ namespace fs = std::filesystem;
 constexpr int kAttempts = 50;
 // Names of pictures: this and the pid of the process that took it.
 std::string const kPicture = "picture-";
-
-Error io_error(fs::path const& path, std::error_code const& error) {
-    return {Errc::io, path.string() + ": " + error.message()};
-}
 
 // What names a store's files, as it is at one moment.
 struct Manifest {

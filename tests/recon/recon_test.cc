@@ -26,7 +26,6 @@ using model::StatementLineDocument;
 
 namespace {
 
-constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kToday = 20'000 * kDay + 3'600;
 constexpr char const* kIban = "DE02120300000000202051";
 constexpr char const* kReference = "acq-1-EUR";

@@ -10,7 +10,7 @@ using nlohmann::json;
 namespace {
 
 // Counts up by a millisecond.
-class TestClock final : public Clock {
+class TickingClock final : public Clock {
 public:
     std::uint64_t wall_ns() const override { return now_ns_ += 1'000'000; }
     std::uint64_t steady_ns() const override { return wall_ns(); }
@@ -26,7 +26,7 @@ ledger::Event recorded(ledger::NewEvent const& event) {
 }  // namespace
 
 TEST_CASE("an event shows the snapshot byte for byte, and the request that caused it") {
-    TestClock const clock;
+    TickingClock const clock;
     crypto::SystemRandom random;
     model::IdMaker ids{clock, random};
     std::string const snapshot = "{\n  \"b\": 1,\n  \"a\": \"\\u00e4\"\n}";
@@ -53,7 +53,7 @@ TEST_CASE("an event shows the snapshot byte for byte, and the request that cause
 }
 
 TEST_CASE("an event about a document has the members of one with a snapshot") {
-    TestClock const clock;
+    TickingClock const clock;
     crypto::SystemRandom random;
     model::IdMaker ids{clock, random};
     flow::Change change{"acct_1/test", {.request_id = "req_1", .idempotency_key = "k"}};
@@ -74,7 +74,7 @@ TEST_CASE("an event about a document has the members of one with a snapshot") {
 }
 
 TEST_CASE("what nobody asked for names no request, and live mode says so") {
-    TestClock const clock;
+    TickingClock const clock;
     crypto::SystemRandom random;
     model::IdMaker ids{clock, random};
     flow::Change quiet{"acct_1/live"};
@@ -95,7 +95,7 @@ TEST_CASE("what nobody asked for names no request, and live mode says so") {
 }
 
 TEST_CASE("an id tells when it was made, and ids of a time are found by its beginning") {
-    TestClock const clock;
+    TickingClock const clock;
     crypto::SystemRandom random;
     model::IdMaker ids{clock, random};
     std::string const before = ids.make("evt");

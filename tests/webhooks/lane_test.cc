@@ -20,16 +20,16 @@ constexpr std::uint64_t kStartMs = 1'700'000'000'000;
 constexpr std::uint64_t kMinute = 60'000;
 constexpr std::uint64_t kHour = 60 * kMinute;
 
-class TestClock final : public Clock {
+class LaneClock final : public Clock {
 public:
     std::uint64_t wall_ns() const override { return now_ms * 1'000'000; }
     std::uint64_t steady_ns() const override { return wall_ns(); }
     std::uint64_t now_ms = kStartMs;
 };
 
-class Rig {
+class LaneRig {
 public:
-    Rig() {
+    LaneRig() {
         ledger::LedgerOptions options;
         options.data_dir = folder_.path() / "data";
         options.sync = false;
@@ -110,7 +110,7 @@ public:
     }
     ledger::DocumentReader const& reader() { return ledger_->documents(); }
 
-    TestClock clock;
+    LaneClock clock;
     model::WebhookEndpoint endpoint;
 
 private:
@@ -123,7 +123,7 @@ private:
 }  // namespace
 
 TEST_CASE("events recorded after the endpoint was made come in order, others do not come") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     CHECK_FALSE(rig.next(*lane).has_value());
     std::string const first = rig.record();
@@ -147,7 +147,7 @@ TEST_CASE("events recorded after the endpoint was made come in order, others do 
 }
 
 TEST_CASE("an endpoint that was made later is not told what was before it") {
-    Rig rig;
+    LaneRig rig;
     rig.record();
     std::string const old = rig.record();
     rig.endpoint.id = "we_2";
@@ -168,7 +168,7 @@ TEST_CASE("an endpoint that was made later is not told what was before it") {
 }
 
 TEST_CASE("unwanted events are passed over and count nowhere") {
-    Rig rig;
+    LaneRig rig;
     rig.endpoint.enabled_events = {"refund.created", "charge.captured"};
     flow::Change change{kOwner};
     change.put(rig.endpoint.id, rig.endpoint, 1);
@@ -195,7 +195,7 @@ TEST_CASE("unwanted events are passed over and count nowhere") {
 }
 
 TEST_CASE("a failure is tried again when it is due, until it is taken") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     std::string const id = rig.record();
     lane->wake();
@@ -223,7 +223,7 @@ TEST_CASE("a failure is tried again when it is due, until it is taken") {
 }
 
 TEST_CASE("after 72 hours it is given up, and stays known as not delivered") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     std::string const id = rig.record();
     lane->wake();
@@ -249,7 +249,7 @@ TEST_CASE("after 72 hours it is given up, and stays known as not delivered") {
 }
 
 TEST_CASE("a restart loses nothing, and repeats only what was under way") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     std::vector<std::string> ids;
     for (int i = 0; i < 4; ++i) {
@@ -282,7 +282,7 @@ TEST_CASE("a restart loses nothing, and repeats only what was under way") {
 }
 
 TEST_CASE("what could not be stored is stored later, as one") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     std::string const first = rig.record();
     std::string const second = rig.record();
@@ -299,7 +299,7 @@ TEST_CASE("what could not be stored is stored later, as one") {
 }
 
 TEST_CASE("an endpoint that is down is asked rarely, and gets all it missed when it is back") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 4, .down_after = 5});
     std::vector<std::string> ids;
     for (int i = 0; i < 50; ++i) {
@@ -351,7 +351,7 @@ TEST_CASE("an endpoint that is down is asked rarely, and gets all it missed when
 }
 
 TEST_CASE("what fails after an endpoint is up again waits its time") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 1, .down_after = 3, .probe_ms = 1, .page = 2});
     std::vector<std::string> ids;
     for (int i = 0; i < 5; ++i) {
@@ -395,7 +395,7 @@ TEST_CASE("what fails after an endpoint is up again waits its time") {
 }
 
 TEST_CASE("failures that are stored after the endpoint is up again are missed ones too") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 4, .down_after = 3});
     std::vector<std::string> ids;
     std::vector<Try> tries;
@@ -421,7 +421,7 @@ TEST_CASE("failures that are stored after the endpoint is up again are missed on
 }
 
 TEST_CASE("an endpoint that is given another URL is not down, and gets what it missed") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 4, .down_after = 3});
     std::vector<Try> tries;
     for (int i = 0; i < 8; ++i) {
@@ -455,7 +455,7 @@ TEST_CASE("an endpoint that is given another URL is not down, and gets what it m
 }
 
 TEST_CASE("what was put off comes again soon, as if it had never been tried") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 2, .down_after = 1, .put_off_ms = 1'000});
     std::string const first = rig.record();
     std::string const second = rig.record();
@@ -502,7 +502,7 @@ TEST_CASE("what was put off comes again soon, as if it had never been tried") {
 }
 
 TEST_CASE("what is too old when its turn comes is passed over, in one document") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open();
     std::string const delivered = rig.record();
     lane->wake();
@@ -538,7 +538,7 @@ TEST_CASE("what is too old when its turn comes is passed over, in one document")
 }
 
 TEST_CASE("an endpoint whose waiting deliveries are too many gets no new events meanwhile") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.down_after = 1'000, .waiting_max = 3});
     for (int i = 0; i < 10; ++i) {
         rig.record();
@@ -559,7 +559,7 @@ TEST_CASE("an endpoint whose waiting deliveries are too many gets no new events 
 }
 
 TEST_CASE("many outcomes at once are stored in more than one command, and none twice") {
-    Rig rig;
+    LaneRig rig;
     auto lane = rig.open({.concurrency = 200, .down_after = 1'000});
     for (int i = 0; i < 200; ++i) {
         rig.record();

@@ -64,10 +64,11 @@ private:
     bool released_ = false;
 };
 
-class Rig {
+class ResolverRig {
 public:
-    explicit Rig(ResolverOptions options = {}) : resolver{context.get_executor(), with(options)} {}
-    ~Rig() {
+    explicit ResolverRig(ResolverOptions options = {})
+        : resolver{context.get_executor(), with(options)} {}
+    ~ResolverRig() {
         names.release();
         resolver.cancel_all();
         context.restart();
@@ -120,7 +121,7 @@ private:
 }  // namespace
 
 TEST_CASE("silent name servers of some owners delay nobody else") {
-    Rig rig{{.threads = 4}};
+    ResolverRig rig{{.threads = 4}};
     for (int i = 0; i < 40; ++i) {
         rig.ask("one", "silent-1-" + std::to_string(i));
         rig.ask("two", "silent-2-" + std::to_string(i));
@@ -137,7 +138,7 @@ TEST_CASE("silent name servers of some owners delay nobody else") {
 }
 
 TEST_CASE("who was slow does not get the threads that others need") {
-    Rig rig{{.threads = 4, .slow_after = 50ms}};
+    ResolverRig rig{{.threads = 4, .slow_after = 50ms}};
     for (int i = 0; i < 4; ++i) {
         rig.ask("slow-" + std::to_string(i), "silent-" + std::to_string(i));
     }
@@ -166,7 +167,7 @@ TEST_CASE("who was slow does not get the threads that others need") {
 }
 
 TEST_CASE("what nobody waits for any more is not asked, and says nothing about the host") {
-    Rig rig{{.threads = 2}};
+    ResolverRig rig{{.threads = 2}};
     rig.ask("one", "silent", 30ms);
     rig.ask("one", "good", 30ms);
     REQUIRE(rig.run_until_answered("good"));
@@ -182,7 +183,7 @@ TEST_CASE("what nobody waits for any more is not asked, and says nothing about t
 }
 
 TEST_CASE("a host is asked about once for all who wait, whoever they are") {
-    Rig rig{{.threads = 3}};
+    ResolverRig rig{{.threads = 3}};
     rig.ask("one", "silent-first");
     rig.run_ready();
     REQUIRE(rig.names.wait_for_under_way(1));
@@ -201,7 +202,7 @@ TEST_CASE("a host is asked about once for all who wait, whoever they are") {
 }
 
 TEST_CASE("that a host was not found is remembered for a while") {
-    Rig rig{{.not_found_kept_for = 500ms}};
+    ResolverRig rig{{.not_found_kept_for = 500ms}};
     for (std::size_t i = 1; i <= 10; ++i) {
         rig.ask("one", "nowhere");
         REQUIRE(rig.run_until_answered("nowhere", i));
@@ -221,7 +222,7 @@ TEST_CASE("that a host was not found is remembered for a while") {
 }
 
 TEST_CASE("who waits when everything is broken off gets no verdict") {
-    Rig rig{{.threads = 1}};
+    ResolverRig rig{{.threads = 1}};
     rig.ask("one", "silent");
     rig.ask("two", "good");
     rig.run_ready();

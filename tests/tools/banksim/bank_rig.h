@@ -162,4 +162,8 @@ public:
     std::optional<Iso8583Connector> connector;
 };
 
+inline bool holds(std::string const& text, std::string_view piece) {
+    return text.find(piece) != std::string::npos;
+}
+
 }  // namespace florin::banksim::test

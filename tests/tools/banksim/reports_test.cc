@@ -18,10 +18,6 @@ std::string contents(std::string const& path) {
     return text.str();
 }
 
-bool holds(std::string const& text, std::string_view piece) {
-    return text.find(piece) != std::string::npos;
-}
-
 }  // namespace
 
 TEST_CASE("the reports say what was booked, and their sums agree") {

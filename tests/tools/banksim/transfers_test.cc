@@ -64,10 +64,6 @@ std::string payments() {
     return *iso20022::write_pain001(iso20022::test::sample());
 }
 
-bool holds(std::string const& text, std::string_view piece) {
-    return text.find(piece) != std::string::npos;
-}
-
 std::string const kDone =
     R"({"already":false,"message_id":"PAYOUT-2026-11-24/1","ok":true,"transfers":3})"
     "\n";

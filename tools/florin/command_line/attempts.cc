@@ -13,7 +13,7 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct AttemptsSaid {
     std::string id;
     std::string resolution;
     std::string outcome;
@@ -27,9 +27,9 @@ struct Said {
                                 : WhichAttempts::all;
     }
 };
-using SaidPointer = std::shared_ptr<Said>;
+using AttemptsSaidPointer = std::shared_ptr<AttemptsSaid>;
 
-void add_attempt_decisions(CLI::App* attempts, CommandLine& run, SaidPointer const& said) {
+void add_attempt_decisions(CLI::App* attempts, CommandLine& run, AttemptsSaidPointer const& said) {
     CLI::App* const resolve = attempts->add_subcommand(
         "resolve",
         "Propose what became of an attempt, or confirm another person's proposal; then posts"
@@ -70,7 +70,7 @@ void add_attempt_decisions(CLI::App* attempts, CommandLine& run, SaidPointer con
 }  // namespace
 
 void add_attempts(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<AttemptsSaid>();
     CLI::App* const attempts =
         app.add_subcommand("attempts", "What was tried at banks, and what is known of it");
     attempts->require_subcommand(1);

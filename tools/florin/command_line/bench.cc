@@ -13,14 +13,14 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct BenchSaid {
     LedgerBenchOptions bench;
     ApiBenchOptions api_bench;
     SwitchBenchOptions switch_bench;
 };
-using SaidPointer = std::shared_ptr<Said>;
+using BenchSaidPointer = std::shared_ptr<BenchSaid>;
 
-void add_api_bench(CLI::App* bench, CommandLine& run, SaidPointer const& said) {
+void add_api_bench(CLI::App* bench, CommandLine& run, BenchSaidPointer const& said) {
     CLI::App* const api = bench->add_subcommand(
         "api", "The merchant API over TLS beside a server that does nothing; starts a florind"
     );
@@ -42,7 +42,7 @@ void add_api_bench(CLI::App* bench, CommandLine& run, SaidPointer const& said) {
     });
 }
 
-void add_switch_bench(CLI::App* bench, CommandLine& run, SaidPointer const& said) {
+void add_switch_bench(CLI::App* bench, CommandLine& run, BenchSaidPointer const& said) {
     CLI::App* const command = bench->add_subcommand(
         "switch",
         "Payments over TLS and ISO 8583, as many as go through and at a fixed rate; starts a "
@@ -78,7 +78,7 @@ void add_switch_bench(CLI::App* bench, CommandLine& run, SaidPointer const& said
 }  // namespace
 
 void add_bench(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<BenchSaid>();
     CLI::App* const bench = app.add_subcommand("bench", "Measure this version on this machine");
     bench->require_subcommand(1);
 

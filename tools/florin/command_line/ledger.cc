@@ -13,7 +13,7 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct LedgerSaid {
     bool manual_clock = false;
     bool sign = false;
     std::string key_file;
@@ -22,9 +22,9 @@ struct Said {
     StatementOptions statement;
     std::string at;
 };
-using SaidPointer = std::shared_ptr<Said>;
+using LedgerSaidPointer = std::shared_ptr<LedgerSaid>;
 
-void add_moment(CLI::App* command, SaidPointer const& said) {
+void add_moment(CLI::App* command, LedgerSaidPointer const& said) {
     command->add_option(
         "--at",
         said->at,
@@ -32,7 +32,7 @@ void add_moment(CLI::App* command, SaidPointer const& said) {
     );
 }
 
-void add_ledger_proofs(CLI::App* ledger, CommandLine& run, SaidPointer const& said) {
+void add_ledger_proofs(CLI::App* ledger, CommandLine& run, LedgerSaidPointer const& said) {
     CLI::App* const verify = ledger->add_subcommand(
         "verify", "Re-read everything, recompute the hashes and compare all views; changes nothing"
     );
@@ -64,7 +64,7 @@ void add_ledger_proofs(CLI::App* ledger, CommandLine& run, SaidPointer const& sa
     });
 }
 
-void add_ledger_export(CLI::App* ledger, CommandLine& run, SaidPointer const& said) {
+void add_ledger_export(CLI::App* ledger, CommandLine& run, LedgerSaidPointer const& said) {
     static std::map<std::string, ExportFormat> const names{
         {"hledger", ExportFormat::hledger},
         {"beancount", ExportFormat::beancount},
@@ -89,7 +89,7 @@ void add_ledger_export(CLI::App* ledger, CommandLine& run, SaidPointer const& sa
 }  // namespace
 
 void add_ledger(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<LedgerSaid>();
     CLI::App* const ledger = app.add_subcommand("ledger", "The double-entry ledger");
     ledger->require_subcommand(1);
 

@@ -13,14 +13,14 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct MerchantSaid {
     MerchantOptions merchant;
     KeyOptions key;
     RollOptions roll;
     std::string id;
     bool all = false;
 };
-using SaidPointer = std::shared_ptr<Said>;
+using MerchantSaidPointer = std::shared_ptr<MerchantSaid>;
 
 void add_terms(CLI::App* command, MerchantOptions& merchant) {
     auto const text = [&](char const* option, char const* member, char const* help) {
@@ -42,7 +42,7 @@ void add_terms(CLI::App* command, MerchantOptions& merchant) {
     command->add_option("--mode", merchant.modes, "test or live; without it both");
 }
 
-void add_keys_create(CLI::App* keys, CommandLine& run, SaidPointer const& said) {
+void add_keys_create(CLI::App* keys, CommandLine& run, MerchantSaidPointer const& said) {
     auto& options = said->key;
     CLI::App* const create =
         keys->add_subcommand("create", "Make an API key and show it once; stores its hash");
@@ -75,7 +75,7 @@ void add_keys_create(CLI::App* keys, CommandLine& run, SaidPointer const& said) 
 }  // namespace
 
 void add_merchant(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<MerchantSaid>();
     CLI::App* const merchant = app.add_subcommand("merchant", "Who gets paid, and on which terms");
     merchant->require_subcommand(1);
     auto& options = said->merchant;
@@ -116,7 +116,7 @@ void add_merchant(CLI::App& app, CommandLine& run) {
 }
 
 void add_keys(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<MerchantSaid>();
     CLI::App* const keys = app.add_subcommand("keys", "API keys of merchants and operators");
     keys->require_subcommand(1);
     add_keys_create(keys, run, said);

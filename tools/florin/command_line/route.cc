@@ -12,15 +12,15 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct RouteSaid {
     RouteChange route;
 };
-using SaidPointer = std::shared_ptr<Said>;
+using RouteSaidPointer = std::shared_ptr<RouteSaid>;
 
 }  // namespace
 
 void add_route(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<RouteSaid>();
     CLI::App* const route =
         app.add_subcommand("route", "Which connectors new payments go through, in which order");
     route->require_subcommand(1);

@@ -13,18 +13,18 @@ namespace florin::tools {
 namespace {
 
 // What was said to these commands alone; lives as long as they do.
-struct Said {
+struct SettlementSaid {
     std::string id;
     std::string file;
     bool all = false;
     int limit = 100;
 };
-using SaidPointer = std::shared_ptr<Said>;
+using SettlementSaidPointer = std::shared_ptr<SettlementSaid>;
 
 }  // namespace
 
 void add_settle(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<SettlementSaid>();
     CLI::App* const settle = app.add_subcommand("settle", "Pay out what merchants have earned");
     settle->require_subcommand(1);
 
@@ -50,7 +50,7 @@ void add_settle(CLI::App& app, CommandLine& run) {
 }
 
 void add_recon(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<SettlementSaid>();
     CLI::App* const recon =
         app.add_subcommand("recon", "Compare the books with what acquirers and banks say");
     recon->require_subcommand(1);
@@ -83,7 +83,7 @@ void add_recon(CLI::App& app, CommandLine& run) {
 }
 
 void add_totals(CLI::App& app, CommandLine& run) {
-    auto const said = std::make_shared<Said>();
+    auto const said = std::make_shared<SettlementSaid>();
     CLI::App* const totals =
         app.add_subcommand("totals", "Totals of business dates that were compared with banks");
     totals->require_subcommand(1);
