@@ -20,7 +20,6 @@ using nlohmann::ordered_json;
 constexpr std::int64_t kAttemptsPageMost = 100;
 constexpr std::int64_t kAttemptsPageUsual = 20;
 constexpr std::size_t kScanMax = 20'000;
-constexpr std::size_t kDecisionReasonMax = 500;
 
 // ---- what they look like ------------------------------------------------------------------------
 
@@ -276,7 +275,7 @@ Answer resolutions(Call& call) {
 Answer propose(Call& call) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
     std::string outcome = body.require_text("outcome", 20);
-    std::string reason = body.require_text("reason", kDecisionReasonMax);
+    std::string reason = body.require_text("reason", Body::kReasonMax);
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();
@@ -293,7 +292,7 @@ using Decision = decltype(&flow::Resolutions::confirm);
 
 Answer decide(Call& call, Decision decision) {
     FLORIN_CO_TRY(Body body, Body::parse(call.request.body));
-    std::string reason = body.take_text("reason", kDecisionReasonMax).value_or("");
+    std::string reason = body.take_text("reason", Body::kReasonMax).value_or("");
     FLORIN_CO_TRY_VOID(body.finish());
     FLORIN_CO_TRY(Found const found, find(call));
     flow::Person person = call.person();

@@ -34,7 +34,8 @@ std::string json_text(nlohmann::ordered_json const& value);
 
 class Body {
 public:
-    static constexpr std::size_t kTextMax = 200;  // bytes
+    static constexpr std::size_t kTextMax = 200;    // bytes
+    static constexpr std::size_t kReasonMax = 500;  // bytes of what a person gives as the reason
     static constexpr std::size_t kItemsMax = 100;
 
     // An empty text is an object without members. Errors: those of parse_object.

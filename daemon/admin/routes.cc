@@ -9,7 +9,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kRouteReasonMax = 500;
 constexpr std::int64_t kPriorityMost = 1'000'000;
 
 ordered_json route_json(flow::Route const& route) {
@@ -93,7 +92,7 @@ Answer change(Call& call) {
     flow::Routing::Wish wish{
         .enabled = body.take_boolean("enabled"),
         .priority = body.take_integer("priority", -1, kPriorityMost),
-        .reason = body.require_text("reason", kRouteReasonMax),
+        .reason = body.require_text("reason", Body::kReasonMax),
     };
     FLORIN_CO_TRY_VOID(body.finish());
     if (!wish.enabled && !wish.priority) {
