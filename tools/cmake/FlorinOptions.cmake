@@ -21,7 +21,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     )
 endif()
 # Release and asan compile several files at once (CMAKE_UNITY_BUILD in CMakePresets.json), which
-# takes a third of the time: names with internal linkage are unique within a target. g++ then takes
+# takes little more than half the time: names with internal linkage are unique within a target. g++ then takes
 # the source for a header, in which a coroutine must not hold what has no linkage.
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(florin_options INTERFACE -Wno-subobject-linkage)
