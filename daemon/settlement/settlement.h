@@ -8,8 +8,8 @@
 // name and synced; then a record says that it is about to go; then a rename hands it over.
 // After a crash the record and the file together say what happened (see outbox.h).
 //
-// Files: settlement.cc is the story, account_lines.cc reads what moved an account, outbox.cc
-// has the file.
+// Files: settlement.cc is the story, batches.cc shows what it has made, account_lines.cc reads what
+// moved an account, outbox.cc has the file.
 // Thread rule: run and recover are awaited on the background executor, one at a time; the rest from
 // any thread.
 #pragma once
